@@ -1,0 +1,48 @@
+//! The six exit codes, a contract with scripts.
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// 0: done, or clean, or nothing to do.
+    Done = 0,
+    /// 1: the answer of a reading verb is "not clean"; never from a writing verb.
+    NotClean = 1,
+    /// 2: the request is wrong: usage, profile, input.
+    Wrong = 2,
+    /// 3: refused, nothing touched.
+    Refused = 3,
+    /// 4: failed, everything put back; or what had to be read could not be.
+    Failed = 4,
+    /// 5: failed, and the machine is left mixed; the keys are listed.
+    Mixed = 5,
+}
+
+impl Exit {
+    /// All six, with what each means, for help and documentation.
+    pub const TABLE: [(Exit, &'static str); 6] = [
+        (Exit::Done, "done, or clean, or nothing to do"),
+        (
+            Exit::NotClean,
+            "a reading verb's answer is \"not clean\" (`diff`, `status`); never from a writing verb",
+        ),
+        (Exit::Wrong, "the request is wrong: usage, profile, input"),
+        (
+            Exit::Refused,
+            "refused, nothing touched: rights, lock, moved, absent key, untrusted file",
+        ),
+        (
+            Exit::Failed,
+            "failed, everything put back; or what had to be read could not be",
+        ),
+        (
+            Exit::Mixed,
+            "failed, machine left mixed: the keys are listed",
+        ),
+    ];
+
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}

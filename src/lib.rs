@@ -1,0 +1,37 @@
+//! tcptune: profiles, diff, verified apply and rollback for the sysctls of the Linux TCP handshake.
+//!
+//! # The map
+//!
+//! Data flows one way. Words become a wish, the kernel's values become a snapshot; **pure** code compares them
+//! into a plan; **one** function executes plans; a rollback is just another plan, made from the journal; a report
+//! comes back, and only then is anything printed.
+//!
+//! ```text
+//! profile text ── parse ──→ Profile ── stack ──→ Desired ──→ ActiveSet ─┐
+//! kernel ──────── read ───→ Snapshot ───────────────────────────────────┼─ plan() ─→ Plan ─ execute() ─┐
+//! state directory ────────→ Memory ─────────────────────────────────────┘   │  journal: intent first    ├─→ Report → text | JSON
+//!                           journal Entry + Snapshot ── inverse() ─→ Plan ──┘                           │
+//!                           a dead writer's Entry + Snapshot ── recovery() ─→ commit or put back ───────┘
+//! ```
+//!
+//! # The five words
+//!
+//! **profile** (what somebody wants) · **plan** (what would change) · **change** (one key, `from` → `to`) ·
+//! **journal** (what was done, with what was there before) · **finding** (what is wrong, the evidence, the remedy).
+//!
+//! # The rooms
+//!
+//! Each imports only from those above it; a test holds this list against the code.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, handshake |
+//! | `error` | everything that can go wrong, with its exit code and hint |
+//! | `host` | the edges: kernel, trusted files, library of profiles, network namespaces |
+//! | `change` | the only writer: journal, state, execute, recover |
+//! | `report` | the voice: text and JSON; never touches the host |
+//! | `command` | one short file per verb: the words of its command line, and its report |
+//! | `cli` | the options of all verbs, and printing |
+
+pub mod exit;
+pub mod model;

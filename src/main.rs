@@ -1,0 +1,3 @@
+//! tcptune: see the library for the map.
+
+fn main() {}

@@ -1,0 +1,256 @@
+//! What is known about each handshake key: one table that parsing, help, consequences and checks all read.
+
+mod shape;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+pub use shape::{Complaint, Raw, Shape};
+pub use table::TABLE;
+
+use super::handshake::{Consequence, View};
+use super::key::Key;
+use super::value::Value;
+
+/// When a new value is felt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// At once, also by connections and requests in progress.
+    InProgress,
+    /// By the next handshake or connect, also on listeners that exist.
+    NextHandshake,
+    /// By sockets created afterwards.
+    NewSockets,
+    /// When a listener next calls `listen()`.
+    Listen,
+}
+
+impl Effect {
+    /// The effect in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Effect::InProgress => "at once, also on connections in progress",
+            Effect::NextHandshake => "with the next handshake",
+            Effect::NewSockets => "for sockets created from now on",
+            Effect::Listen => "at each listener's next listen(); until then it keeps its limit",
+        }
+    }
+}
+
+/// Which network namespaces have a copy of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Every namespace has its own.
+    PerNamespace,
+    /// One for the whole machine; a network namespace must not write it.
+    Global,
+    /// One for the whole machine, visible read-only in a namespace.
+    ReadOnlyInNamespace,
+}
+
+/// What the kernel gives a fresh network namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fresh {
+    /// A constant of the kernel.
+    Constant,
+    /// Computed from the size of memory.
+    Sized,
+    /// A copy of the first namespace's value, or of something that is not a default at all.
+    Inherited,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Canonical full name.
+    pub name: &'static str,
+    /// The name in the `[tcp]` table of a profile.
+    pub short: &'static str,
+    /// What values it takes: stricter than the kernel, which accepts `-1` and unknown bits.
+    pub shape: Shape,
+    /// The default and its history, for readers.
+    pub default: &'static str,
+    /// Where `kernel-defaults` may take its value from.
+    pub fresh: Fresh,
+    /// Which namespaces have it.
+    pub scope: Scope,
+    /// When a change is felt.
+    pub effect: Effect,
+    /// First kernel that has it, to the best of our knowledge; whether this kernel has it is asked of this kernel.
+    pub since: &'static str,
+    /// What can go wrong, or nothing.
+    pub risk: &'static str,
+    /// Two sentences.
+    pub summary: &'static str,
+    /// What its value means beside the other values.
+    pub consequence: Consequence,
+}
+
+impl Entry {
+    /// Finds a key by full name, short name, or short name with `tcp_` in front.
+    pub fn named(name: &str) -> Option<&'static Entry> {
+        TABLE.iter().find(|entry| {
+            entry.name == name
+                || entry.short == name
+                || (entry.name.starts_with("net.ipv4.tcp_")
+                    && name.strip_prefix("tcp_") == Some(entry.short))
+        })
+    }
+
+    /// Finds a key of the table by key.
+    pub fn of(key: &Key) -> Option<&'static Entry> {
+        TABLE.iter().find(|entry| entry.name == key.as_str())
+    }
+}
+
+/// Keys of the table, in the table's order.
+pub static KEYS: LazyLock<Vec<Key>> =
+    LazyLock::new(|| TABLE.iter().filter_map(|e| e.name.parse().ok()).collect());
+
+/// A name from outside, as a key: a short name of the table, or any full name.
+///
+/// # Errors
+/// A complaint with the nearest names of the table where it is neither.
+pub fn key_named(name: &str) -> Result<Key, Complaint> {
+    if let Some(entry) = Entry::named(name) {
+        return name_of(entry);
+    }
+    if !name.contains(['.', '/']) {
+        return Err(Complaint::new(
+            "unknown-key",
+            format!("`{}` is no key that tcptune knows", name.escape_debug()),
+        )
+        .hint(near(name).map_or_else(
+            || "other keys need their full name, as in `net.core.rmem_default`".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        )));
+    }
+    name.parse::<Key>()
+        .map_err(|why| Complaint::new("bad-key", format!("`{}`: {why}", name.escape_debug())))
+}
+
+fn name_of(entry: &Entry) -> Result<Key, Complaint> {
+    entry
+        .name
+        .parse::<Key>()
+        .map_err(|why| Complaint::new("bad-key", why.to_string()))
+}
+
+/// Keys of the kernel that look like a slip of one in the table, but are their own.
+const SIBLINGS: [&str; 3] = [
+    "net.ipv4.tcp_dsack",
+    "net.ipv4.tcp_fack",
+    "net.ipv4.udp_mem",
+];
+
+/// The name of the table that a misspelt one probably means.
+pub fn near(name: &str) -> Option<&'static str> {
+    if SIBLINGS.contains(&name) {
+        return None;
+    }
+    let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
+    let measured = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
+    let near = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
+    let slips = measured.filter(|(distance, known)| (1..=near(known)).contains(distance));
+    slips.min().map(|(_, known)| known)
+}
+
+/// Checks and canonicalises a value for a key: by its shape where the table has the key, else by the few rules
+/// that keep the kernel from storing something else than what was written.
+///
+/// # Errors
+/// A complaint that names the range or the rule.
+pub fn parse_value(key: &Key, raw: &Raw<'_>) -> Result<Value, Complaint> {
+    match Entry::of(key) {
+        Some(entry) => entry
+            .shape
+            .parse(raw)
+            .map_err(|complaint| complaint.about(entry)),
+        None => shape::parse_uncatalogued(key, raw),
+    }
+}
+
+/// The word for a value, where its shape has one: `1` of `tcp_syncookies` is `when-full`.
+pub fn word(key: &Key, value: &Value) -> Option<String> {
+    Entry::of(key).and_then(|entry| entry.shape.word(value))
+}
+
+/// What every value means beside the others, for the keys that are in `values`.
+pub fn consequences(values: &BTreeMap<Key, Value>) -> BTreeMap<Key, Vec<String>> {
+    let view = View(values);
+    let told = values
+        .keys()
+        .filter_map(|key| Some((key.clone(), (Entry::of(key)?.consequence)(view))));
+    told.filter(|(_, sentences)| !sentences.is_empty())
+        .collect()
+}
+
+/// Whether the key has one value for the whole machine, so that a network namespace must not write it.
+pub fn is_global(key: &Key) -> bool {
+    Entry::of(key).map_or(!key.is_net(), |entry| entry.scope != Scope::PerNamespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete_and_unambiguous() {
+        assert_eq!(KEYS.len(), TABLE.len(), "every name is a key");
+        let mut names = BTreeSet::new();
+        for entry in TABLE {
+            assert!(names.insert(entry.name), "{} twice", entry.name);
+            assert!(names.insert(entry.short), "{} twice", entry.short);
+            assert_eq!(Entry::named(entry.name).map(|e| e.name), Some(entry.name));
+            assert_eq!(Entry::named(entry.short).map(|e| e.name), Some(entry.name));
+            assert_eq!(
+                entry.summary.matches(". ").count() + usize::from(entry.summary.ends_with('.')),
+                2,
+                "{}",
+                entry.name
+            );
+            assert!(
+                !entry.default.is_empty() && !entry.since.is_empty(),
+                "{}",
+                entry.name
+            );
+            assert!(
+                entry
+                    .name
+                    .parse::<Key>()
+                    .is_ok_and(|key| key.as_str() == entry.name),
+                "{}",
+                entry.name
+            );
+        }
+        assert!(TABLE.len() >= 45);
+    }
+
+    #[test]
+    fn a_slip_finds_its_neighbour() {
+        assert_eq!(near("synack_retires"), Some("synack_retries"));
+        assert_eq!(near("net.core.somaxcon"), Some("net.core.somaxconn"));
+        assert_eq!(near("banana"), None);
+    }
+
+    #[test]
+    fn names_and_aliases() {
+        for name in ["syn_retries", "tcp_syn_retries", "net.ipv4.tcp_syn_retries"] {
+            assert_eq!(
+                key_named(name).unwrap().as_str(),
+                "net.ipv4.tcp_syn_retries"
+            );
+        }
+        assert_eq!(
+            key_named("net/core/somaxconn").unwrap().as_str(),
+            "net.core.somaxconn"
+        );
+        assert!(
+            key_named("tcp_somaxconn").is_err(),
+            "no such key was ever called so"
+        );
+    }
+}

@@ -1,0 +1,580 @@
+//! What the numbers mean: retransmission instants, lifetimes, queue capacities and their cost.
+//!
+//! The rules are those of net/ipv4/tcp_timer.c, net/ipv4/inet_connection_sock.c and net/ipv4/tcp_ipv4.c, measured
+//! on Linux 6.18. They are known to hold from 6.1 on ([`VERIFIED_FROM`]).
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::key::Key;
+use super::value::Value;
+
+/// The oldest kernel, as (major, minor), whose source was compared with the formulas of this file.
+pub const VERIFIED_FROM: (u32, u32) = (6, 1);
+
+/// `TCP_TIMEOUT_INIT`, the first retransmission timeout of a SYN or SYN-ACK (RFC 6298 §2.1), in milliseconds.
+const FIRST_RTO_MS: u64 = 1000;
+
+/// `TCP_RTO_MAX`, which no interval exceeds where the sysctl `tcp_rto_max_ms` does not exist, in milliseconds.
+const RTO_MAX_MS: u64 = 120_000;
+
+/// Kernel memory of one connection in an accept queue, in bytes: a `tcp_sock` and its `request_sock`
+/// (slabs `TCP` and `request_sock_TCP`, measured with 3,000 waiting connections on 6.18, x86_64).
+pub const ACCEPT_ENTRY_BYTES: i128 = 2368 + SYN_ENTRY_BYTES;
+
+/// Kernel memory of one half-open request, in bytes (slab `request_sock_TCP`, 6.18, x86_64).
+pub const SYN_ENTRY_BYTES: i128 = 320;
+
+/// When segments are sent again and when the attempt ends, in milliseconds after the first segment.
+///
+/// These are the instants the algorithm asks for; the timer wheel fires late by up to 4 %, never early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeline {
+    /// Instants of the retransmissions.
+    pub at_ms: Vec<u64>,
+    /// The instant at which the attempt fails (`ETIMEDOUT`) or the request is forgotten.
+    pub give_up_ms: u64,
+}
+
+impl Timeline {
+    /// The instants in seconds, the middle of a long row left out.
+    pub fn instants(&self) -> String {
+        let all: Vec<String> = self.at_ms.iter().map(|ms| seconds(*ms)).collect();
+        match (all.as_slice(), all.last()) {
+            ([head @ .., _], Some(last)) if head.len() > 12 => {
+                format!("{} … {last}", head.get(..10).unwrap_or(head).join(" "))
+            }
+            _ => all.join(" "),
+        }
+    }
+}
+
+/// `2^exponent`, far beyond any timeout for an exponent above 40.
+fn power(exponent: u64) -> u64 {
+    1 << exponent.min(40)
+}
+
+/// How long `retries` exponential retransmissions last in all: `tcp_model_timeout` in net/ipv4/tcp_timer.c.
+fn model_ms(retries: u64, rto_max_ms: u64) -> u64 {
+    let doublings = u64::from((rto_max_ms / FIRST_RTO_MS).max(1).ilog2());
+    if retries <= doublings {
+        (power(retries + 1) - 1) * FIRST_RTO_MS
+    } else {
+        (power(doublings + 1) - 1) * FIRST_RTO_MS + (retries - doublings) * rto_max_ms
+    }
+}
+
+/// The SYN of a `connect()` that nobody answers: `tcp_write_timeout` and `tcp_retransmit_timer` of Linux 6.5 and
+/// later, and of earlier kernels with `linear` = 0.
+///
+/// `retries` is `tcp_syn_retries`, `linear` is `tcp_syn_linear_timeouts`, `rto_max_ms` is `tcp_rto_max_ms`.
+pub fn syn_timeline(retries: u8, linear: u8, rto_max_ms: u64) -> Timeline {
+    let (retries, linear) = (u64::from(retries), u64::from(linear));
+    let limit_ms = model_ms(retries, rto_max_ms);
+    let mut at_ms = Vec::new();
+    let mut now = 0;
+    for sent in 0.. {
+        let doublings = u64::saturating_sub(sent, linear);
+        now += (FIRST_RTO_MS * power(doublings)).min(rto_max_ms);
+        // The timer fired after `sent` retransmissions: give up, or send once more.
+        if sent >= retries + linear || (sent >= 1 && now >= limit_ms) {
+            break;
+        }
+        at_ms.push(now);
+    }
+    Timeline {
+        at_ms,
+        give_up_ms: now,
+    }
+}
+
+/// The SYN-ACK of a request whose final ACK never comes: `reqsk_timer_handler` in
+/// net/ipv4/inet_connection_sock.c. Neither linear timeouts nor `tcp_rto_max_ms` touch it (measured).
+pub fn synack_timeline(retries: u8) -> Timeline {
+    let retries = u64::from(retries);
+    let mut at_ms = Vec::new();
+    let mut now = 0;
+    for sent in 0..=retries {
+        now += (FIRST_RTO_MS * power(sent)).min(RTO_MAX_MS);
+        if sent < retries {
+            at_ms.push(now);
+        }
+    }
+    Timeline {
+        at_ms,
+        give_up_ms: now,
+    }
+}
+
+/// How long an established connection goes on without an ACK, at least, in milliseconds after the first
+/// retransmission: `tcp_retries2` with the 200 ms of `TCP_RTO_MIN`.
+pub fn established_ms(retries: u8) -> u64 {
+    let retries = u64::from(retries);
+    if retries <= 9 {
+        (power(retries + 1) - 1) * 200
+    } else {
+        204_600 + (retries - 9) * RTO_MAX_MS
+    }
+}
+
+/// Connections that wait for `accept()` at most, where the listener asks for at least `somaxconn`:
+/// one more than the limit (`sk_acceptq_is_full` compares with `>`).
+pub fn accept_queue(somaxconn: i128) -> i128 {
+    somaxconn + 1
+}
+
+/// Half-open requests that one listener holds at most, where it asks for at least `somaxconn`
+/// (`tcp_conn_request` in net/ipv4/tcp_input.c). `max_syn_backlog` counts only without SYN cookies, and its last
+/// quarter is kept for peers that are known.
+pub fn syn_queue(syncookies: i128, somaxconn: i128, max_syn_backlog: i128) -> i128 {
+    let queue = somaxconn + 1;
+    match syncookies {
+        0 => queue.min((max_syn_backlog - max_syn_backlog / 4 + 1).max(1)),
+        2 => 0,
+        _ => queue,
+    }
+}
+
+/// The values that consequences are computed from: the kernel's, or the kernel's after a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a>(pub &'a BTreeMap<Key, Value>);
+
+impl View<'_> {
+    fn number(self, key: &str) -> Option<i128> {
+        self.0.get(key)?.integer()
+    }
+
+    fn small(self, key: &str) -> Option<u8> {
+        self.number(key)?.try_into().ok()
+    }
+
+    /// The SYN timeline of these values, if they say how many retries there are.
+    pub fn syn(self) -> Option<Timeline> {
+        let rto_max_ms = self
+            .number("net.ipv4.tcp_rto_max_ms")
+            .and_then(|ms| ms.try_into().ok());
+        Some(syn_timeline(
+            self.small("net.ipv4.tcp_syn_retries")?,
+            self.small("net.ipv4.tcp_syn_linear_timeouts").unwrap_or(0),
+            rto_max_ms.unwrap_or(RTO_MAX_MS).max(FIRST_RTO_MS),
+        ))
+    }
+
+    /// The SYN-ACK timeline of these values.
+    pub fn synack(self) -> Option<Timeline> {
+        self.small("net.ipv4.tcp_synack_retries")
+            .map(synack_timeline)
+    }
+}
+
+/// Keys whose values give the others their meaning; a [`View`] without them says less.
+pub static CONTEXT: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    CONTEXT_NAMES
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect()
+});
+
+const CONTEXT_NAMES: [&str; 10] = [
+    "net.core.somaxconn",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_rto_max_ms",
+    "net.ipv4.tcp_syn_linear_timeouts",
+    "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_timestamps",
+];
+
+/// What a value means, in sentences without a full stop; empty where nothing can be said.
+pub type Consequence = fn(View<'_>) -> Vec<String>;
+
+/// For keys whose number already says everything.
+pub fn plain(_: View<'_>) -> Vec<String> {
+    Vec::new()
+}
+
+fn sentences(parts: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
+    parts.into_iter().flatten().collect()
+}
+
+/// `tcp_syn_retries`.
+pub fn syn_retries(view: View<'_>) -> Vec<String> {
+    sentences([view.syn().map(|line| {
+        format!(
+            "connect() to a silent peer fails after {} s; SYN again at {} s",
+            seconds(line.give_up_ms),
+            line.instants()
+        )
+    })])
+}
+
+/// `tcp_syn_linear_timeouts`.
+pub fn syn_linear_timeouts(view: View<'_>) -> Vec<String> {
+    let linear = view.number("net.ipv4.tcp_syn_linear_timeouts");
+    sentences([linear.map(|n| match n {
+        0 => "every SYN retransmission waits twice as long as the one before".to_owned(),
+        n => format!(
+            "the first {} SYN intervals are 1 s each, then they double",
+            n + 1
+        ),
+    })])
+}
+
+/// `tcp_synack_retries`. Above half of the SYN queue, requests get two retransmissions (`reqsk_timer_handler`).
+pub fn synack_retries(view: View<'_>) -> Vec<String> {
+    let crowded = synack_timeline(2).give_up_ms;
+    sentences([view.synack().map(|line| {
+        let again = match line.at_ms.as_slice() {
+            [] => String::new(),
+            _ => format!("; SYN-ACK again at {} s", line.instants()),
+        };
+        let crowded = match line.give_up_ms {
+            ms if ms <= crowded => String::new(),
+            _ => format!(
+                "; while the SYN queue is more than half full, {} s",
+                seconds(crowded)
+            ),
+        };
+        format!(
+            "a half-open request lives {} s{again}{crowded}",
+            seconds(line.give_up_ms)
+        )
+    })])
+}
+
+/// `somaxconn`.
+pub fn somaxconn(view: View<'_>) -> Vec<String> {
+    let Some(limit) = view.number("net.core.somaxconn") else {
+        return Vec::new();
+    };
+    let waiting = accept_queue(limit);
+    let cookies = view.number("net.ipv4.tcp_syncookies").unwrap_or(1);
+    let backlog = view.number("net.ipv4.tcp_max_syn_backlog").unwrap_or(limit);
+    let half_open = syn_queue(cookies, limit, backlog);
+    vec![
+        format!(
+            "a listener that asks for {limit} or more lets {waiting} {} wait for accept(): {} of kernel memory when full",
+            plural(waiting, "connection"),
+            memory(waiting * ACCEPT_ENTRY_BYTES)
+        ),
+        format!(
+            "and {half_open} half-open {} in its SYN queue: {}",
+            plural(half_open, "request"),
+            memory(half_open * SYN_ENTRY_BYTES)
+        ),
+    ]
+}
+
+/// `tcp_max_syn_backlog`.
+pub fn max_syn_backlog(view: View<'_>) -> Vec<String> {
+    let cookies = view.number("net.ipv4.tcp_syncookies");
+    let backlog = view.number("net.ipv4.tcp_max_syn_backlog");
+    let somaxconn = view.number("net.core.somaxconn");
+    sentences([match (cookies, backlog, somaxconn) {
+        (Some(0), Some(backlog), Some(somaxconn)) => Some(format!(
+            "a listener that asks for {somaxconn} or more holds {} half-open requests of unknown peers",
+            syn_queue(0, somaxconn, backlog)
+        )),
+        (Some(cookies), ..) => Some(format!(
+            "no effect while tcp_syncookies is {cookies}: the SYN queue is as long as the accept queue"
+        )),
+        _ => None,
+    }])
+}
+
+/// `tcp_syncookies`.
+pub fn syncookies(view: View<'_>) -> Vec<String> {
+    let cookies = view.number("net.ipv4.tcp_syncookies");
+    let bare = cookies.is_some_and(|n| n > 0) && view.number("net.ipv4.tcp_timestamps") == Some(0);
+    sentences([
+        cookies.map(|n| {
+            match n {
+                0 => "a full SYN queue drops SYNs: a small flood keeps every new client out",
+                2 => "no SYN queue: every handshake goes through a cookie, for testing only",
+                _ => "a full SYN queue answers with SYN cookies: clients still get in",
+            }
+            .to_owned()
+        }),
+        bare.then(|| {
+            "connections made through a cookie lose SACK and window scaling, as tcp_timestamps is 0"
+                .to_owned()
+        }),
+    ])
+}
+
+/// `tcp_abort_on_overflow`. It governs only ACKs of requests that were half-open before the queue filled.
+pub fn abort_on_overflow(view: View<'_>) -> Vec<String> {
+    sentences([view.number("net.ipv4.tcp_abort_on_overflow").map(|n| {
+        match n {
+            0 => "a final ACK that meets a full accept queue is dropped: the client recovers once the queue drains",
+            _ => "a final ACK that meets a full accept queue is answered with RST: ECONNRESET after connect() succeeded",
+        }
+        .to_owned()
+    })])
+}
+
+/// `tcp_fastopen`, bit by bit.
+pub fn fastopen(view: View<'_>) -> Vec<String> {
+    let Some(bits) = view.number("net.ipv4.tcp_fastopen") else {
+        return Vec::new();
+    };
+    let has = |bit| bits & bit != 0;
+    sentences([
+        (!has(0x1)).then(|| "MSG_FASTOPEN of local clients fails with EOPNOTSUPP".to_owned()),
+        has(0x1).then(|| {
+            "clients that ask for it send data in the SYN once they hold a cookie".to_owned()
+        }),
+        has(0x2).then(|| {
+            "listeners with the socket option TCP_FASTOPEN accept data in the SYN".to_owned()
+        }),
+        (has(0x1) && has(0x4)).then(|| {
+            "clients send data without a cookie, which a normal server refuses".to_owned()
+        }),
+        (has(0x2) && has(0x200))
+            .then(|| "data in a SYN is accepted without a cookie: open to spoofing".to_owned()),
+        (has(0x2) && has(0x400)).then(|| {
+            "listeners accept it without the option, from their next listen() on".to_owned()
+        }),
+        (!has(0x2) && has(0x400)).then(|| "0x400 does nothing without 0x2".to_owned()),
+    ])
+}
+
+/// `tcp_fastopen_blackhole_timeout_sec`.
+pub fn fastopen_blackhole(view: View<'_>) -> Vec<String> {
+    sentences([view.number("net.ipv4.tcp_fastopen_blackhole_timeout_sec").map(|n| match n {
+        0 => "a path that swallows Fast Open SYNs is tried again every time".to_owned(),
+        n => format!("after a path swallowed a Fast Open SYN, clients do without for {n} s, longer each time"),
+    })])
+}
+
+/// `tcp_rto_max_ms`.
+pub fn rto_max(view: View<'_>) -> Vec<String> {
+    sentences([view
+        .number("net.ipv4.tcp_rto_max_ms")
+        .and_then(|ms| u64::try_from(ms).ok())
+        .map(|ms| {
+            format!(
+                "no retransmission interval of a new socket exceeds {} s, in handshakes and after",
+                seconds(ms)
+            )
+        })])
+}
+
+/// `tcp_retries2`.
+pub fn retries2(view: View<'_>) -> Vec<String> {
+    sentences([view.small("net.ipv4.tcp_retries2").map(|n| {
+        format!(
+            "a connection without ACKs is given up after {} s at the earliest",
+            seconds(established_ms(n))
+        )
+    })])
+}
+
+/// `tcp_keepalive_time`, with the other two.
+pub fn keepalive(view: View<'_>) -> Vec<String> {
+    let total = || {
+        let time = view.number("net.ipv4.tcp_keepalive_time")?;
+        let every = view.number("net.ipv4.tcp_keepalive_intvl")?;
+        let probes = view.number("net.ipv4.tcp_keepalive_probes")?;
+        Some(time + every * probes)
+    };
+    sentences([total()
+        .map(|s| format!("an idle connection with SO_KEEPALIVE and a dead peer ends after {s} s"))])
+}
+
+/// `tcp_fin_timeout`.
+pub fn fin_timeout(view: View<'_>) -> Vec<String> {
+    sentences([view.number("net.ipv4.tcp_fin_timeout").map(|s| {
+        format!(
+            "a closed socket waits {s} s in FIN-WAIT-2; TIME-WAIT stays 60 s whatever this says"
+        )
+    })])
+}
+
+/// `ip_local_port_range`.
+pub fn port_range(view: View<'_>) -> Vec<String> {
+    let ports = || {
+        let (low, high) = view
+            .0
+            .get("net.ipv4.ip_local_port_range")?
+            .as_str()
+            .split_once(' ')?;
+        Some(high.parse::<i128>().ok()? - low.parse::<i128>().ok()? + 1)
+    };
+    sentences([
+        ports().map(|n| format!("{n} connections to one destination address and port at a time"))
+    ])
+}
+
+/// `tcp_timestamps`.
+pub fn timestamps(view: View<'_>) -> Vec<String> {
+    let off = view.number("net.ipv4.tcp_timestamps") == Some(0);
+    sentences([off
+        .then(|| "connections made through a SYN cookie lose SACK and window scaling".to_owned())])
+}
+
+/// Milliseconds as seconds, with decimals only where there are any.
+pub fn seconds(ms: u64) -> String {
+    let text = format!("{}.{:03}", ms / 1000, ms % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Bytes in the unit that keeps the number short.
+fn memory(bytes: i128) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..1_000_000 => format!("{} kB", bytes / 1000),
+        1_000_000..10_000_000 => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+/// The noun, with an `s` unless there is exactly one.
+pub fn plural(count: i128, noun: &str) -> String {
+    if count == 1 {
+        noun.to_owned()
+    } else {
+        format!("{noun}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every row that was measured on 6.18: retries, linear timeouts, `rto_max_ms`, instants, give-up.
+    #[test]
+    fn every_measured_syn_row() {
+        let rows: &[(u8, u8, u64, &[u64], u64)] = &[
+            (1, 0, 120_000, &[1], 3),
+            (1, 1, 120_000, &[1, 2], 4),
+            (1, 2, 120_000, &[1, 2], 3),
+            (1, 4, 120_000, &[1, 2], 3),
+            (2, 0, 120_000, &[1, 3], 7),
+            (2, 1, 120_000, &[1, 2, 4], 8),
+            (2, 2, 120_000, &[1, 2, 3, 5], 9),
+            (2, 4, 120_000, &[1, 2, 3, 4, 5], 7),
+            (2, 10, 120_000, &[1, 2, 3, 4, 5, 6], 7),
+            (3, 0, 120_000, &[1, 3, 7], 15),
+            (3, 4, 120_000, &[1, 2, 3, 4, 5, 7, 11], 19),
+            (3, 10, 120_000, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13], 17),
+            (4, 4, 120_000, &[1, 2, 3, 4, 5, 7, 11, 19], 35),
+            (5, 0, 120_000, &[1, 3, 7, 15, 31], 63),
+            (5, 4, 120_000, &[1, 2, 3, 4, 5, 7, 11, 19, 35], 67),
+            (6, 0, 120_000, &[1, 3, 7, 15, 31, 63], 127),
+            (6, 4, 120_000, &[1, 2, 3, 4, 5, 7, 11, 19, 35, 67], 131),
+            (7, 0, 120_000, &[1, 3, 7, 15, 31, 63, 127], 247),
+            (6, 4, 1_000, &[1, 2, 3, 4, 5, 6], 7),
+            (6, 0, 5_000, &[1, 3, 7, 12, 17, 22], 27),
+            (6, 4, 5_000, &[1, 2, 3, 4, 5, 7, 11, 16, 21, 26], 31),
+        ];
+        for (retries, linear, rto_max_ms, at, give_up) in rows {
+            let line = syn_timeline(*retries, *linear, *rto_max_ms);
+            assert_eq!(
+                line.at_ms,
+                at.iter().map(|s| s * 1000).collect::<Vec<_>>(),
+                "N={retries} L={linear}"
+            );
+            assert_eq!(
+                line.give_up_ms,
+                give_up * 1000,
+                "N={retries} L={linear} M={rto_max_ms}"
+            );
+        }
+    }
+
+    /// The closed form for `rto_max` 120 s and at most 6 retries, against the loop.
+    #[test]
+    fn the_closed_form_agrees_with_the_algorithm() {
+        for retries in 1..=6u8 {
+            for linear in 0..=127u8 {
+                let (n, l) = (u32::from(retries), u64::from(linear));
+                let expected = if l < 1 << n {
+                    l + (1 << (n + 1)) - 1
+                } else if l >= (1 << (n + 1)) - 2 {
+                    (1 << (n + 1)) - 1
+                } else {
+                    let j = (0..7)
+                        .find(|j| 1u64 << (j + 1) >= (1 << (n + 1)) - l)
+                        .unwrap();
+                    l + (1 << (j + 1)) - 1
+                };
+                assert_eq!(
+                    syn_timeline(retries, linear, 120_000).give_up_ms,
+                    expected * 1000,
+                    "N={n} L={l}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_measured_synack_row() {
+        let rows: &[(u8, &[u64], u64)] = &[
+            (0, &[], 1),
+            (1, &[1], 3),
+            (2, &[1, 3], 7),
+            (3, &[1, 3, 7], 15),
+            (5, &[1, 3, 7, 15, 31], 63),
+        ];
+        for (retries, at, gone) in rows {
+            let line = synack_timeline(*retries);
+            assert_eq!(line.at_ms, at.iter().map(|s| s * 1000).collect::<Vec<_>>());
+            assert_eq!(line.give_up_ms, gone * 1000);
+        }
+    }
+
+    #[test]
+    fn extremes_end_and_are_short_to_print() {
+        let line = syn_timeline(127, 127, 120_000);
+        assert!(line.give_up_ms > 1_000_000);
+        assert!(line.instants().len() < 80, "{}", line.instants());
+        assert_eq!(synack_timeline(255).at_ms.len(), 255);
+    }
+
+    #[test]
+    fn every_measured_syn_queue_row() {
+        for (somaxconn, backlog, cookies, capacity) in [
+            (8, 1024, 1, 9),
+            (8, 1024, 0, 9),
+            (8, 1024, 2, 0),
+            (16, 1024, 0, 17),
+            (400, 64, 0, 49),
+            (400, 128, 0, 97),
+            (400, 256, 0, 193),
+            (400, 8, 0, 7),
+            (400, 4, 0, 4),
+            (400, 3, 0, 4),
+            (400, 1, 0, 2),
+            (400, 0, 0, 1),
+            (400, -1, 0, 1),
+            (400, 0, 1, 401),
+            (95, 128, 0, 96),
+            (96, 128, 0, 97),
+            (97, 128, 0, 97),
+            (0, 128, 1, 1),
+        ] {
+            assert_eq!(
+                syn_queue(cookies, somaxconn, backlog),
+                capacity,
+                "{somaxconn} {backlog} {cookies}"
+            );
+        }
+    }
+
+    #[test]
+    fn established_connections() {
+        assert_eq!(established_ms(3), 3_000);
+        assert_eq!(established_ms(15), 924_600);
+    }
+
+    #[test]
+    fn seconds_without_noise() {
+        assert_eq!(seconds(15_000), "15");
+        assert_eq!(seconds(1_500), "1.5");
+        assert_eq!(seconds(924_600), "924.6");
+    }
+}

@@ -1,0 +1,188 @@
+//! The name of a sysctl: one canonical spelling, and the file under `/proc/sys` that it stands for.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest key that is accepted, in bytes (`/proc/sys` itself has none that is half as long).
+const LONGEST: usize = 255;
+
+/// A sysctl key in its canonical spelling: components joined by dots, a dot inside a component written `/`
+/// (`net.ipv4.conf.eth0/100.rp_filter`), which is what `sysctl -a` of procps prints.
+///
+/// A `Key` is safe to turn into a path: it has no empty component, no `.` or `..`, no blank, no control
+/// character and no glob.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Key(String);
+
+impl Key {
+    /// The canonical dotted name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path below `/proc/sys`, relative, components joined by `/`.
+    pub fn path(&self) -> String {
+        swap(&self.0)
+    }
+
+    /// Whether the key lives below `net.`, the only part of `/proc/sys` that a network namespace has its own copy of.
+    pub fn is_net(&self) -> bool {
+        self.0.starts_with("net.")
+    }
+}
+
+/// Why a text is not a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// No text, or nothing between two separators.
+    #[error("a key needs a name in every component")]
+    Empty,
+    /// Only one component: the kernel has no sysctl directly below `/proc/sys`.
+    #[error("a key needs at least two components, as in `net.core.somaxconn`")]
+    Short,
+    /// More than 255 bytes.
+    #[error("a key of more than 255 bytes")]
+    Long,
+    /// `.` or `..` as a component.
+    #[error("a key may not climb (`.` or `..` as a component)")]
+    Climbs,
+    /// `*`, `?`, `[` or `]`.
+    #[error("a key may not be a pattern (`*`, `?`, `[`, `]`)")]
+    Pattern,
+    /// A blank, a control character, a character outside ASCII, or one of `= # ; \ " '`.
+    #[error("a key may hold letters, digits and `_ - . / : @ + , %` only")]
+    Character,
+}
+
+/// Accepts both spellings; the first separator decides which one it is (sysctl.d(5)).
+impl FromStr for Key {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        if text.len() > LONGEST {
+            return Err(KeyError::Long);
+        }
+        if text.contains(['*', '?', '[', ']']) {
+            return Err(KeyError::Pattern);
+        }
+        if !text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-./:@+,%".contains(c))
+        {
+            return Err(KeyError::Character);
+        }
+        let slashes = text
+            .find('/')
+            .is_some_and(|slash| text.find('.').is_none_or(|dot| slash < dot));
+        let path = if slashes { text.to_owned() } else { swap(text) };
+        let mut components = 0;
+        for component in path.split('/') {
+            match component {
+                "" => return Err(KeyError::Empty),
+                "." | ".." => return Err(KeyError::Climbs),
+                _ => components += 1,
+            }
+        }
+        if components < 2 {
+            return Err(KeyError::Short);
+        }
+        Ok(Self(swap(&path)))
+    }
+}
+
+/// Maps from keys can be asked with a literal name.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = KeyError;
+
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        text.parse()
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Exchanges dots and slashes: the same rule leads from name to path and back.
+fn swap(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '.' => '/',
+            '/' => '.',
+            other => other,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Result<String, KeyError> {
+        text.parse::<Key>().map(|key| key.path())
+    }
+
+    #[test]
+    fn the_first_separator_decides() {
+        assert_eq!(path("net.core.somaxconn").unwrap(), "net/core/somaxconn");
+        assert_eq!(path("net/core/somaxconn").unwrap(), "net/core/somaxconn");
+        assert_eq!(
+            path("net.ipv4.conf.eth0/100.rp_filter").unwrap(),
+            "net/ipv4/conf/eth0.100/rp_filter"
+        );
+        assert_eq!(
+            path("net/ipv4/conf/eth0.100/rp_filter").unwrap(),
+            "net/ipv4/conf/eth0.100/rp_filter"
+        );
+        assert_eq!(path("net.core/somaxconn").unwrap(), "net/core.somaxconn");
+    }
+
+    #[test]
+    fn both_spellings_are_one_key() {
+        let dotted: Key = "net.ipv4.conf.eth0/100.rp_filter".parse().unwrap();
+        let slashed: Key = "net/ipv4/conf/eth0.100/rp_filter".parse().unwrap();
+        assert_eq!(dotted, slashed);
+        assert_eq!(slashed.to_string(), "net.ipv4.conf.eth0/100.rp_filter");
+    }
+
+    #[test]
+    fn what_is_no_key() {
+        for (text, why) in [
+            ("", KeyError::Empty),
+            ("somaxconn", KeyError::Short),
+            ("net..somaxconn", KeyError::Empty),
+            ("/proc/sys/net", KeyError::Empty),
+            ("net/../kernel/panic", KeyError::Climbs),
+            ("net.//.kernel", KeyError::Climbs),
+            ("net.ipv4.conf.*.rp_filter", KeyError::Pattern),
+            ("net.core.somax conn", KeyError::Character),
+            ("net.core.som\naxconn", KeyError::Character),
+            ("net.core.som\0axconn", KeyError::Character),
+            ("net.core.\u{1b}[31m", KeyError::Pattern),
+        ] {
+            assert_eq!(path(text), Err(why), "{text:?}");
+        }
+        assert_eq!(
+            path(&format!("net.{}", "a".repeat(300))),
+            Err(KeyError::Long)
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! What tcptune remembers of one network namespace: what is declared for it, and what it took to get there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::key::Key;
+use super::setting::Setting;
+use super::value::Value;
+
+/// Settings by key.
+pub type Settings = BTreeMap<Key, Setting>;
+
+/// The active set of an axis: the settings that are declared, and the profiles that they came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveSet {
+    /// Profiles as they were named, left to right. A path is absolute.
+    pub profiles: Vec<String>,
+    /// What the profiles alone resolved to, so that a later look can tell whether they changed since.
+    pub profiles_hash: String,
+    /// The resolved settings, those of the command line included.
+    pub settings: Settings,
+}
+
+impl ActiveSet {
+    /// Whether nothing is declared.
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.profiles.is_empty()
+    }
+
+    /// What is declared, in one word per part: `high-traffic + 1 set by hand`.
+    pub fn name(&self) -> String {
+        let by_hand = self.settings.values().filter(|s| {
+            s.origin()
+                .is_some_and(|o| o.line.is_none() && o.profile == BY_HAND)
+        });
+        let by_hand = by_hand.count();
+        let mut parts = self.profiles.clone();
+        if by_hand > 0 {
+            parts.push(format!("{by_hand} set by hand"));
+        }
+        if parts.is_empty() {
+            "nothing".to_owned()
+        } else {
+            parts.join(" + ")
+        }
+    }
+}
+
+/// The `profile` of an origin on the command line.
+pub const BY_HAND: &str = "--set";
+
+/// A key that tcptune wrote and still declares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Its value just before tcptune's first write: what a release gives back.
+    pub baseline: Value,
+    /// What tcptune wrote last: whoever finds another value met another writer.
+    pub wrote: Value,
+}
+
+/// Everything remembered of one namespace in one boot. Rolling an entry back restores it whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// What is declared.
+    pub active: ActiveSet,
+    /// The declared keys that tcptune wrote.
+    pub held: BTreeMap<Key, Held>,
+}
+
+/// The hash of what is wanted: the same on every host, whatever the host holds and wherever the files lie.
+///
+/// SHA-256, in hexadecimal, over one line a key; reasons and places do not count.
+pub fn desired_hash(settings: &Settings) -> String {
+    let mut hash = Sha256::new();
+    for (key, setting) in settings {
+        let optional = if setting.optional { "-" } else { "" };
+        let exact = setting
+            .exact
+            .as_ref()
+            .map(|part| format!(" = {}", part.value));
+        let low = setting
+            .at_least
+            .as_ref()
+            .map(|part| format!(" >= {}", part.value));
+        let high = setting
+            .at_most
+            .as_ref()
+            .map(|part| format!(" <= {}", part.value));
+        let wish: String = [exact, low, high].into_iter().flatten().collect();
+        hash.update(format!("{optional}{key}{wish}\n"));
+    }
+    hex(&hash.finalize())
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}

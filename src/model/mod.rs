@@ -1,0 +1,15 @@
+//! The pure rooms: what somebody wants, what the kernel holds, and what follows from comparing the two.
+//!
+//! Nothing here touches files, processes, clocks or the network, so every rule can be tested with literals.
+
+pub mod catalogue;
+pub mod handshake;
+pub mod key;
+pub mod memory;
+pub mod plan;
+pub mod problem;
+pub mod profile;
+pub mod setting;
+pub mod snapshot;
+pub mod stack;
+pub mod value;

@@ -1,0 +1,672 @@
+//! What would change: the comparison of what is wanted, what is remembered and what the kernel holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::catalogue;
+use super::key::Key;
+use super::memory::{ActiveSet, Held, Memory, hex};
+use super::setting::{Origin, Setting};
+use super::snapshot::{Reading, Snapshot};
+use super::value::Value;
+
+/// Why a key changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// A setting wants it.
+    Set,
+    /// No setting wants it any more: it goes back to its baseline.
+    Released,
+    /// A rollback puts back what an entry of the journal replaced.
+    Restored,
+}
+
+/// One key, as it is written to the kernel and recorded in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The key.
+    pub key: Key,
+    /// What it holds.
+    pub from: Value,
+    /// What it will hold.
+    pub to: Value,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// A declared key, or one that was declared, that stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The key.
+    pub key: Key,
+    /// What it holds.
+    pub value: Value,
+    /// Why nothing is written.
+    pub why: KeptWhy,
+}
+
+/// Why a key stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptWhy {
+    /// It holds what is wanted.
+    Right,
+    /// It is no longer declared, but somebody wrote over what tcptune wrote; this is what tcptune had written.
+    OtherWriter(Value),
+}
+
+/// An optional key that this kernel or namespace does not offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The key.
+    pub key: Key,
+    /// Why.
+    pub reason: String,
+}
+
+/// What would change, in the order in which it is done: released keys first, then settings, each by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Keys to write.
+    pub live: Vec<Change>,
+    /// Keys that stay.
+    pub kept: Vec<Kept>,
+    /// Keys that are passed over.
+    pub skipped: Vec<Skipped>,
+    /// What will be remembered.
+    pub after: Memory,
+    /// Whether that differs from what is remembered now.
+    pub remembers: bool,
+}
+
+impl Plan {
+    /// Nothing to write and nothing new to remember.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty() && !self.remembers
+    }
+
+    /// The setting that asks for a change, if it is still declared after the plan.
+    pub fn setting(&self, key: &Key) -> Option<&Setting> {
+        self.after.active.settings.get(key)
+    }
+
+    /// Who asks for a change, if anybody but the past does.
+    pub fn origin(&self, change: &Change) -> Option<&Origin> {
+        (change.cause == Cause::Set)
+            .then(|| self.setting(&change.key)?.origin())
+            .flatten()
+    }
+
+    /// How many keys go back to their baseline.
+    pub fn released(&self) -> usize {
+        self.live
+            .iter()
+            .filter(|change| change.cause == Cause::Released)
+            .count()
+    }
+
+    /// The values of a snapshot as they will be afterwards.
+    pub fn applied_to(&self, snapshot: &Snapshot) -> Snapshot {
+        let mut snapshot = snapshot.clone();
+        for change in &self.live {
+            snapshot
+                .0
+                .insert(change.key.clone(), Reading::Value(change.to.clone()));
+        }
+        snapshot
+    }
+
+    /// SHA-256 over where the plan holds (host facts: kernel, boot, namespace) and every `from` and `to`.
+    pub fn hash(&self, place: &str) -> String {
+        let mut hash = Sha256::new();
+        hash.update(place);
+        for Change { key, from, to, .. } in &self.live {
+            hash.update(format!("\n{key}: {from} -> {to}"));
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// Why nothing at all may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The kernel has no such key, and the setting is not optional.
+    Absent(Key),
+    /// It is there but cannot be read back; why.
+    Unreadable(Key, String),
+    /// A network namespace would change the whole machine.
+    Global(Key),
+    /// A bound meets a value that is not one number.
+    NoNumber(Key, Value),
+    /// A rollback meets a value that is neither the one that was written nor the one to put back.
+    Moved {
+        /// The key.
+        key: Key,
+        /// What it holds.
+        holds: Value,
+        /// What tcptune wrote.
+        wrote: Value,
+        /// What would be put back.
+        from: Value,
+    },
+}
+
+/// Where a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Whether this is the machine's first network namespace, the only one that may write global keys.
+    pub first_namespace: bool,
+}
+
+/// Compares what is wanted with what is remembered and what the kernel holds.
+///
+/// With `only`, nothing but those keys is planned, and the rest of the memory stays as it is.
+///
+/// # Errors
+/// Every reason to refuse, when there is one.
+pub fn plan(
+    wanted: &ActiveSet,
+    only: Option<&BTreeSet<Key>>,
+    memory: &Memory,
+    snapshot: &Snapshot,
+    place: Place,
+) -> Result<Plan, Vec<Refusal>> {
+    let mut plan = Plan {
+        after: Memory {
+            active: wanted.clone(),
+            held: memory.held.clone(),
+        },
+        ..Plan::default()
+    };
+    let mut refusals = Vec::new();
+    for (key, held) in &memory.held {
+        if !wanted.settings.contains_key(key) {
+            release(&mut plan, key, held, snapshot.get(key));
+        }
+    }
+    for (key, setting) in &wanted.settings {
+        if only.is_none_or(|only| only.contains(key)) {
+            let held = memory.held.get(key);
+            if let Err(refusal) = set(&mut plan, key, setting, held, snapshot.get(key), place) {
+                refusals.push(refusal);
+            }
+        }
+    }
+    plan.remembers = plan.after != *memory;
+    if refusals.is_empty() {
+        Ok(plan)
+    } else {
+        Err(refusals)
+    }
+}
+
+fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) {
+    plan.after.held.remove(key);
+    match reading {
+        Reading::Value(live) if *live != held.wrote => {
+            let why = KeptWhy::OtherWriter(held.wrote.clone());
+            plan.kept.push(Kept {
+                key: key.clone(),
+                value: live.clone(),
+                why,
+            });
+        }
+        Reading::Value(live) if *live == held.baseline => {}
+        Reading::Value(live) => {
+            let (from, to) = (live.clone(), held.baseline.clone());
+            plan.live.push(Change {
+                key: key.clone(),
+                from,
+                to,
+                cause: Cause::Released,
+            });
+        }
+        Reading::Absent => plan.skipped.push(Skipped {
+            key: key.clone(),
+            reason: "the kernel no longer has it".into(),
+        }),
+        Reading::Unreadable(why) => plan.skipped.push(Skipped {
+            key: key.clone(),
+            reason: why.clone(),
+        }),
+    }
+}
+
+fn set(
+    plan: &mut Plan,
+    key: &Key,
+    setting: &Setting,
+    held: Option<&Held>,
+    reading: &Reading,
+    place: Place,
+) -> Result<(), Refusal> {
+    if !place.first_namespace && catalogue::is_global(key) {
+        if setting.optional {
+            plan.skipped.push(Skipped {
+                key: key.clone(),
+                reason: "global: not this namespace's to set".into(),
+            });
+            return Ok(());
+        }
+        return Err(Refusal::Global(key.clone()));
+    }
+    let live = match reading {
+        Reading::Value(live) => live,
+        Reading::Absent if setting.optional => {
+            plan.skipped.push(Skipped {
+                key: key.clone(),
+                reason: "this kernel does not have it".into(),
+            });
+            return Ok(());
+        }
+        Reading::Absent => return Err(Refusal::Absent(key.clone())),
+        Reading::Unreadable(why) => return Err(Refusal::Unreadable(key.clone(), why.clone())),
+    };
+    // A bound keeps a stranger's value, but a value of our own is no reason to keep it.
+    let ours = held.filter(|held| held.wrote == *live);
+    let found = ours.map_or(live, |held| &held.baseline);
+    let to = setting
+        .nearest(found)
+        .ok_or_else(|| Refusal::NoNumber(key.clone(), found.clone()))?;
+    if to == *live {
+        plan.kept.push(Kept {
+            key: key.clone(),
+            value: to,
+            why: KeptWhy::Right,
+        });
+        return Ok(());
+    }
+    let baseline = held.map_or(live, |held| &held.baseline).clone();
+    plan.after.held.insert(
+        key.clone(),
+        Held {
+            baseline,
+            wrote: to.clone(),
+        },
+    );
+    plan.live.push(Change {
+        key: key.clone(),
+        from: live.clone(),
+        to,
+        cause: Cause::Set,
+    });
+    Ok(())
+}
+
+/// The plan that undoes what entries of the journal did, oldest entry first, so that `after` is remembered again.
+///
+/// A key is put back when it holds what was written last, or already what is to be put back. With `force` it is
+/// put back whatever it holds.
+///
+/// # Errors
+/// Every key that has moved, unless forced: the undo is refused as a whole.
+pub fn inverse(
+    undone: &[&[Change]],
+    memory: &Memory,
+    after: Memory,
+    snapshot: &Snapshot,
+    force: bool,
+) -> Result<Plan, Vec<Refusal>> {
+    let mut plan = Plan {
+        remembers: after != *memory,
+        after,
+        ..Plan::default()
+    };
+    let mut refusals = Vec::new();
+    for (key, chain) in compose(undone) {
+        match snapshot.get(&key) {
+            Reading::Value(live) if *live == chain.from => {}
+            Reading::Value(live) if (*live == chain.to && chain.unbroken) || force => {
+                plan.live.push(Change {
+                    key,
+                    from: live.clone(),
+                    to: chain.from,
+                    cause: Cause::Restored,
+                });
+            }
+            Reading::Value(live) => {
+                refusals.push(Refusal::Moved {
+                    key,
+                    holds: live.clone(),
+                    wrote: chain.to,
+                    from: chain.from,
+                });
+            }
+            Reading::Absent => plan.skipped.push(Skipped {
+                key,
+                reason: "the kernel no longer has it".into(),
+            }),
+            Reading::Unreadable(why) => refusals.push(Refusal::Unreadable(key, why.clone())),
+        }
+    }
+    if refusals.is_empty() {
+        Ok(plan)
+    } else {
+        Err(refusals)
+    }
+}
+
+struct Chain {
+    from: Value,
+    to: Value,
+    /// Whether every entry found what the one before had written: else somebody wrote in between, and their value
+    /// would be lost.
+    unbroken: bool,
+}
+
+fn compose(entries: &[&[Change]]) -> BTreeMap<Key, Chain> {
+    let mut chains: BTreeMap<Key, Chain> = BTreeMap::new();
+    for change in entries.iter().copied().flatten() {
+        let (from, to) = (change.from.clone(), change.to.clone());
+        match chains.get_mut(&change.key) {
+            Some(chain) => {
+                chain.unbroken &= chain.to == from;
+                chain.to = to;
+            }
+            None => {
+                chains.insert(
+                    change.key.clone(),
+                    Chain {
+                        from,
+                        to,
+                        unbroken: true,
+                    },
+                );
+            }
+        }
+    }
+    chains
+}
+
+/// What becomes of an entry whose writer died between its intent and its commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovery {
+    /// Every key holds what was intended: the entry did happen.
+    Commit,
+    /// It did not: these keys go back, and those hold something else altogether and are left.
+    PutBack {
+        /// Keys that still hold our value, in reverse order of writing.
+        changes: Vec<Change>,
+        /// Keys that hold neither value, with what they hold.
+        left: Vec<(Change, Value)>,
+    },
+}
+
+/// Decides it from what the kernel holds now. Keys that are gone do not count.
+pub fn recovery(changes: &[Change], snapshot: &Snapshot) -> Recovery {
+    let held = changes
+        .iter()
+        .filter_map(|change| Some((change, snapshot.get(&change.key).value()?)));
+    let held: Vec<_> = held.collect();
+    if held.iter().all(|(change, live)| change.to == **live) {
+        return Recovery::Commit;
+    }
+    let mut back = Vec::new();
+    let mut left = Vec::new();
+    for (change, live) in held.into_iter().rev() {
+        if *live == change.to {
+            let (from, to) = (change.to.clone(), change.from.clone());
+            back.push(Change {
+                key: change.key.clone(),
+                from,
+                to,
+                cause: Cause::Restored,
+            });
+        } else if *live != change.from {
+            left.push((change.clone(), live.clone()));
+        }
+    }
+    Recovery::PutBack {
+        changes: back,
+        left,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::setting::Part;
+    use super::*;
+
+    const HOST: Place = Place {
+        first_namespace: true,
+    };
+
+    fn key(name: &str) -> Key {
+        name.parse().unwrap()
+    }
+
+    fn origin() -> Origin {
+        Origin {
+            profile: "p".into(),
+            file: "p.toml".into(),
+            line: Some(2),
+        }
+    }
+
+    fn exactly(value: &str) -> Setting {
+        let part = Part {
+            value: Value::new(value),
+            origin: origin(),
+            why: None,
+        };
+        Setting {
+            exact: Some(part),
+            ..Setting::default()
+        }
+    }
+
+    fn at_least(value: i128) -> Setting {
+        Setting {
+            at_least: Some(Part {
+                value,
+                origin: origin(),
+                why: None,
+            }),
+            ..Setting::default()
+        }
+    }
+
+    fn wanting(settings: &[(&str, Setting)]) -> ActiveSet {
+        let settings = settings
+            .iter()
+            .map(|(name, setting)| (key(name), setting.clone()))
+            .collect();
+        ActiveSet {
+            profiles: vec!["p".into()],
+            profiles_hash: String::new(),
+            settings,
+        }
+    }
+
+    fn holding(values: &[(&str, &str)]) -> Snapshot {
+        Snapshot(
+            values
+                .iter()
+                .map(|(name, value)| (key(name), Reading::Value(Value::new(value))))
+                .collect(),
+        )
+    }
+
+    fn changes(plan: &Plan) -> Vec<String> {
+        plan.live
+            .iter()
+            .map(|c| format!("{} {} -> {} {:?}", c.key, c.from, c.to, c.cause))
+            .collect()
+    }
+
+    const A: &str = "net.core.somaxconn";
+    const B: &str = "net.ipv4.tcp_synack_retries";
+
+    #[test]
+    fn a_released_key_goes_back_unless_somebody_else_wrote_it() {
+        let kernel = holding(&[(A, "4096"), (B, "5")]);
+        let first = plan(
+            &wanting(&[(A, exactly("100")), (B, exactly("5"))]),
+            None,
+            &Memory::default(),
+            &kernel,
+            HOST,
+        )
+        .unwrap();
+        assert_eq!(changes(&first), ["net.core.somaxconn 4096 -> 100 Set"]);
+        assert_eq!(first.kept.len(), 1, "a key that is right is not written");
+
+        let kernel = first.applied_to(&kernel);
+        let off = plan(&ActiveSet::default(), None, &first.after, &kernel, HOST).unwrap();
+        assert_eq!(changes(&off), ["net.core.somaxconn 100 -> 4096 Released"]);
+
+        let stranger = holding(&[(A, "200"), (B, "5")]);
+        let off = plan(&ActiveSet::default(), None, &first.after, &stranger, HOST).unwrap();
+        assert!(off.live.is_empty());
+        assert_eq!(
+            off.kept.first().unwrap().why,
+            KeptWhy::OtherWriter(Value::new("100"))
+        );
+        assert!(off.after.held.is_empty(), "it is no longer ours");
+    }
+
+    #[test]
+    fn a_bound_keeps_a_strangers_value_and_looks_behind_our_own() {
+        let bound = wanting(&[(A, at_least(16384))]);
+        let none = Memory::default();
+        let kept = plan(&bound, None, &none, &holding(&[(A, "65535")]), HOST).unwrap();
+        assert!(kept.live.is_empty() && kept.after.held.is_empty());
+
+        let ours = Held {
+            baseline: Value::new("4096"),
+            wrote: Value::new("65535"),
+        };
+        let memory = Memory {
+            active: ActiveSet::default(),
+            held: [(key(A), ours)].into(),
+        };
+        let lowered = plan(&bound, None, &memory, &holding(&[(A, "65535")]), HOST).unwrap();
+        assert_eq!(changes(&lowered), ["net.core.somaxconn 65535 -> 16384 Set"]);
+        assert_eq!(lowered.after.held.get(A).unwrap().baseline.as_str(), "4096");
+    }
+
+    #[test]
+    fn set_touches_nothing_but_the_named_keys() {
+        let memory = plan(
+            &wanting(&[(A, exactly("100"))]),
+            None,
+            &Memory::default(),
+            &holding(&[(A, "4096")]),
+            HOST,
+        )
+        .unwrap()
+        .after;
+        let kernel = holding(&[(A, "drifted"), (B, "5")]);
+        let wanted = wanting(&[(A, exactly("100")), (B, exactly("3"))]);
+        let only = [key(B)].into();
+        let plan = plan(&wanted, Some(&only), &memory, &kernel, HOST).unwrap();
+        assert_eq!(changes(&plan), ["net.ipv4.tcp_synack_retries 5 -> 3 Set"]);
+        assert_eq!(plan.after.held.len(), 2);
+    }
+
+    #[test]
+    fn absent_global_and_odd_keys_are_refused_together() {
+        let wanted = wanting(&[
+            ("fs.file-max", exactly("1")),
+            (A, exactly("1")),
+            ("net.ipv4.tcp_rmem", at_least(5)),
+        ]);
+        let kernel = holding(&[("fs.file-max", "9"), ("net.ipv4.tcp_rmem", "1 2 3")]);
+        let inside = Place {
+            first_namespace: false,
+        };
+        let refusals = plan(&wanted, None, &Memory::default(), &kernel, inside).unwrap_err();
+        assert_eq!(
+            refusals,
+            [
+                Refusal::Global(key("fs.file-max")),
+                Refusal::Absent(key(A)),
+                Refusal::NoNumber(key("net.ipv4.tcp_rmem"), Value::new("1 2 3"))
+            ]
+        );
+    }
+
+    fn wrote(name: &str, from: &str, to: &str) -> Change {
+        Change {
+            key: key(name),
+            from: Value::new(from),
+            to: Value::new(to),
+            cause: Cause::Set,
+        }
+    }
+
+    #[test]
+    fn an_undo_refuses_what_has_moved() {
+        let done = [wrote(A, "4096", "100")];
+        let none = Memory::default();
+        let undo = |holds: &str, force| {
+            inverse(
+                &[&done],
+                &none,
+                Memory::default(),
+                &holding(&[(A, holds)]),
+                force,
+            )
+        };
+        assert_eq!(
+            changes(&undo("100", false).unwrap()),
+            ["net.core.somaxconn 100 -> 4096 Restored"]
+        );
+        assert!(undo("4096", false).unwrap().live.is_empty(), "already back");
+        assert!(matches!(
+            undo("7", false).unwrap_err().as_slice(),
+            [Refusal::Moved { .. }]
+        ));
+        assert_eq!(
+            changes(&undo("7", true).unwrap()),
+            ["net.core.somaxconn 7 -> 4096 Restored"]
+        );
+    }
+
+    #[test]
+    fn entries_compose_unless_somebody_wrote_in_between() {
+        let (one, two) = ([wrote(A, "1", "2")], [wrote(A, "2", "3")]);
+        let none = Memory::default();
+        let undo = |entries: &[&[Change]]| {
+            inverse(
+                entries,
+                &none,
+                Memory::default(),
+                &holding(&[(A, "3")]),
+                false,
+            )
+        };
+        assert_eq!(
+            changes(&undo(&[&one, &two]).unwrap()),
+            ["net.core.somaxconn 3 -> 1 Restored"]
+        );
+        let broken = [wrote(A, "9", "3")];
+        assert!(undo(&[&one, &broken]).is_err());
+    }
+
+    #[test]
+    fn a_dead_writer_leaves_all_or_nothing() {
+        let done = [wrote(A, "1", "2"), wrote(B, "5", "3")];
+        assert_eq!(
+            recovery(&done, &holding(&[(A, "2"), (B, "3")])),
+            Recovery::Commit
+        );
+        assert_eq!(
+            recovery(&done, &holding(&[(A, "2")])),
+            Recovery::Commit,
+            "a vanished key does not count"
+        );
+        let Recovery::PutBack { changes, left } = recovery(&done, &holding(&[(A, "2"), (B, "5")]))
+        else {
+            panic!()
+        };
+        assert_eq!((changes.len(), left.len()), (1, 0));
+        let Recovery::PutBack { changes, left } = recovery(&done, &holding(&[(A, "2"), (B, "77")]))
+        else {
+            panic!()
+        };
+        assert_eq!((changes.len(), left.len()), (1, 1));
+    }
+}

@@ -1,0 +1,631 @@
+//! A profile as it was written: TOML in, settings and problems out, all problems in one go.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::catalogue::{self, Complaint, Entry, Raw, Shape};
+use super::key::Key;
+use super::problem::{Problem, Source};
+use super::setting::{Origin, Part, Setting};
+use super::value::Value;
+
+/// Most bytes of one profile.
+pub const LARGEST: u64 = 1 << 20;
+
+/// Most settings of one profile.
+const MOST_SETTINGS: usize = 10_000;
+
+/// Longest `why` or `description`, in bytes.
+const LONGEST_TEXT: usize = 2_000;
+
+/// Longest name of a profile, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// One profile, checked, but not yet stacked on those that it extends.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    /// What it is for.
+    pub description: String,
+    /// What it stands on, left to right, each with the bytes where it is said.
+    pub extends: Vec<(String, Range<usize>)>,
+    /// Its settings, each with the bytes of its name.
+    pub settings: BTreeMap<Key, (Setting, Range<usize>)>,
+}
+
+/// Whether a text can be the name of a profile: letters, digits and `- _ .`, starting with a letter or digit,
+/// no `..`, at most 64 bytes; so that a name is never a path.
+pub fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST_NAME
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && !text.contains("..")
+}
+
+/// Whether a text says where a profile is, rather than what it is called: it has a `/`, or ends in `.toml`.
+pub fn is_path(text: &str) -> bool {
+    text.contains('/') || text.strip_suffix(".toml").is_some()
+}
+
+/// Reads a profile.
+///
+/// `name` is what origins will say; `source` what problems will point into.
+///
+/// # Errors
+/// Every problem of the text, ordered by place.
+pub fn parse(name: &str, source: Source<'_>) -> Result<Profile, Vec<Problem>> {
+    let mut reader = Reader {
+        name,
+        source,
+        problems: Vec::new(),
+        profile: Profile::default(),
+    };
+    let (document, errors) = DeTable::parse_recoverable(source.text);
+    for error in errors {
+        let end = source.text.len();
+        let span = error.span().unwrap_or(end..end);
+        reader.problems.push(syntax(source, &span, error.message()));
+    }
+    // A half-read document would only repeat the syntax error in other words.
+    if reader.problems.is_empty() {
+        reader.document(document.get_ref());
+    }
+    let Reader {
+        mut problems,
+        profile,
+        ..
+    } = reader;
+    if problems.is_empty() {
+        return Ok(profile);
+    }
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems.dedup();
+    Err(problems)
+}
+
+/// A problem that the TOML parser found, in its words, without the parser's inner expectations.
+fn syntax(source: Source<'_>, span: &Range<usize>, message: &str) -> Problem {
+    let octal = message.contains("leading zero");
+    let hint = octal.then(|| {
+        "a number with a leading zero is octal to the kernel: write the decimal number".to_owned()
+    });
+    source.problem(
+        span,
+        "syntax",
+        message.trim_end_matches(", expected nothing"),
+        hint,
+    )
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    source: Source<'a>,
+    problems: Vec<Problem>,
+    profile: Profile,
+}
+
+type Item<'i> = Spanned<DeValue<'i>>;
+
+impl Reader<'_> {
+    fn complain(&mut self, span: &Range<usize>, complaint: Complaint) {
+        self.problems.push(self.source.problem(
+            span,
+            complaint.code,
+            complaint.message,
+            complaint.hint,
+        ));
+    }
+
+    fn refuse(&mut self, span: &Range<usize>, code: &'static str, message: impl Into<String>) {
+        self.complain(span, Complaint::new(code, message));
+    }
+
+    fn document(&mut self, document: &DeTable<'_>) {
+        for (key, item) in document {
+            let name: &str = key.get_ref();
+            match (name, item.get_ref().as_table()) {
+                ("profile", Some(table)) => self.head(table),
+                ("tcp", Some(table)) => self.tcp(table),
+                ("sysctl", Some(table)) => self.sysctl(table, &mut Vec::new()),
+                ("profile" | "tcp" | "sysctl", None) => {
+                    self.refuse(
+                        &key.span(),
+                        "wrong-type",
+                        format!("`{name}` is a table: write `[{name}]`"),
+                    );
+                }
+                _ => {
+                    let hint = match catalogue::Entry::named(name) {
+                        Some(_) => "settings stand below `[tcp]` or `[sysctl]`",
+                        None => "a profile has the tables `[profile]`, `[tcp]` and `[sysctl]`",
+                    };
+                    let message = format!("unknown table or field `{}`", name.escape_debug());
+                    self.complain(
+                        &key.span(),
+                        Complaint::new("unknown-field", message).hint(hint),
+                    );
+                }
+            }
+        }
+    }
+
+    fn head(&mut self, table: &DeTable<'_>) {
+        for (key, item) in table {
+            match key.get_ref().as_ref() {
+                "description" => self.profile.description = self.text(item).unwrap_or_default(),
+                "extends" => self.extends(item),
+                other => {
+                    let message = format!("unknown field `{}`", other.escape_debug());
+                    let complaint = Complaint::new("unknown-field", message);
+                    self.complain(
+                        &key.span(),
+                        complaint.hint("`[profile]` has `description` and `extends`"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn extends(&mut self, item: &Item<'_>) {
+        let Some(items) = item.get_ref().as_array() else {
+            return self.refuse(
+                &item.span(),
+                "wrong-type",
+                "`extends` is a list of names: write `extends = [\"base\"]`",
+            );
+        };
+        for item in items {
+            match item.get_ref().as_str() {
+                Some(text) if is_name(text) => {
+                    self.profile.extends.push((text.to_owned(), item.span()));
+                }
+                Some(text) if is_path(text) && is_inner_path(text) => {
+                    self.profile.extends.push((text.to_owned(), item.span()));
+                }
+                Some(text) => {
+                    let message = format!("`{}` is not a name of a profile", text.escape_debug());
+                    let hint = "letters, digits, `-`, `_`, `.`; or a path below this file's directory, as in \"./base.toml\"";
+                    self.complain(&item.span(), Complaint::new("bad-name", message).hint(hint));
+                }
+                None => self.refuse(&item.span(), "wrong-type", "a name in quotes is wanted"),
+            }
+        }
+    }
+
+    fn tcp(&mut self, table: &DeTable<'_>) {
+        for (key, item) in table {
+            let name: &str = key.get_ref();
+            match Entry::named(name) {
+                Some(entry) => match entry.name.parse::<Key>() {
+                    Ok(found) => self.setting(found, &key.span(), item),
+                    Err(why) => self.refuse(&key.span(), "bad-key", why.to_string()),
+                },
+                // A full name without quotes arrives as nested tables.
+                None if matches!(name, "net" | "fs") && item.get_ref().is_table() => {
+                    self.dotted(key.span(), item, &mut vec![name.to_owned()], true);
+                }
+                None => {
+                    let message =
+                        format!("`{}` is no key of the table `[tcp]`", name.escape_debug());
+                    let hint = match catalogue::near(name) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => {
+                            "other sysctls go below `[sysctl]`, with their full name".to_owned()
+                        }
+                    };
+                    self.complain(
+                        &key.span(),
+                        Complaint::new("unknown-key", message).hint(hint),
+                    );
+                }
+            }
+        }
+    }
+
+    fn sysctl(&mut self, table: &DeTable<'_>, path: &mut Vec<String>) {
+        for (key, item) in table {
+            path.push(key.get_ref().as_ref().to_owned());
+            self.dotted(key.span(), item, path, false);
+            path.pop();
+        }
+    }
+
+    /// `net.core.somaxconn = 1` without quotes is a table in a table: walk down to the setting.
+    fn dotted(
+        &mut self,
+        span: Range<usize>,
+        item: &Item<'_>,
+        path: &mut Vec<String>,
+        in_tcp: bool,
+    ) {
+        if let Some(table) = item.get_ref().as_table()
+            && !is_setting_table(table)
+        {
+            if table.is_empty() {
+                self.refuse(&item.span(), "empty-setting", "a table without a value");
+            }
+            for (key, item) in table {
+                path.push(key.get_ref().as_ref().to_owned());
+                self.dotted(key.span(), item, path, in_tcp);
+                path.pop();
+            }
+            return;
+        }
+        let name = path.join(".");
+        match name.parse::<Key>() {
+            Ok(key) if in_tcp && Entry::of(&key).is_none() => {
+                let message = format!("`{key}` is no key of the table `[tcp]`");
+                self.complain(
+                    &span,
+                    Complaint::new("unknown-key", message).hint("write it below `[sysctl]`"),
+                );
+            }
+            Ok(key) => {
+                if Entry::of(&key).is_none()
+                    && let Some(near) = catalogue::near(key.as_str())
+                {
+                    let message = format!("`{key}` is nearly `{near}`, but not quite");
+                    self.complain(
+                        &span,
+                        Complaint::new("unknown-key", message)
+                            .hint(format!("did you mean `{near}`?")),
+                    );
+                    return;
+                }
+                self.setting(key, &span, item);
+            }
+            Err(why) => {
+                let complaint =
+                    Complaint::new("bad-key", format!("`{}`: {why}", name.escape_debug()));
+                self.complain(
+                    &span,
+                    match catalogue::Entry::named(&name) {
+                        Some(entry) => complaint
+                            .hint(format!("write `{}`, or move it below `[tcp]`", entry.name)),
+                        None => complaint,
+                    },
+                );
+            }
+        }
+    }
+
+    fn setting(&mut self, key: Key, span: &Range<usize>, item: &Item<'_>) {
+        if let Some((_, other)) = self.profile.settings.get(&key) {
+            // Tables are walked by name, not by place: blame the one that stands later.
+            let (first, second) = if other.start < span.start {
+                (other, span)
+            } else {
+                (span, other)
+            };
+            let (first, second) = (self.source.line(first.start), second.clone());
+            return self.refuse(
+                &second,
+                "duplicate-key",
+                format!("`{key}` is set twice, first in line {first}"),
+            );
+        }
+        if self.profile.settings.len() >= MOST_SETTINGS {
+            return self.refuse(
+                span,
+                "too-many",
+                format!("more than {MOST_SETTINGS} settings"),
+            );
+        }
+        let origin = Origin {
+            profile: self.name.to_owned(),
+            file: self.source.file.to_owned(),
+            line: Some(self.source.line(span.start)),
+        };
+        let setting = match item.get_ref().as_table() {
+            Some(table) => self.setting_table(&key, &origin, item, table),
+            None => self.value(&key, item).map(|value| Setting {
+                exact: Some(Part {
+                    value,
+                    origin,
+                    why: None,
+                }),
+                ..Setting::default()
+            }),
+        };
+        if let Some(setting) = setting {
+            if let Some(why) = setting.contradiction() {
+                self.refuse(span, "contradiction", format!("`{key}`: {why}"));
+            }
+            self.profile.settings.insert(key, (setting, span.clone()));
+        }
+    }
+
+    fn setting_table(
+        &mut self,
+        key: &Key,
+        origin: &Origin,
+        item: &Item<'_>,
+        table: &DeTable<'_>,
+    ) -> Option<Setting> {
+        let (mut exact, mut at_least, mut at_most) = (None, None, None);
+        let (mut why, mut optional) = (None, false);
+        let before = self.problems.len();
+        for (field, item) in table {
+            match field.get_ref().as_ref() {
+                "value" => exact = self.value(key, item),
+                "at_least" => at_least = self.bound(key, item),
+                "at_most" => at_most = self.bound(key, item),
+                "why" => why = self.text(item),
+                "optional" => match item.get_ref().as_bool() {
+                    Some(yes) => optional = yes,
+                    None => self.refuse(&item.span(), "wrong-type", "`optional` is true or false"),
+                },
+                other => {
+                    let message = format!("unknown field `{}`", other.escape_debug());
+                    let hint = "a setting has `value`, `at_least`, `at_most`, `why`, `optional`";
+                    self.complain(
+                        &field.span(),
+                        Complaint::new("unknown-field", message).hint(hint),
+                    );
+                }
+            }
+        }
+        if self.problems.len() > before {
+            return None;
+        }
+        if exact.is_none() && at_least.is_none() && at_most.is_none() {
+            self.refuse(
+                &item.span(),
+                "empty-setting",
+                "a setting needs `value`, `at_least` or `at_most`",
+            );
+            return None;
+        }
+        Some(Setting {
+            exact: exact.map(|value| Part {
+                value,
+                origin: origin.clone(),
+                why: why.clone(),
+            }),
+            at_least: at_least.map(|value| Part {
+                value,
+                origin: origin.clone(),
+                why: why.clone(),
+            }),
+            at_most: at_most.map(|value| Part {
+                value,
+                origin: origin.clone(),
+                why,
+            }),
+            optional,
+        })
+    }
+
+    fn value(&mut self, key: &Key, item: &Item<'_>) -> Option<Value> {
+        let parsed = raw(item.get_ref()).and_then(|raw| catalogue::parse_value(key, &raw));
+        parsed
+            .map_err(|complaint| self.complain(&item.span(), complaint))
+            .ok()
+    }
+
+    /// Bounds make sense for single numbers only.
+    fn bound(&mut self, key: &Key, item: &Item<'_>) -> Option<i128> {
+        let scalar =
+            Entry::of(key).is_none_or(|entry| matches!(entry.shape, Shape::Integer { .. }));
+        if !scalar {
+            self.refuse(
+                &item.span(),
+                "bound-on-no-number",
+                format!("`{key}` is not a single number, it cannot have a bound"),
+            );
+            return None;
+        }
+        let number = self.value(key, item)?.integer();
+        if number.is_none() {
+            self.refuse(&item.span(), "wrong-type", "a bound is one number");
+        }
+        number
+    }
+
+    fn text(&mut self, item: &Item<'_>) -> Option<String> {
+        let Some(text) = item.get_ref().as_str() else {
+            self.refuse(&item.span(), "wrong-type", "a text in quotes is wanted");
+            return None;
+        };
+        if text.len() > LONGEST_TEXT {
+            self.refuse(
+                &item.span(),
+                "too-long",
+                format!("a text of more than {LONGEST_TEXT} bytes"),
+            );
+            return None;
+        }
+        if text.chars().any(char::is_control) {
+            self.refuse(
+                &item.span(),
+                "control-character",
+                "a text may not hold newlines or other control characters",
+            );
+            return None;
+        }
+        Some(text.to_owned())
+    }
+}
+
+/// A table that holds fields of a setting rather than the rest of a dotted name.
+fn is_setting_table(table: &DeTable<'_>) -> bool {
+    const FIELDS: [&str; 5] = ["value", "at_least", "at_most", "why", "optional"];
+    table
+        .keys()
+        .any(|key| FIELDS.contains(&key.get_ref().as_ref()))
+}
+
+/// A relative path that stays below where it starts.
+fn is_inner_path(text: &str) -> bool {
+    text.strip_suffix(".toml").is_some()
+        && !text.starts_with('/')
+        && text.len() < 1024
+        && text
+            .split('/')
+            .all(|part| !part.is_empty() && part != ".." && !part.chars().any(char::is_control))
+}
+
+fn raw<'a>(value: &'a DeValue<'_>) -> Result<Raw<'a>, Complaint> {
+    Ok(match value {
+        DeValue::String(text) => Raw::Text(text),
+        DeValue::Boolean(on) => Raw::Bool(*on),
+        DeValue::Integer(number) if number.radix() != 10 => {
+            return Err(
+                Complaint::new("octal", format!("`{number}` is not decimal"))
+                    .hint("write the decimal number"),
+            );
+        }
+        DeValue::Integer(number) => match number.as_str().parse::<i128>() {
+            Ok(_) if number.as_str().starts_with('+') => {
+                return Err(Complaint::new(
+                    "not-a-number",
+                    "a number has no `+` in front",
+                ));
+            }
+            Ok(number) => Raw::Integer(number),
+            Err(_) => {
+                return Err(Complaint::new(
+                    "not-a-number",
+                    "a number of too many digits",
+                ));
+            }
+        },
+        DeValue::Array(items) => Raw::List(
+            items
+                .iter()
+                .map(|item| raw(item.get_ref()))
+                .collect::<Result<_, _>>()?,
+        ),
+        DeValue::Float(_) => {
+            return Err(Complaint::new(
+                "wrong-type",
+                "a whole number is wanted, not a fraction",
+            ));
+        }
+        DeValue::Datetime(_) => {
+            return Err(Complaint::new(
+                "wrong-type",
+                "a number or a text is wanted, not a date",
+            ));
+        }
+        DeValue::Table(_) => {
+            return Err(Complaint::new(
+                "wrong-type",
+                "a number or a text is wanted, not a table",
+            ));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Profile, Vec<Problem>> {
+        parse(
+            "p",
+            Source {
+                file: "p.toml",
+                text,
+            },
+        )
+    }
+
+    fn codes(text: &str) -> Vec<(&'static str, usize, usize)> {
+        read(text)
+            .unwrap_err()
+            .iter()
+            .map(|p| (p.code, p.line, p.column))
+            .collect()
+    }
+
+    fn wish(profile: &Profile, key: &str) -> String {
+        profile.settings.get(key).unwrap().0.words()
+    }
+
+    #[test]
+    fn every_spelling_of_a_key() {
+        let profile = read(
+            "[profile]\ndescription = \"d\"\nextends = [\"base\", \"./more.toml\"]\n\
+             [tcp]\nsynack_retries = { value = 3, why = \"15 s\" }\nsyncookies = \"when-full\"\n\
+             abort_on_overflow = false\nsomaxconn = { at_least = 16384 }\ntcp_fastopen = [\"client\", \"server\"]\n\
+             net.ipv4.tcp_sack = 1\n\"net.ipv4.tcp_ecn\" = 2\n\
+             [sysctl]\nnet.core.netdev_max_backlog = { at_least = 4096, optional = true }\n\
+             \"net/ipv4/conf/eth0.100/rp_filter\" = 1\nnet.ipv4.conf.\"eth1/7\".rp_filter = 2\n",
+        )
+        .unwrap();
+        assert_eq!(
+            profile
+                .extends
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>(),
+            ["base", "./more.toml"]
+        );
+        for (key, words) in [
+            ("net.ipv4.tcp_synack_retries", "3"),
+            ("net.ipv4.tcp_syncookies", "1"),
+            ("net.ipv4.tcp_abort_on_overflow", "0"),
+            ("net.core.somaxconn", "at least 16384"),
+            ("net.ipv4.tcp_fastopen", "3"),
+            ("net.ipv4.tcp_sack", "1"),
+            ("net.ipv4.tcp_ecn", "2"),
+            ("net.core.netdev_max_backlog", "at least 4096"),
+            ("net.ipv4.conf.eth0/100.rp_filter", "1"),
+            ("net.ipv4.conf.eth1/7.rp_filter", "2"),
+        ] {
+            assert_eq!(wish(&profile, key), words);
+        }
+        assert_eq!(
+            profile
+                .settings
+                .get("net.ipv4.tcp_synack_retries")
+                .unwrap()
+                .0
+                .why(),
+            Some("15 s")
+        );
+    }
+
+    #[test]
+    fn all_problems_in_one_go_in_order() {
+        let text = "[tcp]\nsynack_retries = 300\nsynack_retires = 1\nsyncookies = 3\n[sysctl]\nnet.core.x = \"010\"\n";
+        assert_eq!(
+            codes(text),
+            [
+                ("out-of-range", 2, 18),
+                ("unknown-key", 3, 1),
+                ("out-of-range", 4, 14),
+                ("octal", 6, 14)
+            ]
+        );
+    }
+
+    #[test]
+    fn two_spellings_of_one_key_are_a_duplicate() {
+        assert_eq!(
+            codes("[tcp]\nsomaxconn = 1\n[sysctl]\nnet.core.somaxconn = 2\n"),
+            [("duplicate-key", 4, 10)]
+        );
+    }
+
+    #[test]
+    fn names_that_would_be_paths_elsewhere() {
+        for name in [
+            "../base",
+            "/etc/passwd",
+            "a/../b.toml",
+            "",
+            ".hidden",
+            "a..b",
+            "a\\u0000",
+        ] {
+            let text = format!("[profile]\nextends = [\"{name}\"]\n");
+            assert_eq!(codes(&text), [("bad-name", 2, 12)], "{name}");
+        }
+    }
+}

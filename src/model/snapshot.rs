@@ -1,0 +1,47 @@
+//! What the kernel held when it was asked.
+
+use std::collections::BTreeMap;
+
+use super::key::Key;
+use super::value::Value;
+
+/// The answer for one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// Its value.
+    Value(Value),
+    /// This kernel, or this namespace, has no such key.
+    Absent,
+    /// It is there, but could not be read, and why.
+    Unreadable(String),
+}
+
+impl Reading {
+    /// The value, if there is one.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Reading::Value(value) => Some(value),
+            Reading::Absent | Reading::Unreadable(_) => None,
+        }
+    }
+}
+
+/// The answers for the keys that were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot(pub BTreeMap<Key, Reading>);
+
+impl Snapshot {
+    /// The answer for a key; a key that nobody asked for counts as absent.
+    pub fn get(&self, key: &Key) -> &Reading {
+        self.0.get(key).unwrap_or(&Reading::Absent)
+    }
+
+    /// The values alone.
+    pub fn values(&self) -> BTreeMap<Key, Value> {
+        let known = self
+            .0
+            .iter()
+            .filter_map(|(key, reading)| Some((key.clone(), reading.value()?.clone())));
+        known.collect()
+    }
+}
