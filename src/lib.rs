@@ -26,12 +26,15 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, handshake |
-//! | `error` | everything that can go wrong, with its exit code and hint |
-//! | `host` | the edges: kernel, trusted files, library of profiles, network namespaces |
-//! | `change` | the only writer: journal, state, execute, recover |
+//! | [`error`] | everything that can go wrong, with its exit code and hint |
+//! | [`host`] | the edges: kernel, trusted files, library of profiles, network namespaces |
+//! | [`change`] | the only writer: journal, state, execute, recover |
 //! | `report` | the voice: text and JSON; never touches the host |
 //! | `command` | one short file per verb: the words of its command line, and its report |
 //! | `cli` | the options of all verbs, and printing |
 
+pub mod change;
+pub mod error;
 pub mod exit;
+pub mod host;
 pub mod model;

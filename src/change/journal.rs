@@ -1,0 +1,111 @@
+//! Entries of the journal: what was done, with what was there before. One file each, intent before deed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::machine::{self, Machine};
+use crate::host::netns;
+use crate::model::memory::Memory;
+use crate::model::plan::Change;
+
+/// Version of the files below the state directory.
+pub const SCHEMA: u32 = 1;
+
+/// How far an entry has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Intended; its process is at work, or died.
+    Pending,
+    /// Done and read back.
+    Committed,
+    /// Given up; everything was put back, or is listed in its error.
+    Reverted,
+}
+
+/// Who ran tcptune, for display only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// Real user id.
+    pub uid: u32,
+    /// `SUDO_USER`, if sudo said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_user: Option<String>,
+}
+
+impl Who {
+    /// Whoever runs this process.
+    pub fn me() -> Self {
+        let sudo_user = std::env::var("SUDO_USER")
+            .ok()
+            .filter(|name| !name.chars().any(char::is_control));
+        Self {
+            uid: nix::unistd::getuid().as_raw(),
+            sudo_user,
+        }
+    }
+}
+
+/// One transaction in one network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Small and increasing.
+    pub id: u64,
+    /// When it began, RFC 3339 UTC.
+    pub time: String,
+    /// The verb: `apply`, `set`, `off`, `rollback`.
+    pub verb: String,
+    /// Who asked for it.
+    pub who: Who,
+    /// Why, if they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Boot id: live values of another boot are gone.
+    pub boot: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// What the namespace was called.
+    pub netns: String,
+    /// Which namespace it was.
+    pub netns_id: netns::Id,
+    /// Which process wrote it, and when that started: is it still at work?
+    pub pid: u32,
+    /// Start of the process, in clock ticks since boot.
+    pub started: u64,
+    /// How far it has come.
+    pub state: Stage,
+    /// Why it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The entry that was in effect before, 0 for none.
+    pub parent: u64,
+    /// For a rollback: the entry as of which things stand again, 0 for before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<u64>,
+    /// What was remembered before.
+    pub before: Memory,
+    /// What is remembered after.
+    pub after: Memory,
+    /// What was written, in order.
+    pub changes: Vec<Change>,
+}
+
+impl Entry {
+    /// The entry in effect once this one is committed.
+    pub fn head(&self) -> u64 {
+        self.back_to.unwrap_or(self.id)
+    }
+
+    /// Whether it speaks of this boot and this namespace.
+    pub fn is_of(&self, machine: &Machine, namespace: netns::Id) -> bool {
+        self.boot == machine.boot && self.netns_id == namespace
+    }
+
+    /// Whether its process still runs, so that nobody must judge it yet.
+    pub fn in_progress(&self, machine: &Machine) -> bool {
+        self.state == Stage::Pending
+            && self.boot == machine.boot
+            && machine::started(self.pid).is_some_and(|ticks| ticks == self.started)
+    }
+}

@@ -1,0 +1,6 @@
+//! The only writer: the journal says what will be done, then it is done, then the journal says that it was.
+
+pub mod execute;
+pub mod journal;
+pub mod recover;
+pub mod state;

@@ -1,0 +1,90 @@
+//! Settles entries whose process died between intent and commit: they did happen, or they are put back.
+
+use crate::error::{Error, Failure};
+use crate::host::kernel::{Kernel, snapshot};
+use crate::host::machine::Machine;
+use crate::host::netns::Namespace;
+use crate::model::plan::{Recovery, recovery};
+
+use super::execute::{SignalsBlocked, check_rights, put_back, revert};
+use super::journal::{Entry, Stage};
+use super::state::{Locked, State};
+
+/// What was found out about an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The entry.
+    pub id: u64,
+    /// Whether it had happened after all.
+    pub committed: bool,
+    /// Keys that hold something that tcptune neither found nor wrote; they were left alone.
+    pub left: Vec<String>,
+}
+
+/// Settles every pending entry of this namespace, and those of earlier boots, which took their keys with them.
+///
+/// # Errors
+/// [`Error::Denied`] without the right to put back, [`Error::Mixed`] where the kernel refuses it.
+pub fn settle(
+    kernel: &dyn Kernel,
+    state: &Locked,
+    known: &State,
+    machine: &Machine,
+    namespace: &Namespace,
+) -> Result<Vec<Settled>, Error> {
+    let mut settled = Vec::new();
+    for id in &known.pending {
+        let Ok(entry) = state.store().entry(*id) else {
+            continue;
+        };
+        if entry.boot != machine.boot {
+            revert(
+                state,
+                entry,
+                "the machine was restarted in the middle of it".to_owned(),
+            );
+        } else if entry.is_of(machine, namespace.id) {
+            settled.push(settle_one(kernel, state, entry)?);
+        }
+    }
+    Ok(settled)
+}
+
+fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<Settled, Error> {
+    let _signals = SignalsBlocked::now();
+    let id = entry.id;
+    let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
+    match recovery(&entry.changes, &now) {
+        Recovery::Commit => {
+            entry.state = Stage::Committed;
+            state.write(&entry)?;
+            drop(state.sum_up());
+            Ok(Settled {
+                id,
+                committed: true,
+                left: Vec::new(),
+            })
+        }
+        Recovery::PutBack { changes, left } => {
+            check_rights(kernel, &changes)?;
+            let failed = put_back(kernel, &changes);
+            if !failed.is_empty() {
+                return Err(Error::Mixed(Failure::Interrupted { entry: id }, failed));
+            }
+            revert(
+                state,
+                entry,
+                "its process died in the middle of it; it was put back".to_owned(),
+            );
+            let left = left
+                .iter()
+                .map(|(change, holds)| format!("{} holds {holds}", change.key))
+                .collect();
+            Ok(Settled {
+                id,
+                committed: false,
+                left,
+            })
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! The state directory: a lock, one file per journal entry, and one small file that sums them up.
+//!
+//! The entries are the truth. `state.json` only spares readers the walk through them: it says up to which entry it
+//! counts, and whatever is newer is added when it is read.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::host::files;
+use crate::host::machine::Machine;
+use crate::host::netns::{self, Namespace};
+use crate::model::memory::Memory;
+
+use super::journal::{Entry, SCHEMA, Stage};
+
+/// Where it lives.
+const DIRECTORY: &str = "/var/lib/tcptune";
+
+/// Most bytes of one file.
+const LARGEST: u64 = 64 << 20;
+
+/// Entries that are kept; older ones go, unless they are in effect somewhere.
+const KEPT: usize = 1000;
+
+/// Namespaces that are remembered; those that were not written for longest go first.
+const NAMESPACES: usize = 4096;
+
+/// How often a held lock is asked for again while waiting.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What is remembered of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The boot it was in.
+    pub boot: String,
+    /// What it was called.
+    pub netns: String,
+    /// Which one it was.
+    pub netns_id: netns::Id,
+    /// The entry in effect, 0 for none.
+    pub head: u64,
+    /// The entry that was written last.
+    pub last: u64,
+    /// When that was.
+    pub time: String,
+    /// The memory.
+    pub memory: Memory,
+}
+
+/// The sum of all entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct State {
+    schema: u32,
+    /// The newest entry that is counted.
+    pub last: u64,
+    /// Entries that were neither committed nor reverted.
+    pub pending: Vec<u64>,
+    /// What is remembered.
+    pub namespaces: Vec<Remembered>,
+}
+
+impl State {
+    /// The memory of a namespace in this boot; a namespace that was made anew has none, whatever its name.
+    pub fn of(&self, machine: &Machine, namespace: &Namespace) -> Option<&Remembered> {
+        self.namespaces
+            .iter()
+            .find(|one| one.boot == machine.boot && one.netns_id == namespace.id)
+    }
+
+    /// What an earlier boot declared for a namespace of this name, and this boot does not know.
+    pub fn forgotten(&self, machine: &Machine, namespace: &Namespace) -> Option<&Remembered> {
+        if self.of(machine, namespace).is_some() {
+            return None;
+        }
+        let earlier = self
+            .namespaces
+            .iter()
+            .filter(|one| one.boot != machine.boot && one.netns == namespace.label);
+        earlier
+            .max_by_key(|one| one.last)
+            .filter(|one| !one.memory.active.is_empty())
+    }
+
+    /// Counts an entry in.
+    fn add(&mut self, entry: &Entry) {
+        self.last = self.last.max(entry.id);
+        self.pending.retain(|id| *id != entry.id);
+        match entry.state {
+            Stage::Pending => self.pending.push(entry.id),
+            Stage::Reverted => {}
+            Stage::Committed => {
+                self.namespaces
+                    .retain(|one| (&one.boot, one.netns_id) != (&entry.boot, entry.netns_id));
+                // One memory of earlier boots is enough for each name.
+                self.namespaces
+                    .retain(|one| one.boot == entry.boot || one.netns != entry.netns);
+                self.namespaces.push(Remembered {
+                    boot: entry.boot.clone(),
+                    netns: entry.netns.clone(),
+                    netns_id: entry.netns_id,
+                    head: entry.head(),
+                    last: entry.id,
+                    time: entry.time.clone(),
+                    memory: entry.after.clone(),
+                });
+                let spare = self.namespaces.len().saturating_sub(NAMESPACES);
+                self.namespaces.drain(..spare);
+            }
+        }
+    }
+}
+
+/// The state directory, for readers.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::at(DIRECTORY)
+    }
+}
+
+impl Store {
+    /// A state directory elsewhere.
+    pub fn at(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+        }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.directory.join("journal")
+    }
+
+    fn path(&self, id: u64) -> PathBuf {
+        self.journal().join(format!("{id}.json"))
+    }
+
+    /// The state as of now, newer entries counted in. Unreadable entries are passed over and named.
+    ///
+    /// # Errors
+    /// Where the directory is there but cannot be read, or root may not trust it.
+    pub fn load(&self) -> Result<(State, Vec<String>), Error> {
+        let mut state = self.summary()?;
+        let mut unreadable = Vec::new();
+        for id in self.ids()?.range(state.last + 1..) {
+            match self.entry(*id) {
+                Ok(entry) => state.add(&entry),
+                Err(error @ Error::Untrusted { .. }) => return Err(error),
+                Err(error) => {
+                    unreadable.push(error.to_string());
+                    state.last = *id;
+                }
+            }
+        }
+        Ok((state, unreadable))
+    }
+
+    /// `state.json`; one that is missing or makes no sense is made from the entries.
+    fn summary(&self) -> Result<State, Error> {
+        match files::read_trusted(&self.directory.join("state.json"), LARGEST) {
+            Ok(bytes) => Ok(serde_json::from_slice::<State>(&bytes)
+                .ok()
+                .filter(|s| s.schema == SCHEMA)
+                .unwrap_or_default()),
+            Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(State::default())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ids of all entries, oldest first.
+    ///
+    /// # Errors
+    /// Where the directory is there but cannot be read.
+    pub fn ids(&self) -> Result<BTreeSet<u64>, Error> {
+        match fs::read_dir(self.journal()) {
+            Ok(entries) => {
+                let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+                Ok(names
+                    .filter_map(|name| name.strip_suffix(".json")?.parse().ok())
+                    .collect())
+            }
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(source) => Err(Error::File {
+                doing: "read",
+                path: self.journal(),
+                source,
+            }),
+        }
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read, or a later tcptune wrote it.
+    pub fn entry(&self, id: u64) -> Result<Entry, Error> {
+        let path = self.path(id);
+        let bytes = files::read_trusted(&path, LARGEST)?;
+        let error = |message: String| Error::File {
+            doing: "understand",
+            path: path.clone(),
+            source: std::io::Error::new(std::io::ErrorKind::InvalidData, message),
+        };
+        let entry: Entry = serde_json::from_slice(&bytes).map_err(|why| error(why.to_string()))?;
+        if entry.schema != SCHEMA || entry.id != id {
+            return Err(error(format!(
+                "schema {}, entry {}",
+                entry.schema, entry.id
+            )));
+        }
+        Ok(entry)
+    }
+
+    /// Every entry that can be read, oldest first.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        Ok(self
+            .ids()?
+            .into_iter()
+            .filter_map(|id| self.entry(id).ok())
+            .collect())
+    }
+
+    /// Makes the directory where it is missing, and keeps every other tcptune from writing.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another one is still at work after `wait`; [`Error::File`] without the right to.
+    pub fn lock(&self, verb: &str, wait: Duration) -> Result<Locked, Error> {
+        files::make_directory(&self.journal())?;
+        let path = self.directory.join("lock");
+        let error = |source| Error::File {
+            doing: "open",
+            path: path.clone(),
+            source,
+        };
+        let since = Instant::now();
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(OFlag::O_NOFOLLOW.bits())
+                .open(&path)
+                .map_err(error)?;
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(mut lock) => {
+                    // Who holds it, for the message of those who find it held; no harm if it cannot be said.
+                    let _for_display_only = lock
+                        .set_len(0)
+                        .and_then(|()| writeln!(lock, "process {} ({verb})", std::process::id()));
+                    return Ok(Locked {
+                        store: self.clone(),
+                        _lock: lock,
+                    });
+                }
+                Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+                    if since.elapsed() >= wait {
+                        let mut holder = String::new();
+                        let _for_display_only = Read::by_ref(&mut file)
+                            .take(100)
+                            .read_to_string(&mut holder);
+                        return Err(Error::Locked {
+                            holder: holder.trim().escape_debug().to_string(),
+                            waited: wait,
+                        });
+                    }
+                    std::thread::sleep(POLL);
+                }
+                Err((_, errno)) => return Err(error(errno.into())),
+            }
+        }
+    }
+}
+
+/// The state directory, for the one writer.
+#[derive(Debug)]
+pub struct Locked {
+    store: Store,
+    _lock: Flock<fs::File>,
+}
+
+impl Locked {
+    /// The same directory for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The id for the next entry.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read.
+    pub fn next_id(&self) -> Result<u64, Error> {
+        Ok(self
+            .store
+            .ids()?
+            .last()
+            .copied()
+            .unwrap_or(0)
+            .max(self.store.summary()?.last)
+            + 1)
+    }
+
+    /// Writes an entry, so that it is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn write(&self, entry: &Entry) -> Result<(), Error> {
+        let path = self.store.path(entry.id);
+        let mut bytes = serde_json::to_vec_pretty(entry).map_err(|why| Error::File {
+            doing: "write",
+            path: path.clone(),
+            source: why.into(),
+        })?;
+        bytes.push(b'\n');
+        files::replace(&path, &bytes)
+    }
+
+    /// Brings `state.json` up to date and drops entries that nothing needs.
+    ///
+    /// # Errors
+    /// [`Error::File`]. Nothing is lost then: readers add newer entries by themselves.
+    pub fn sum_up(&self) -> Result<(), Error> {
+        let (mut state, _) = self.store.load()?;
+        state.schema = SCHEMA;
+        let path = self.store.directory.join("state.json");
+        let bytes = serde_json::to_vec(&state).map_err(|why| Error::File {
+            doing: "write",
+            path: path.clone(),
+            source: why.into(),
+        })?;
+        files::replace(&path, &bytes)?;
+        self.prune(&state)
+    }
+
+    fn prune(&self, state: &State) -> Result<(), Error> {
+        let ids = self.store.ids()?;
+        let needed: BTreeSet<u64> = state
+            .namespaces
+            .iter()
+            .flat_map(|one| [one.head, one.last])
+            .chain(state.pending.iter().copied())
+            .collect();
+        for id in ids
+            .iter()
+            .take(ids.len().saturating_sub(KEPT))
+            .filter(|id| !needed.contains(id))
+        {
+            let path = self.store.path(*id);
+            fs::remove_file(&path).map_err(|source| Error::File {
+                doing: "remove",
+                path,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,398 @@
+//! Everything that can go wrong, in one place: what was tried, with what, why it failed, and who can act.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::exit::Exit;
+use crate::model::key::Key;
+use crate::model::plan::Refusal;
+use crate::model::problem::Problem;
+use crate::model::value::Value;
+
+/// A failed run, or the failed part of one namespace.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line asks for something that does not exist or does not fit together.
+    Usage {
+        /// A stable word.
+        code: &'static str,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// Profiles or settings with problems.
+    Problems(Vec<Problem>),
+    /// Root was to read a file that somebody else could write.
+    Untrusted {
+        /// The file or directory at fault.
+        path: PathBuf,
+        /// Why it is not trusted.
+        why: String,
+    },
+    /// A file could not be used.
+    File {
+        /// What was tried: "read", "write", "create".
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Another tcptune is at work.
+    Locked {
+        /// Its process id and verb, as far as it told.
+        holder: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// These keys may not be written.
+    Denied(Vec<(Key, std::io::Error)>),
+    /// The plan was refused as a whole.
+    Refused(Vec<Refusal>),
+    /// A key changed between plan and write.
+    MovedSince {
+        /// The key.
+        key: Key,
+        /// What the plan saw.
+        planned: Value,
+        /// What it held a moment later.
+        holds: String,
+    },
+    /// The operator said no.
+    Declined,
+    /// A network namespace could not be entered or identified.
+    Namespace {
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A write failed, and every key that had been written was put back.
+    PutBack(Failure),
+    /// A write failed, and putting back failed as well for the keys of `left`.
+    Mixed(Failure, Vec<Left>),
+}
+
+/// Why a transaction failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The kernel refused a value.
+    Write {
+        /// The key.
+        key: Key,
+        /// What was written.
+        to: Value,
+        /// Its answer.
+        source: std::io::Error,
+    },
+    /// The kernel took a value, but holds another one.
+    ReadBack {
+        /// The key.
+        key: Key,
+        /// What was written.
+        to: Value,
+        /// What it holds, or why that cannot be read.
+        holds: String,
+    },
+    /// Writing one key changed another that is declared too.
+    SideEffect {
+        /// The declared key.
+        key: Key,
+        /// What is wanted.
+        wanted: String,
+        /// What it holds at the end.
+        holds: String,
+    },
+    /// A key changed under the transaction.
+    Moved {
+        /// The key.
+        key: Key,
+        /// What the plan saw.
+        planned: Value,
+        /// What it held.
+        holds: String,
+    },
+    /// The journal could not be written.
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A process died in the middle, and its keys could not all be put back.
+    Interrupted {
+        /// Its entry in the journal.
+        entry: u64,
+    },
+}
+
+/// A key that is not as it should be after a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The key.
+    pub key: Key,
+    /// What it holds, or why that cannot be read.
+    pub value: String,
+    /// What it should hold.
+    pub wanted: Value,
+}
+
+impl Error {
+    /// The exit code: every error has one, and a new error does not compile without it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Error::Usage { .. } => Exit::Wrong,
+            Error::Problems(problems) => problems
+                .iter()
+                .map(problem_exit)
+                .max()
+                .unwrap_or(Exit::Wrong),
+            Error::File { .. } | Error::PutBack(_) => Exit::Failed,
+            Error::Untrusted { .. }
+            | Error::Locked { .. }
+            | Error::Denied(_)
+            | Error::Refused(_)
+            | Error::MovedSince { .. }
+            | Error::Declined
+            | Error::Namespace { .. } => Exit::Refused,
+            Error::Mixed(..) => Exit::Mixed,
+        }
+    }
+
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Usage { code, .. } => code,
+            Error::Problems(problems) => match problems.as_slice() {
+                [problem] => problem.code,
+                _ => "problems",
+            },
+            Error::Untrusted { .. } => "untrusted",
+            Error::File { .. } => "file",
+            Error::Locked { .. } => "locked",
+            Error::Denied(_) => "not-permitted",
+            Error::Refused(refusals) => refusals.first().map_or("refused", refusal_code),
+            Error::MovedSince { .. } => "moved",
+            Error::Declined => "declined",
+            Error::Namespace { .. } => "namespace",
+            Error::PutBack(_) => "put-back",
+            Error::Mixed(..) => "mixed",
+        }
+    }
+
+    /// What the reader can do, if anything.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Usage { hint, .. } => hint.clone(),
+            Error::Problems(problems) => match problems.as_slice() {
+                [problem] => problem.hint.clone(),
+                _ => None,
+            },
+            Error::Untrusted { .. } => {
+                Some("root reads only what no other user can write: `install -m 0644 FILE /etc/tcptune/profiles/`".into())
+            }
+            Error::File { source, .. } | Error::Namespace { source, .. } if denied(source) => {
+                Some("run it as root".into())
+            }
+            Error::File { .. } | Error::Namespace { .. } | Error::Declined => None,
+            Error::Locked { .. } => Some("wait for it with `--wait=1m`".into()),
+            Error::Denied(keys) if keys.iter().all(|(_, source)| source.kind() == std::io::ErrorKind::ReadOnlyFilesystem) => {
+                Some("/proc/sys is read-only here, as in most containers: run it on the host, with `--netns pid:N`".into())
+            }
+            Error::Denied(_) => Some("run it as root".into()),
+            Error::Refused(refusals) => refusals.first().and_then(refusal_hint),
+            Error::MovedSince { .. } => Some("somebody else is writing sysctls: look with `tcptune diff`, then try again".into()),
+            Error::PutBack(failure) | Error::Mixed(failure, _) => failure.hint(),
+        }
+    }
+
+    /// The keys that are not as they should be.
+    pub fn left(&self) -> &[Left] {
+        match self {
+            Error::Mixed(_, left) => left,
+            _ => &[],
+        }
+    }
+}
+
+fn denied(source: &std::io::Error) -> bool {
+    source.kind() == std::io::ErrorKind::PermissionDenied
+}
+
+/// Files that may not or cannot be read are no fault of the request's wording.
+fn problem_exit(problem: &Problem) -> Exit {
+    match problem.code {
+        "untrusted" => Exit::Refused,
+        "unreadable" => Exit::Failed,
+        _ => Exit::Wrong,
+    }
+}
+
+fn refusal_code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Absent(_) => "absent-key",
+        Refusal::Unreadable(..) => "unreadable-key",
+        Refusal::Global(_) => "global-key",
+        Refusal::NoNumber(..) => "no-number",
+        Refusal::Moved { .. } => "moved",
+    }
+}
+
+fn refusal_hint(refusal: &Refusal) -> Option<String> {
+    Some(match refusal {
+        Refusal::Absent(_) => {
+            "set `optional = true` if kernels without it shall be passed over".to_owned()
+        }
+        Refusal::Unreadable(..) => return None,
+        Refusal::Global(_) => "run it in the host's namespace, or set `optional = true`".to_owned(),
+        Refusal::NoNumber(..) => "give it an exact value instead of a bound".to_owned(),
+        Refusal::Moved { .. } => {
+            "somebody else wrote it since; `--force` puts back what tcptune found all the same"
+                .to_owned()
+        }
+    })
+}
+
+impl Failure {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Failure::Write { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
+                Some("EINVAL: the kernel does not accept this value".to_owned())
+            }
+            Failure::Journal { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some("make room on the file system of /var/lib/tcptune".to_owned())
+            }
+            Failure::Write { .. } | Failure::ReadBack { .. } | Failure::Journal { .. } => None,
+            Failure::SideEffect { .. } => {
+                Some("two settings of the profile work against each other".to_owned())
+            }
+            Failure::Moved { .. } => Some(
+                "somebody else is writing sysctls: look with `tcptune diff`, then try again"
+                    .to_owned(),
+            ),
+            Failure::Interrupted { .. } => {
+                Some("look with `tcptune diff`, then decide key by key".to_owned())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Write { key, to, source } => write!(f, "write {key} = {to}: {source}"),
+            Failure::ReadBack { key, to, holds } => {
+                write!(f, "wrote {key} = {to}, but it reads back {holds}")
+            }
+            Failure::SideEffect { key, wanted, holds } => {
+                write!(
+                    f,
+                    "{key} shall be {wanted}, but holds {holds} once the other keys are written"
+                )
+            }
+            Failure::Moved {
+                key,
+                planned,
+                holds,
+            } => write!(f, "{key} was {planned} in the plan, but holds {holds}"),
+            Failure::Journal { path, source } => write!(f, "write {}: {source}", path.display()),
+            Failure::Interrupted { entry } => write!(f, "entry {entry} was interrupted"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage { message, .. } => f.write_str(message),
+            Error::Problems(problems) => match problems.as_slice() {
+                [problem] => f.write_str(&problem.message),
+                problems => write!(f, "{} problems in the input", problems.len()),
+            },
+            Error::Untrusted { path, why } => write!(f, "read {} as root: {why}", path.display()),
+            Error::File {
+                doing,
+                path,
+                source,
+            } => write!(f, "{doing} {}: {source}", path.display()),
+            Error::Locked { holder, waited } if waited.is_zero() => {
+                write!(f, "another tcptune is at work: {holder}")
+            }
+            Error::Locked { holder, waited } => {
+                write!(
+                    f,
+                    "another tcptune is still at work after {}: {holder}",
+                    humantime::format_duration(*waited)
+                )
+            }
+            Error::Denied(keys) => {
+                let keys: Vec<_> = keys
+                    .iter()
+                    .map(|(key, source)| format!("{key} ({source})"))
+                    .collect();
+                write!(
+                    f,
+                    "open for writing: {}; nothing was touched",
+                    keys.join(", ")
+                )
+            }
+            Error::Refused(refusals) => {
+                let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+                write!(f, "{}; nothing was touched", refusals.join("; "))
+            }
+            Error::MovedSince {
+                key,
+                planned,
+                holds,
+            } => {
+                write!(
+                    f,
+                    "{key} was {planned} in the plan, but holds {holds}; nothing was touched"
+                )
+            }
+            Error::Declined => f.write_str("declined; nothing was touched"),
+            Error::Namespace { name, source } => {
+                write!(f, "enter the network namespace {name}: {source}")
+            }
+            Error::PutBack(failure) => write!(f, "{failure}; everything was put back"),
+            Error::Mixed(failure, left) => {
+                let left: Vec<_> = left
+                    .iter()
+                    .map(|l| format!("{} holds {}, not {}", l.key, l.value, l.wanted))
+                    .collect();
+                write!(f, "{failure}; LEFT MIXED: {}", left.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Absent(key) => write!(f, "{key}: this kernel does not have it"),
+            Refusal::Unreadable(key, why) => write!(f, "{key}: cannot be read back ({why})"),
+            Refusal::Global(key) => write!(
+                f,
+                "{key}: global, a network namespace would change the whole machine"
+            ),
+            Refusal::NoNumber(key, value) => {
+                write!(f, "{key}: a bound meets `{value}`, which is not one number")
+            }
+            Refusal::Moved {
+                key,
+                holds,
+                wrote,
+                from,
+            } => {
+                write!(
+                    f,
+                    "{key} has moved: tcptune wrote {wrote} over {from}, it holds {holds}"
+                )
+            }
+        }
+    }
+}

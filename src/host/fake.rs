@@ -1,0 +1,76 @@
+//! A kernel for the pure laws, and for what no kernel does on demand.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use crate::model::key::Key;
+use crate::model::value::Value;
+
+use super::kernel::Kernel;
+
+/// Keys in memory, with tricks.
+#[derive(Debug, Default)]
+pub struct FakeKernel {
+    /// What it holds.
+    pub values: RefCell<BTreeMap<Key, Value>>,
+    /// Keys that hold something else than what is written.
+    pub twisted: BTreeSet<Key>,
+    /// Keys that refuse every write.
+    pub refusing: BTreeSet<Key>,
+    /// Keys that refuse every write after they were written this often.
+    pub worn: RefCell<BTreeMap<Key, usize>>,
+    /// Writing the first key changes the second one to this value.
+    pub coupled: Option<(Key, Key, Value)>,
+    /// Every write that got through, in order.
+    pub writes: RefCell<Vec<(Key, Value)>>,
+}
+
+impl FakeKernel {
+    /// A kernel that holds these values.
+    pub fn holding(values: BTreeMap<Key, Value>) -> Self {
+        Self {
+            values: RefCell::new(values),
+            ..Self::default()
+        }
+    }
+}
+
+impl Kernel for FakeKernel {
+    fn read(&self, key: &Key) -> io::Result<Value> {
+        self.values
+            .borrow()
+            .get(key)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn write(&self, key: &Key, value: &Value) -> io::Result<()> {
+        self.open_for_writing(key)?;
+        if let Some(left) = self.worn.borrow_mut().get_mut(key) {
+            *left = left.checked_sub(1).ok_or(io::ErrorKind::InvalidInput)?;
+        }
+        if self.refusing.contains(key) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let stored = if self.twisted.contains(key) {
+            Value::new("666")
+        } else {
+            value.clone()
+        };
+        self.values.borrow_mut().insert(key.clone(), stored);
+        self.writes.borrow_mut().push((key.clone(), value.clone()));
+        if let Some((cause, effect, value)) = &self.coupled
+            && cause == key
+        {
+            self.values
+                .borrow_mut()
+                .insert(effect.clone(), value.clone());
+        }
+        Ok(())
+    }
+
+    fn open_for_writing(&self, key: &Key) -> io::Result<()> {
+        self.read(key).map(drop)
+    }
+}

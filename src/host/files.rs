@@ -1,0 +1,332 @@
+//! Files that root may trust, and files that are replaced whole or not at all.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::Mode;
+
+use crate::error::Error;
+
+use super::machine;
+
+/// Most symbolic links on one path, as in the kernel (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// Reads a small text file. Root reads only what no other user can write: the file, every directory above it and
+/// every link on the way belong to root and are writable by root alone.
+///
+/// # Errors
+/// [`Error::Untrusted`], or [`Error::File`] where it cannot be read, is no regular file, or is larger than `limit`.
+pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let error = |source| Error::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let file = if machine::is_root() {
+        open_trusted(path)?
+    } else {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path)
+            .map_err(error)?
+    };
+    if !file.metadata().map_err(error)?.is_file() {
+        return Err(error(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(error)?;
+    if bytes.len() as u64 > limit {
+        return Err(error(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("more than {limit} bytes"),
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Walks a path from the root of the file system, one descriptor at a time, so that nothing can be exchanged
+/// between the check and the use.
+fn open_trusted(path: &Path) -> Result<File, Error> {
+    let absolute = std::path::absolute(path).map_err(|source| Error::File {
+        doing: "find",
+        path: path.into(),
+        source,
+    })?;
+    let mut rest: Vec<OsString> = components(&absolute);
+    let mut at = PathBuf::from("/");
+    let root = File::open("/").map_err(|source| Error::File {
+        doing: "open",
+        path: at.clone(),
+        source,
+    })?;
+    check(&root, &at)?;
+    let mut parents: Vec<OwnedFd> = vec![root.into()];
+    let mut links = 0;
+    while let Some(name) = rest.pop() {
+        if name == ".." {
+            if parents.len() > 1 {
+                parents.pop();
+            }
+            at.pop();
+            continue;
+        }
+        let here = at.join(&name);
+        let error = |errno: nix::Error| Error::File {
+            doing: "open",
+            path: path.to_owned(),
+            source: errno.into(),
+        };
+        let Some(parent) = parents.last() else {
+            return Err(error(nix::Error::EINVAL));
+        };
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let found =
+            File::from(openat(parent, name.as_os_str(), flags, Mode::empty()).map_err(error)?);
+        let kind = check(&found, &here)?.file_type();
+        if kind.is_symlink() {
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(error(nix::Error::ELOOP));
+            }
+            let to = PathBuf::from(readlinkat(&found, OsStr::new("")).map_err(error)?);
+            if to.is_absolute() {
+                parents.truncate(1);
+                at = PathBuf::from("/");
+            }
+            rest.extend(components(&to));
+        } else if rest.is_empty() {
+            let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+            let file =
+                File::from(openat(parent, name.as_os_str(), flags, Mode::empty()).map_err(error)?);
+            // Checked again: what counts is the file that was opened.
+            check(&file, &here)?;
+            return Ok(file);
+        } else {
+            parents.push(found.into());
+            at = here;
+        }
+    }
+    Err(Error::File {
+        doing: "read",
+        path: path.to_owned(),
+        source: io::ErrorKind::IsADirectory.into(),
+    })
+}
+
+/// Components in reverse, so that the next one is popped off the end; `.` vanishes.
+fn components(path: &Path) -> Vec<OsString> {
+    let named = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::CurDir | Component::RootDir | Component::Prefix(_) => None,
+    });
+    let mut named: Vec<_> = named.collect();
+    named.reverse();
+    named
+}
+
+/// Whether only root can change what an open descriptor stands for.
+fn check(file: &File, path: &Path) -> Result<fs::Metadata, Error> {
+    let found = file.metadata().map_err(|source| Error::File {
+        doing: "stat",
+        path: path.to_owned(),
+        source,
+    })?;
+    let untrusted = |why: String| Error::Untrusted {
+        path: path.to_owned(),
+        why,
+    };
+    if found.uid() != 0 {
+        return Err(untrusted(format!("it belongs to user {}", found.uid())));
+    }
+    // In a sticky directory others cannot replace what is root's; the mode of a link means nothing.
+    let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
+    if found.mode() & 0o022 != 0 && !sticky && !found.is_symlink() {
+        return Err(untrusted(format!(
+            "its mode {:04o} lets others write it",
+            found.mode() & 0o7777
+        )));
+    }
+    if found.is_file() && found.nlink() > 1 {
+        return Err(untrusted(format!(
+            "it has {} hard links, of which others may hold one",
+            found.nlink()
+        )));
+    }
+    Ok(found)
+}
+
+/// Makes a directory for state, 0755, with its parents, where it is missing.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn make_directory(path: &Path) -> Result<(), Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(|source| Error::File {
+            doing: "create",
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// Replaces a file by `bytes`, mode 0644: a reader, and a machine that loses power, finds the old or the new one.
+///
+/// # Errors
+/// [`Error::File`]; the old file is then untouched, or the new one is in place but perhaps not yet on disk.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let error = |doing| {
+        move |source| Error::File {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    };
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = directory.join(format!(".{name}.new"));
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o644)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
+            .open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|source| {
+        let _gone_or_harmless = fs::remove_file(&temporary);
+        error("write")(source)
+    })?;
+    sync_directory(directory)
+}
+
+/// Makes the names in a directory last.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn sync_directory(directory: &Path) -> Result<(), Error> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|source| Error::File {
+            doing: "sync",
+            path: directory.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o644);
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            1,
+            "no temporary file stays"
+        );
+    }
+
+    #[test]
+    fn limits_and_kinds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("p.toml");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_trusted(&path, 5).unwrap(), b"12345");
+        assert!(
+            read_trusted(&path, 4)
+                .unwrap_err()
+                .to_string()
+                .contains("more than 4 bytes")
+        );
+        assert!(read_trusted(directory.path(), 4).is_err());
+        nix::unistd::mkfifo(&directory.path().join("fifo"), Mode::S_IRUSR).unwrap();
+        assert!(
+            read_trusted(&directory.path().join("fifo"), 4).is_err(),
+            "and does not wait for a writer"
+        );
+    }
+
+    /// Needs root, as the tests of the project have; without it there is nobody to protect.
+    #[test]
+    fn root_does_not_read_what_others_can_write() {
+        if !machine::is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, "x").unwrap();
+            path
+        };
+        let why = |path: &Path| read_trusted(path, 9).unwrap_err().to_string();
+        assert!(read_trusted(&file("good"), 9).is_ok());
+
+        let foreign = file("foreign");
+        std::os::unix::fs::chown(&foreign, Some(12345), None).unwrap();
+        assert!(why(&foreign).contains("belongs to user 12345"));
+
+        let open = file("open");
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o646)).unwrap();
+        assert!(why(&open).contains("its mode 0646"));
+
+        let linked = file("linked");
+        fs::hard_link(&linked, directory.path().join("other")).unwrap();
+        assert!(why(&linked).contains("2 hard links"));
+
+        let link = directory.path().join("link");
+        symlink("foreign", &link).unwrap();
+        assert!(
+            why(&link).contains("belongs to user 12345"),
+            "a link is followed, and judged by where it leads"
+        );
+
+        let planted = directory.path().join("planted");
+        symlink("good", &planted).unwrap();
+        std::os::unix::fs::lchown(&planted, Some(12345), None).unwrap();
+        assert!(
+            why(&planted).contains("belongs to user 12345"),
+            "a link of somebody else is not"
+        );
+
+        let round = directory.path().join("round");
+        symlink("round", &round).unwrap();
+        assert!(why(&round).contains("symbolic links"));
+
+        let shared = directory.path().join("shared");
+        fs::create_dir(&shared).unwrap();
+        fs::write(shared.join("p"), "x").unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(why(&shared.join("p")).contains("its mode 0777"));
+        assert!(
+            read_trusted(&directory.path().join("shared/../good"), 9).is_err(),
+            "even in passing"
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! The kernel's keys: one open and one read, or one open and one write.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::PathBuf;
+
+use sysctl::{CtlIter, Sysctl};
+
+use crate::model::key::Key;
+use crate::model::snapshot::{Reading, Snapshot};
+use crate::model::value::Value;
+
+/// Where sysctls are read and written: `/proc/sys`, or a fake for the laws that no kernel breaks on demand.
+pub trait Kernel {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// What the kernel answers: `ENOENT`, `EACCES`, …
+    fn read(&self, key: &Key) -> io::Result<Value>;
+
+    /// Writes a value, in one write. Success means only that the kernel took the bytes: read it back.
+    ///
+    /// # Errors
+    /// What the kernel answers. A vector may have been written in part.
+    fn write(&self, key: &Key, value: &Value) -> io::Result<()>;
+
+    /// Opens a key for writing and closes it again: the only true check of rights.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    fn open_for_writing(&self, key: &Key) -> io::Result<()>;
+}
+
+/// The kernel below `/proc/sys`, in the network namespace that the process is in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Proc;
+
+/// Most bytes that are read of one key.
+const LARGEST: usize = 64 * 1024;
+
+fn path(key: &Key) -> PathBuf {
+    PathBuf::from("/proc/sys").join(key.path())
+}
+
+impl Kernel for Proc {
+    fn read(&self, key: &Key) -> io::Result<Value> {
+        let mut file = File::open(path(key))?;
+        // The kernel prints a whole sysctl into the first read that is large enough for it.
+        let mut buffer = vec![0; 4096];
+        let mut length = 0;
+        loop {
+            let free = buffer.get_mut(length..).unwrap_or_default();
+            let (room, count) = (free.len(), file.read(free)?);
+            length += count;
+            if count < room || length >= LARGEST {
+                break;
+            }
+            buffer.resize(buffer.len() * 2, 0);
+        }
+        Ok(Value::new(&String::from_utf8_lossy(
+            buffer.get(..length).unwrap_or_default(),
+        )))
+    }
+
+    fn write(&self, key: &Key, value: &Value) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path(key))?;
+        // The newline matters: an empty write changes nothing, a bare newline clears a list.
+        let text = format!("{value}\n");
+        match file.write(text.as_bytes())? {
+            count if count == text.len() => Ok(()),
+            count => Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "the kernel took only the first {count} of {} bytes",
+                    text.len()
+                ),
+            )),
+        }
+    }
+
+    fn open_for_writing(&self, key: &Key) -> io::Result<()> {
+        OpenOptions::new().write(true).open(path(key)).map(drop)
+    }
+}
+
+/// Asks for one key and sorts the answer.
+pub fn reading(kernel: &dyn Kernel, key: &Key) -> Reading {
+    match kernel.read(key) {
+        Ok(value) => Reading::Value(value),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Reading::Absent,
+            ErrorKind::IsADirectory => {
+                Reading::Unreadable("a directory of keys, not a key".to_owned())
+            }
+            _ => Reading::Unreadable(error.to_string()),
+        },
+    }
+}
+
+/// Asks for many keys.
+pub fn snapshot<'a>(kernel: &dyn Kernel, keys: impl IntoIterator<Item = &'a Key>) -> Snapshot {
+    Snapshot(
+        keys.into_iter()
+            .map(|key| (key.clone(), reading(kernel, key)))
+            .collect(),
+    )
+}
+
+/// The key of this kernel that a name which it does not have probably means. Slow: walks the whole tree.
+pub fn near(key: &Key) -> Option<String> {
+    let limit = 1 + key.as_str().len() / 8;
+    CtlIter::root()
+        .filter_map(|ctl| ctl.ok()?.name().ok()?.parse::<Key>().ok())
+        .map(|known| {
+            (
+                strsim::damerau_levenshtein(known.as_str(), key.as_str()),
+                known,
+            )
+        })
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, known)| known.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Our mapping and the crate's agree on every key that has no dot inside a component.
+    #[test]
+    fn the_crate_sysctl_reads_what_we_read() {
+        let mut compared = 0;
+        for ctl in CtlIter::below(sysctl::Ctl::new("net.ipv4").unwrap()).flatten() {
+            let (Ok(name), Ok(theirs)) = (ctl.name(), ctl.value_string()) else {
+                continue;
+            };
+            let key: Key = name.parse().unwrap();
+            // Some keys count while one looks; one that moved between two readings proves nothing.
+            let Reading::Value(ours) = reading(&Proc, &key) else {
+                panic!("{key} is readable")
+            };
+            let again = Value::new(&ctl.value_string().unwrap());
+            if again == Value::new(&theirs) {
+                assert_eq!(ours, again, "{key}");
+                compared += 1;
+            }
+        }
+        assert!(compared > 50, "{compared}");
+    }
+
+    #[test]
+    fn answers_are_sorted() {
+        let ask = |name: &str| reading(&Proc, &name.parse().unwrap());
+        assert_eq!(ask("net.ipv4.no_such_key"), Reading::Absent);
+        assert!(
+            matches!(ask("net.ipv4.conf"), Reading::Unreadable(why) if why.contains("directory"))
+        );
+        assert!(
+            matches!(ask("net.ipv4.tcp_rmem"), Reading::Value(value) if value.as_str().split(' ').count() == 3)
+        );
+    }
+
+    #[test]
+    fn a_slip_finds_the_kernels_key() {
+        let near = near(&"net.ipv4.tcp_synack_retrys".parse().unwrap());
+        assert_eq!(near.as_deref(), Some("net.ipv4.tcp_synack_retries"));
+    }
+}

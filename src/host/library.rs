@@ -1,0 +1,324 @@
+//! Where profiles come from: a path, `/etc/tcptune/profiles`, `/usr/share/tcptune/profiles`, the program itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::model::catalogue::{Complaint, Fresh, KEYS, Raw, Scope, TABLE, parse_value};
+use crate::model::memory::Settings;
+use crate::model::problem::Source;
+use crate::model::profile::{self, LARGEST};
+use crate::model::setting::{BUILT_IN, Origin, Part, Setting};
+use crate::model::stack::Loaded;
+
+use super::files;
+use super::kernel::{Proc, snapshot};
+use super::netns;
+
+/// Where names are looked for, first match wins; the built-in ones come last.
+const DIRECTORIES: [&str; 2] = ["/etc/tcptune/profiles", "/usr/share/tcptune/profiles"];
+
+/// The profiles that are part of the program.
+const PROFILES: [(&str, &str); 5] = [
+    ("fail-fast", include_str!("../../profiles/fail-fast.toml")),
+    ("fast-open", include_str!("../../profiles/fast-open.toml")),
+    (
+        "high-traffic",
+        include_str!("../../profiles/high-traffic.toml"),
+    ),
+    ("patient", include_str!("../../profiles/patient.toml")),
+    ("syn-flood", include_str!("../../profiles/syn-flood.toml")),
+];
+
+/// The profile that is not written anywhere.
+const KERNEL_DEFAULTS: &str = "kernel-defaults";
+
+/// What `list` says of it.
+const KERNEL_DEFAULTS_DESCRIPTION: &str = "what this kernel gives a fresh network namespace: neither a rollback nor your \
+     distribution's defaults; keys sized by memory are left out";
+
+/// One profile that can be asked for by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its file, `built in` or `computed`.
+    pub file: String,
+    /// What it is for; nothing if it cannot be read.
+    pub description: Option<String>,
+}
+
+/// Finds what a name or path leads to; `from` is the file of the profile that says it.
+///
+/// # Errors
+/// A complaint: unknown name (with the nearest one), unreadable or untrusted file, text that is not UTF-8.
+pub fn load(reference: &str, from: Option<&str>) -> Result<Loaded, Complaint> {
+    if reference.chars().any(char::is_control) {
+        let message = format!("`{}` holds control characters", reference.escape_debug());
+        return Err(Complaint::new("bad-name", message));
+    }
+    if profile::is_path(reference) {
+        return match from {
+            None => read(Path::new(reference)),
+            Some(BUILT_IN) => Err(Complaint::new(
+                "bad-name",
+                "a built-in profile extends others by name only",
+            )),
+            Some(file) => read(&beside(file, reference)),
+        };
+    }
+    if !profile::is_name(reference) {
+        let message = format!("`{}` is not a name of a profile", reference.escape_debug());
+        return Err(Complaint::new("bad-name", message)
+            .hint("a file is meant by a path: it has a `/` or ends in `.toml`"));
+    }
+    if let Some(path) = find(reference) {
+        return read(&path);
+    }
+    if let Some((name, text)) = PROFILES.iter().find(|(name, _)| *name == reference) {
+        return Ok(Loaded::Text {
+            name: (*name).into(),
+            file: BUILT_IN.into(),
+            text: (*text).into(),
+        });
+    }
+    if reference == KERNEL_DEFAULTS {
+        return computed().map_err(|error| {
+            let complaint =
+                Complaint::new("untrusted", format!("compute {KERNEL_DEFAULTS}: {error}"));
+            Complaint {
+                code: "no-fresh-namespace",
+                hint: error.hint(),
+                ..complaint
+            }
+        });
+    }
+    let names = list().into_iter().map(|listed| {
+        (
+            strsim::damerau_levenshtein(&listed.name, reference),
+            listed.name,
+        )
+    });
+    let near = names
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min();
+    let hint = near.map_or_else(
+        || "`tcptune list` shows what there is".to_owned(),
+        |(_, name)| format!("did you mean `{name}`?"),
+    );
+    Err(Complaint::new(
+        "unknown-profile",
+        format!("there is no profile `{reference}`"),
+    )
+    .hint(hint))
+}
+
+/// A path relative to the directory of a file, without `.` in the middle, so that one file has one name.
+fn beside(file: &str, reference: &str) -> PathBuf {
+    let directory = Path::new(file).parent().unwrap_or(Path::new(""));
+    directory
+        .join(reference.trim_start_matches("./"))
+        .components()
+        .collect()
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    let paths = DIRECTORIES
+        .iter()
+        .map(|directory| Path::new(directory).join(format!("{name}.toml")));
+    // Whatever has the name counts, even a broken link: it was put there to win.
+    paths
+        .into_iter()
+        .find(|path| fs::symlink_metadata(path).is_ok())
+}
+
+fn read(path: &Path) -> Result<Loaded, Complaint> {
+    let bytes = files::read_trusted(path, LARGEST).map_err(|error| {
+        let code = match error {
+            Error::Untrusted { .. } => "untrusted",
+            Error::File { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "unknown-profile"
+            }
+            _ => "unreadable",
+        };
+        Complaint {
+            code,
+            message: error.to_string(),
+            hint: error.hint(),
+        }
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (valid, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        let line = valid.split(|byte| *byte == b'\n').count();
+        let column = valid
+            .rsplit(|byte| *byte == b'\n')
+            .next()
+            .map_or(1, |last| last.len() + 1);
+        let message = format!("{}:{line}:{column}: the text is not UTF-8", path.display());
+        Complaint::new("not-utf8", message)
+    })?;
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok(Loaded::Text {
+        name,
+        file: path.display().to_string(),
+        text,
+    })
+}
+
+/// Asks a fresh namespace for every key whose default is a constant of this kernel.
+fn computed() -> Result<Loaded, Error> {
+    let constant: Vec<_> = TABLE
+        .iter()
+        .zip(KEYS.iter())
+        .filter(|(entry, _)| entry.fresh == Fresh::Constant && entry.scope == Scope::PerNamespace)
+        .map(|(_, key)| key)
+        .collect();
+    let fresh = netns::in_a_fresh_one(|| snapshot(&Proc, constant.iter().copied()))?;
+    let mut settings = Settings::new();
+    for (key, value) in fresh.values() {
+        // A value outside the table's range would be a surprise of a future kernel: leave it alone.
+        if let Ok(value) = parse_value(&key, &Raw::Text(value.as_str())) {
+            let origin = Origin {
+                profile: KERNEL_DEFAULTS.into(),
+                file: "computed".into(),
+                line: None,
+            };
+            let exact = Some(Part {
+                value,
+                origin,
+                why: None,
+            });
+            settings.insert(
+                key,
+                Setting {
+                    exact,
+                    optional: true,
+                    ..Setting::default()
+                },
+            );
+        }
+    }
+    Ok(Loaded::Computed {
+        name: KERNEL_DEFAULTS.into(),
+        description: KERNEL_DEFAULTS_DESCRIPTION.into(),
+        settings,
+    })
+}
+
+/// Every profile that a name leads to, by name.
+pub fn list() -> Vec<Listed> {
+    let mut found = BTreeMap::new();
+    let described = |text: &str, file: &str| {
+        profile::parse("", Source { file, text })
+            .map(|profile| profile.description)
+            .ok()
+    };
+    found.insert(
+        KERNEL_DEFAULTS.to_owned(),
+        (
+            "computed".to_owned(),
+            Some(KERNEL_DEFAULTS_DESCRIPTION.to_owned()),
+        ),
+    );
+    for (name, text) in PROFILES {
+        found.insert(
+            name.to_owned(),
+            (BUILT_IN.to_owned(), described(text, BUILT_IN)),
+        );
+    }
+    for directory in DIRECTORIES.iter().rev() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(name) = name
+                .strip_suffix(".toml")
+                .filter(|name| profile::is_name(name))
+            else {
+                continue;
+            };
+            let path = entry.path();
+            let description = match read(&path) {
+                Ok(Loaded::Text { text, file, .. }) => described(&text, &file),
+                _ => None,
+            };
+            found.insert(name.to_owned(), (path.display().to_string(), description));
+        }
+    }
+    found
+        .into_iter()
+        .map(|(name, (file, description))| Listed {
+            name,
+            file,
+            description,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::catalogue::{Entry, near};
+    use crate::model::key::Key;
+    use crate::model::stack::resolve;
+
+    #[test]
+    fn every_built_in_profile_gives_a_reason_for_every_setting() {
+        for (name, _) in PROFILES {
+            let desired = resolve(&[name.to_owned()], &mut load).unwrap();
+            assert!(
+                !desired.profiles.first().unwrap().description.is_empty(),
+                "{name}"
+            );
+            assert!(!desired.settings.is_empty(), "{name}");
+            for (key, setting) in &desired.settings {
+                assert!(
+                    setting.why().is_some_and(|why| why.len() > 20),
+                    "{name}: {key} needs a why"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn any_two_built_in_profiles_stack_unless_they_mean_the_opposite() {
+        for (one, _) in PROFILES {
+            for (two, _) in PROFILES {
+                let stacked = resolve(&[one.to_owned(), two.to_owned()], &mut load);
+                let opposite = one != two
+                    && [one, two]
+                        .iter()
+                        .all(|name| ["fail-fast", "patient"].contains(name));
+                assert_eq!(stacked.is_err(), opposite, "{one} {two}: {stacked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_of_this_kernel_counts_as_a_slip() {
+        let keys: Vec<Key> = sysctl::CtlIter::root()
+            .filter_map(|ctl| sysctl::Sysctl::name(&ctl.ok()?).ok()?.parse().ok())
+            .collect();
+        assert!(keys.len() > 500, "{}", keys.len());
+        for key in keys.iter().filter(|key| Entry::of(key).is_none()) {
+            assert_eq!(near(key.as_str()), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn unknown_names_have_neighbours() {
+        let complaint = load("hihg-traffic", None).unwrap_err();
+        assert_eq!(
+            (complaint.code, complaint.hint.as_deref()),
+            ("unknown-profile", Some("did you mean `high-traffic`?"))
+        );
+        assert_eq!(load("a\u{1b}[2J", None).unwrap_err().code, "bad-name");
+        assert_eq!(
+            load("/no/such/file.toml", None).unwrap_err().code,
+            "unknown-profile"
+        );
+    }
+}

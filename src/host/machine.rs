@@ -1,0 +1,94 @@
+//! Facts about the machine and about who runs tcptune.
+
+use std::fs;
+
+use crate::error::Error;
+
+/// What identifies a machine and its current boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Host name.
+    pub name: String,
+    /// Kernel release, as in `6.18.44`.
+    pub kernel: String,
+    /// Random id of this boot (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
+}
+
+impl Machine {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    /// Where `/proc` is missing.
+    pub fn here() -> Result<Self, Error> {
+        let read = |path: &str| match fs::read_to_string(path) {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(source) => Err(Error::File {
+                doing: "read",
+                path: path.into(),
+                source,
+            }),
+        };
+        let name = nix::unistd::gethostname()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        Ok(Self {
+            name,
+            kernel: read("/proc/sys/kernel/osrelease")?,
+            boot: read("/proc/sys/kernel/random/boot_id")?,
+        })
+    }
+
+    /// Major and minor version of the kernel.
+    pub fn version(&self) -> (u32, u32) {
+        let mut numbers = self
+            .kernel
+            .split(|c: char| !c.is_ascii_digit())
+            .map(|part| part.parse().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    }
+}
+
+/// Whether we are root: only then do other users' files matter.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// When a process was started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with its id, this says
+/// which process it is. Nothing if it does not exist.
+pub fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything.
+    stat.rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(19)?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_distributions() {
+        let version = |kernel: &str| {
+            Machine {
+                name: String::new(),
+                kernel: kernel.into(),
+                boot: String::new(),
+            }
+            .version()
+        };
+        assert_eq!(version("6.18.44-fc-v669"), (6, 18));
+        assert_eq!(version("5.14.0-427.el9.x86_64"), (5, 14));
+        assert_eq!(version("7"), (7, 0));
+    }
+
+    #[test]
+    fn a_process_is_told_from_its_successor() {
+        assert!(started(std::process::id()).is_some_and(|ticks| ticks > 0));
+        assert_eq!(started(u32::MAX), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! The edges: the kernel's keys, files that root may trust, where profiles come from, network namespaces.
+
+#[cfg(test)]
+pub mod fake;
+pub mod files;
+pub mod kernel;
+pub mod library;
+pub mod machine;
+pub mod netns;

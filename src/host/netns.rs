@@ -1,0 +1,259 @@
+//! Network namespaces: which one we are in, which others there are, and how to get there.
+//!
+//! tcptune has one thread, so entering a namespace moves the whole process; `/proc/sys/net` follows it at once.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use nix::sched::{CloneFlags, setns, unshare};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Where `ip netns add` keeps names.
+const NAMES: &str = "/run/netns";
+
+/// A network namespace as the command line names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A name of `ip netns`.
+    Name(String),
+    /// A file that stands for a namespace.
+    Path(PathBuf),
+    /// The namespace of a process.
+    Pid(u32),
+    /// Every namespace that can be seen, each once.
+    All,
+}
+
+impl std::str::FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err("a name, a path, `pid:N` or `all` is wanted".to_owned());
+        }
+        if let Some(pid) = text.strip_prefix("pid:") {
+            return pid
+                .parse()
+                .map(Target::Pid)
+                .map_err(|_| format!("`{pid}` is no process id"));
+        }
+        match text {
+            "all" => Ok(Target::All),
+            "." | ".." => Err(format!("`{text}` is no name of a namespace")),
+            _ if text.contains('/') => Ok(Target::Path(text.into())),
+            _ => Ok(Target::Name(text.to_owned())),
+        }
+    }
+}
+
+impl Target {
+    fn path(&self) -> PathBuf {
+        match self {
+            Target::Name(name) => PathBuf::from(NAMES).join(name),
+            Target::Path(path) => path.clone(),
+            Target::Pid(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
+            Target::All => PathBuf::from(NAMES),
+        }
+    }
+
+    /// What outputs call it.
+    pub fn label(&self) -> String {
+        match self {
+            Target::Name(name) => name.clone(),
+            Target::Path(path) => path.display().to_string(),
+            Target::Pid(pid) => format!("pid:{pid}"),
+            Target::All => "all".to_owned(),
+        }
+    }
+}
+
+/// Which namespace it is, for as long as the machine runs.
+///
+/// The inode of a namespace is used again after it is gone, and the times of that inode are made up whenever it is
+/// looked at. The inode of the kernel's own rtnetlink socket in the namespace lives exactly as long as the
+/// namespace, and such inodes come from a counter: together they tell a namespace from its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Id {
+    /// Inode on nsfs, as in `net:[4026531840]`.
+    pub inode: u64,
+    /// Inode of its rtnetlink socket.
+    pub socket: u64,
+}
+
+/// The namespace that the process is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// What outputs call it: `host`, the name that was asked for, or `net:[INODE]`.
+    pub label: String,
+    /// Which one it is.
+    pub id: Id,
+    /// Whether it is the machine's first one, which alone has the global keys (`tcp_mem` exists only there).
+    pub first: bool,
+}
+
+impl Namespace {
+    /// Where we are. `label` is how the user called it, if at all.
+    ///
+    /// # Errors
+    /// Where `/proc` does not tell.
+    pub fn here(label: Option<String>) -> Result<Self, Error> {
+        let error = |source| Error::Namespace {
+            name: "of this process".to_owned(),
+            source,
+        };
+        let inode = fs::metadata("/proc/thread-self/ns/net")
+            .map_err(error)?
+            .ino();
+        let sockets = fs::read_to_string("/proc/thread-self/net/netlink").map_err(error)?;
+        let id = Id {
+            inode,
+            socket: rtnetlink_inode(&sockets).unwrap_or(0),
+        };
+        let first = fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false);
+        let host = fs::metadata("/proc/1/ns/net").map_or(first, |of_init| of_init.ino() == inode);
+        let own = || {
+            if host {
+                "host".to_owned()
+            } else {
+                format!("net:[{inode}]")
+            }
+        };
+        Ok(Self {
+            label: label.unwrap_or_else(own),
+            id,
+            first,
+        })
+    }
+}
+
+/// The inode (last column) of the socket of protocol 0 that belongs to process 0.
+fn rtnetlink_inode(table: &str) -> Option<u64> {
+    let rows = table
+        .lines()
+        .skip(1)
+        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let row = rows
+        .into_iter()
+        .find(|row| row.get(1..3) == Some(&["0", "0"]))?;
+    row.last()?.parse().ok()
+}
+
+/// Moves the process into a namespace.
+///
+/// # Errors
+/// If there is none, or it may not be entered (that takes `CAP_SYS_ADMIN`).
+pub fn enter(target: &Target) -> Result<Namespace, Error> {
+    let error = |source| Error::Namespace {
+        name: target.label(),
+        source,
+    };
+    let file = File::open(target.path()).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::Usage {
+            code: "no-namespace",
+            message: format!(
+                "there is no network namespace `{}` ({})",
+                target.label().escape_debug(),
+                target.path().display()
+            ),
+            hint: Some("`ip netns list` shows the named ones".to_owned()),
+        },
+        _ => error(source),
+    })?;
+    setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
+    Namespace::here(Some(target.label()))
+}
+
+/// Every target, `all` replaced by the namespaces that can be seen: named ones by name, others by their lowest
+/// process, each once.
+pub fn expand(targets: &[Target]) -> Vec<Target> {
+    let mut expanded = Vec::new();
+    for target in targets {
+        match target {
+            Target::All => expanded.extend(all()),
+            other => expanded.push(other.clone()),
+        }
+    }
+    expanded
+}
+
+fn all() -> Vec<Target> {
+    let entries = |path: &str| -> Vec<String> {
+        let names = fs::read_dir(path).into_iter().flatten().flatten();
+        names
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    };
+    let mut names = entries(NAMES);
+    names.sort();
+    let mut pids: Vec<u32> = entries("/proc")
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    let targets = pids.into_iter().map(Target::Pid);
+    let mut seen = BTreeMap::new();
+    // Names come last, so that they win over processes.
+    for target in targets.rev().chain(names.into_iter().map(Target::Name)) {
+        if let Ok(found) = fs::metadata(target.path()) {
+            seen.insert(found.ino(), target);
+        }
+    }
+    seen.into_values().collect()
+}
+
+/// Runs `look` in a new, empty network namespace, and comes back.
+///
+/// # Errors
+/// Where making one is not allowed (that takes `CAP_SYS_ADMIN`).
+pub fn in_a_fresh_one<T>(look: impl FnOnce() -> T) -> Result<T, Error> {
+    let error = |source: nix::Error| Error::Namespace {
+        name: "that is fresh".to_owned(),
+        source: source.into(),
+    };
+    let home = File::open("/proc/thread-self/ns/net").map_err(|source| Error::Namespace {
+        name: "of this process".to_owned(),
+        source,
+    })?;
+    unshare(CloneFlags::CLONE_NEWNET).map_err(error)?;
+    let seen = look();
+    setns(&home, CloneFlags::CLONE_NEWNET).map_err(error)?;
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets() {
+        assert_eq!("web".parse(), Ok(Target::Name("web".into())));
+        assert_eq!("./web".parse(), Ok(Target::Path("./web".into())));
+        assert_eq!("pid:7".parse(), Ok(Target::Pid(7)));
+        assert_eq!("all".parse(), Ok(Target::All));
+        for bad in ["", "..", "pid:x", "a\nb"] {
+            assert!(bad.parse::<Target>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_kernels_socket_is_the_one_of_process_zero() {
+        let table = "sk       Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n\
+                     0000 0   1234       00000000 0        0        0     2        0        99\n\
+                     0000 0   0          00000000 0        0        0     2        0        8254\n\
+                     0000 4   0          00000000 0        0        0     2        0        560\n";
+        assert_eq!(rtnetlink_inode(table), Some(8254));
+        assert_eq!(rtnetlink_inode(""), None);
+    }
+
+    #[test]
+    fn we_are_somewhere_and_it_stays_the_same() {
+        let here = Namespace::here(None).unwrap();
+        assert_eq!(here, Namespace::here(None).unwrap());
+        assert!(here.id.socket > 0);
+    }
+}
