@@ -29,12 +29,15 @@
 //! | [`error`] | everything that can go wrong, with its exit code and hint |
 //! | [`host`] | the edges: kernel, trusted files, library of profiles, network namespaces |
 //! | [`change`] | the only writer: journal, state, execute, recover |
-//! | `report` | the voice: text and JSON; never touches the host |
-//! | `command` | one short file per verb: the words of its command line, and its report |
-//! | `cli` | the options of all verbs, and printing |
+//! | [`report`] | the voice: text and JSON; never touches the host |
+//! | [`command`] | one short file per verb: the words of its command line, and its report |
+//! | [`cli`] | the options of all verbs, and printing |
 
 pub mod change;
+pub mod cli;
+pub mod command;
 pub mod error;
 pub mod exit;
 pub mod host;
 pub mod model;
+pub mod report;

@@ -1,3 +1,7 @@
 //! tcptune: see the library for the map.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(tcptune::cli::run(std::env::args_os()).code())
+}

@@ -1,0 +1,270 @@
+//! The command line: words in, a verb run, its report on standard output and the talk on standard error.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::change::state::Store;
+use crate::command::{self, World, apply, diff, history, list, off, rollback, set, show, status};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::host::kernel::Proc;
+use crate::host::machine::Machine;
+use crate::host::netns::Target;
+use crate::report::text::Manner;
+use crate::report::{Report, json, text};
+
+/// Profiles, diff, verified apply and rollback for the sysctls of the Linux TCP handshake
+#[derive(Debug, Parser)]
+#[command(name = "tcptune", version, after_help = exit_codes(), max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// How to report; `--json` for short
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+    /// One JSON document on standard output, also on failure
+    #[arg(long, global = true, conflicts_with = "output")]
+    json: bool,
+    /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
+    #[arg(long, global = true, value_name = "NETNS")]
+    netns: Vec<Target>,
+    /// Wait for another tcptune to finish, at most so long (`--wait=10s`)
+    #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1m", value_parser = humantime::parse_duration)]
+    wait: Option<Duration>,
+    /// No report, only errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Also the reason for every setting
+    #[arg(long, short, global = true)]
+    verbose: bool,
+    /// Colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Profiles and where they come from
+    List(list::List),
+    /// Profiles resolved, with what each setting means on this kernel
+    Show(show::Show),
+    /// What `apply` would change; exit 1 if anything
+    Diff(diff::Diff),
+    /// Make the kernel so, all or nothing, read back and undoable
+    Apply(apply::Apply),
+    /// Set single keys on top of what is declared
+    Set(set::Set),
+    /// Declare nothing any more; every key goes back to what it was
+    Off(off::Off),
+    /// Undo the last entry of the journal, or everything since one
+    Rollback(rollback::Rollback),
+    /// What is declared, and whether it holds; exit 1 if not
+    Status(status::Status),
+    /// The journal
+    History(history::History),
+}
+
+impl Verb {
+    fn name(&self) -> &'static str {
+        match self {
+            Verb::List(_) => "list",
+            Verb::Show(_) => "show",
+            Verb::Diff(_) => "diff",
+            Verb::Apply(_) => "apply",
+            Verb::Set(_) => "set",
+            Verb::Off(_) => "off",
+            Verb::Rollback(_) => "rollback",
+            Verb::Status(_) => "status",
+            Verb::History(_) => "history",
+        }
+    }
+
+    fn run(&self, world: &World) -> Report {
+        match self {
+            Verb::List(_) => list::run(),
+            Verb::Show(request) => show::run(world, request),
+            Verb::Diff(request) => diff::run(world, request),
+            Verb::Apply(request) => apply::run(world, request),
+            Verb::Set(request) => set::run(world, request),
+            Verb::Off(request) => off::run(world, request),
+            Verb::Rollback(request) => rollback::run(world, request),
+            Verb::Status(_) => status::run(world),
+            Verb::History(request) => history::run(world, request),
+        }
+    }
+}
+
+fn exit_codes() -> String {
+    let rows = Exit::TABLE
+        .iter()
+        .map(|(exit, meaning)| format!("  {}  {meaning}\n", exit.code()));
+    format!("Exit codes:\n{}", rows.collect::<String>())
+}
+
+/// Runs tcptune: `args` as the shell gave them, the program's name first.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = Cli::command()
+        .color(clap_color())
+        .try_get_matches_from(&args);
+    match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(Cli {
+            options,
+            verb: Some(verb),
+        }) => obey(&options, &verb),
+        Ok(Cli { verb: None, .. }) => {
+            let help = Cli::command().color(clap_color()).render_help();
+            say(&mut std::io::stdout(), &help.to_string());
+            Exit::Done
+        }
+        Err(error) => misunderstood(&error, &args),
+    }
+}
+
+fn obey(options: &Options, verb: &Verb) -> Exit {
+    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let report = match Machine::here() {
+        Ok(machine) => verb.run(&World {
+            machine,
+            store: Store::default(),
+            kernel: Proc,
+            netns: options.netns.clone(),
+            wait: options.wait.unwrap_or_default(),
+            ask: somebody.then_some(ask),
+        }),
+        Err(error) => command::failed(verb.name(), error),
+    };
+    publish(&report, options);
+    report.exit
+}
+
+/// Says it all, once everything is done: a reader that goes away can interrupt nothing.
+fn publish(report: &Report, options: &Options) {
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let (to_terminal, talk_to_terminal) = (out.is_terminal(), err.is_terminal());
+    if options.json || options.output == Output::Json {
+        return say(&mut out, &json::render(report));
+    }
+    let manner = |terminal: bool| Manner {
+        color: colored(options.color, terminal),
+        verbose: options.verbose,
+    };
+    if !options.quiet {
+        say(&mut out, &text::page(report, manner(to_terminal)));
+    }
+    say(&mut err, &text::talk(report, manner(talk_to_terminal)));
+}
+
+/// Help that was asked for, or a command line that makes no sense.
+fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        say(&mut std::io::stdout(), &error.render().to_string());
+        return Exit::Done;
+    }
+    if wants_json(args) {
+        let text = error.render().to_string();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        let hint = Some("`tcptune --help` shows the verbs and options".to_owned());
+        let error = Error::Usage {
+            code: "usage",
+            message,
+            hint,
+        };
+        say(
+            &mut std::io::stdout(),
+            &json::render(&command::failed("tcptune", error)),
+        );
+    } else {
+        let text = error.render();
+        let text = if clap_color() == clap::ColorChoice::Never {
+            text.to_string()
+        } else {
+            text.ansi().to_string()
+        };
+        say(&mut std::io::stderr(), &text);
+    }
+    Exit::Wrong
+}
+
+/// The words could not be parsed, so they are looked at one by one.
+fn wants_json(args: &[OsString]) -> bool {
+    let pair = args
+        .windows(2)
+        .any(|pair| matches!(pair, [option, value] if option == "--output" && value == "json"));
+    pair || args
+        .iter()
+        .any(|arg| arg == "--json" || arg == "--output=json")
+}
+
+/// Writes, and leaves quietly when nobody reads any more.
+fn say(stream: &mut dyn Write, text: &str) {
+    let _nobody_reads = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
+}
+
+fn ask(question: &str) -> bool {
+    say(&mut std::io::stderr(), &format!("{question} [y/N] "));
+    let mut answer = String::new();
+    let _no_answer_is_no = std::io::stdin().read_line(&mut answer);
+    matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+/// `NO_COLOR` is the only variable of the environment that changes anything (<https://no-color.org>).
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+fn colored(color: Color, terminal: bool) -> bool {
+    match color {
+        Color::Auto => terminal && !no_color(),
+        Color::Always => true,
+        Color::Never => false,
+    }
+}
+
+/// Left alone, clap would look at more variables than ours.
+fn clap_color() -> clap::ColorChoice {
+    if std::io::stderr().is_terminal() && !no_color() {
+        clap::ColorChoice::Always
+    } else {
+        clap::ColorChoice::Never
+    }
+}

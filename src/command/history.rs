@@ -1,0 +1,108 @@
+//! `history`: the journal.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use crate::change::journal::{Entry, Stage, Who};
+use crate::change::state::State;
+use crate::report::{Body, History as Told, Past, Report};
+
+use super::{World, failed, told, unreadable};
+
+/// How many entries are shown unless all are wanted.
+const SHOWN: usize = 20;
+
+/// The words of `history`.
+#[derive(Debug, Clone, Args)]
+pub struct History {
+    /// All entries, not only the newest 20
+    #[arg(long)]
+    all: bool,
+}
+
+/// Runs `history`.
+pub fn run(world: &World, request: &History) -> Report {
+    let (state, files, entries) = match world
+        .store
+        .load()
+        .and_then(|(state, files)| Ok((state, files, world.store.entries()?)))
+    {
+        Ok(loaded) => loaded,
+        Err(error) => return failed("history", error),
+    };
+    let wanted = wanted(world);
+    let parents: BTreeMap<u64, u64> = entries
+        .iter()
+        .map(|entry| (entry.id, entry.parent))
+        .collect();
+    let in_effect = in_effect(&state, &parents);
+    let shown = entries.iter().rev().filter(|entry| {
+        wanted
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&entry.netns_id))
+    });
+    let entries = shown.map(|entry| past(world, entry, &in_effect)).collect();
+    let limit = (!request.all).then_some(SHOWN);
+    told(
+        "history",
+        Body::History(Told { entries, limit }),
+        unreadable(files),
+    )
+}
+
+/// The namespaces that were asked for, if any were.
+fn wanted(world: &World) -> Option<Vec<crate::host::netns::Id>> {
+    (!world.netns.is_empty()).then(|| {
+        world
+            .visit(|namespace, _| namespace.ok().map(|one| one.id))
+            .into_iter()
+            .flatten()
+            .collect()
+    })
+}
+
+/// The entries that still count, in every namespace: its head, and what that stands on.
+fn in_effect(state: &State, parents: &BTreeMap<u64, u64>) -> Vec<u64> {
+    let mut ids = Vec::new();
+    for one in &state.namespaces {
+        let mut id = one.head;
+        while id > 0 && !ids.contains(&id) {
+            ids.push(id);
+            id = parents.get(&id).copied().unwrap_or(0);
+        }
+    }
+    ids
+}
+
+fn past(world: &World, entry: &Entry, in_effect: &[u64]) -> Past {
+    let state = match entry.state {
+        Stage::Pending if entry.in_progress(&world.machine) => "in progress",
+        Stage::Pending => "interrupted",
+        Stage::Reverted => "reverted",
+        Stage::Committed if entry.boot != world.machine.boot => "forgotten",
+        Stage::Committed if entry.back_to.is_some() || in_effect.contains(&entry.id) => "committed",
+        Stage::Committed => "undone",
+    };
+    let Who { uid, sudo_user } = &entry.who;
+    Past {
+        id: entry.id,
+        time: entry.time.clone(),
+        netns: entry.netns.clone(),
+        state,
+        verb: entry.verb.clone(),
+        declared: entry.after.active.name(),
+        who: sudo_user.as_ref().map_or_else(
+            || format!("uid {uid}"),
+            |user| format!("{user} (uid {uid})"),
+        ),
+        reason: entry.reason.clone(),
+        error: entry.error.clone(),
+        back_to: entry.back_to,
+        changes: entry
+            .changes
+            .iter()
+            .map(|c| (c.key.clone(), c.from.clone(), c.to.clone()))
+            .collect(),
+    }
+}

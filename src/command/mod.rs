@@ -1,0 +1,89 @@
+//! One short file per verb: the words of its command line in, a report out.
+
+pub mod apply;
+pub mod diff;
+pub mod history;
+pub mod list;
+pub mod off;
+pub mod rollback;
+pub mod set;
+pub mod show;
+pub mod status;
+mod transaction;
+mod wish;
+
+use std::time::Duration;
+
+use crate::change::state::Store;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::host::kernel::Proc;
+use crate::host::machine::Machine;
+use crate::host::netns::{self, Namespace, Target};
+use crate::report::{Body, Report, Warning};
+
+/// What every verb works on.
+#[derive(Debug)]
+pub struct World {
+    /// This machine.
+    pub machine: Machine,
+    /// What is remembered.
+    pub store: Store,
+    /// Its keys.
+    pub kernel: Proc,
+    /// The namespaces that were asked for; none for the one that we are in.
+    pub netns: Vec<Target>,
+    /// How long to wait for another tcptune.
+    pub wait: Duration,
+    /// Asks the operator yes or no; nothing where there is nobody to ask.
+    pub ask: Option<fn(&str) -> bool>,
+}
+
+impl World {
+    /// Visits each namespace in turn. One that cannot be entered is an answer too, with its name.
+    fn visit<T>(&self, mut look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
+        if self.netns.is_empty() {
+            let here = Namespace::here(None);
+            let label = here
+                .as_ref()
+                .map_or_else(|_| "this".to_owned(), |here| here.label.clone());
+            return vec![look(here, label)];
+        }
+        let visit = |target: Target| look(netns::enter(&target), target.label());
+        netns::expand(&self.netns).into_iter().map(visit).collect()
+    }
+}
+
+/// A report about a failure of the whole run.
+pub fn failed(command: &'static str, error: Error) -> Report {
+    Report {
+        command,
+        exit: error.exit(),
+        changed: false,
+        warnings: Vec::new(),
+        error: Some(error),
+        body: Body::Empty,
+    }
+}
+
+/// A report of a verb that only tells.
+fn told(command: &'static str, body: Body, warnings: Vec<Warning>) -> Report {
+    Report {
+        command,
+        exit: Exit::Done,
+        changed: false,
+        warnings,
+        error: None,
+        body,
+    }
+}
+
+/// Warnings about files of the journal that could not be read.
+fn unreadable(files: Vec<String>) -> Vec<Warning> {
+    let warning = |message| Warning {
+        code: "journal",
+        message,
+        hint: Some("this entry is passed over; the others stand".to_owned()),
+    };
+    files.into_iter().map(warning).collect()
+}

@@ -1,0 +1,58 @@
+//! `set`: adds to the active set, and touches nothing but the named keys.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::error::Error;
+use crate::model::key::Key;
+use crate::model::memory::Settings;
+use crate::model::plan::{Place, plan};
+use crate::report::{Report, Want};
+
+use super::apply::Deed;
+use super::transaction::{self, Draft, Scene, refused};
+use super::{World, failed, wish};
+
+/// The words of `set`.
+#[derive(Debug, Clone, Args)]
+pub struct Set {
+    /// Keys, by short or full name, with their values
+    #[arg(value_name = "KEY=VALUE", required = true)]
+    settings: Vec<String>,
+    #[command(flatten)]
+    deed: Deed,
+}
+
+/// Runs `set`.
+pub fn run(world: &World, request: &Set) -> Report {
+    match wish::by_hand(&request.settings) {
+        Ok(settings) => transaction::run(world, &request.deed.manner("set"), &|scene| {
+            draft(scene, &settings)
+        }),
+        Err(problems) => failed("set", Error::Problems(problems)),
+    }
+}
+
+fn draft(scene: &Scene<'_>, settings: &Settings) -> Result<Draft, Error> {
+    let mut wanted = scene.memory.active.clone();
+    let notes = wish::replace(&mut wanted.settings, settings.clone());
+    let only: BTreeSet<Key> = settings.keys().cloned().collect();
+    let before = scene.snapshot(&only);
+    let place = Place {
+        first_namespace: scene.namespace.first,
+    };
+    let plan = plan(&wanted, Some(&only), &scene.memory, &before, place).map_err(refused)?;
+    let count = settings.len();
+    Ok(Draft {
+        want: Want::new(
+            format!("{} + {count} set by hand", scene.memory.active.name()),
+            &wanted.settings,
+        ),
+        plan,
+        before,
+        notes,
+        undoes: None,
+        warnings: Vec::new(),
+    })
+}

@@ -1,0 +1,136 @@
+//! The words `PROFILE… --set KEY=VALUE…`, and what they resolve to.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use crate::error::Error;
+use crate::host::library;
+use crate::model::key::Key;
+use crate::model::memory::{ActiveSet, BY_HAND, Settings};
+use crate::model::problem::{Problem, Source};
+use crate::model::profile;
+use crate::model::setting::{Origin, Setting};
+use crate::model::stack::{self, Desired};
+use crate::report::text;
+
+/// Profiles and settings on a command line.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Words {
+    /// Profiles, left to right, later wins: names, or paths (with a `/`, or ending in `.toml`)
+    #[arg(value_name = "PROFILE", required_unless_present = "set")]
+    profiles: Vec<String>,
+    /// Set one more key; it replaces what the profiles want for it, bounds included
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// What words resolve to.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    pub(super) active: ActiveSet,
+    pub(super) title: String,
+    /// What a setting of the command line replaced.
+    pub(super) notes: BTreeMap<Key, String>,
+}
+
+/// Reads the profiles and settings; every problem of all of them is told at once.
+pub(super) fn resolve(words: &Words) -> Result<Wish, Error> {
+    let desired = stack::resolve(&words.profiles, &mut library::load);
+    let by_hand = by_hand(&words.set);
+    let (
+        Desired {
+            profiles,
+            mut settings,
+            profiles_hash,
+        },
+        by_hand,
+    ) = match (desired, by_hand) {
+        (Ok(desired), Ok(by_hand)) => (desired, by_hand),
+        (desired, by_hand) => {
+            let problems = desired.err().unwrap_or_default().into_iter();
+            return Err(Error::Problems(
+                problems.chain(by_hand.err().unwrap_or_default()).collect(),
+            ));
+        }
+    };
+    let count = by_hand.len();
+    let by_hand_title = (count > 0).then(|| format!("{count} set by hand"));
+    let title = text::titles(&profiles)
+        .into_iter()
+        .chain(by_hand_title)
+        .collect::<Vec<_>>()
+        .join(" + ");
+    let notes = replace(&mut settings, by_hand);
+    let profiles = profiles
+        .iter()
+        .map(|profile| lasting(&profile.reference))
+        .collect();
+    Ok(Wish {
+        active: ActiveSet {
+            profiles,
+            profiles_hash,
+            settings,
+        },
+        title,
+        notes,
+    })
+}
+
+/// Reads `KEY=VALUE` arguments. A key that is named twice is a slip, not a wish.
+pub(super) fn by_hand(arguments: &[String]) -> Result<Settings, Vec<Problem>> {
+    let mut settings = Settings::new();
+    let mut problems = Vec::new();
+    for argument in arguments {
+        match stack::by_hand(argument) {
+            Ok((key, setting)) => {
+                if settings.insert(key.clone(), setting).is_some() {
+                    let source = Source {
+                        file: BY_HAND,
+                        text: argument,
+                    };
+                    let message = format!("`{key}` is set twice");
+                    problems.push(source.problem(
+                        &(0..argument.len()),
+                        "duplicate-key",
+                        message,
+                        None,
+                    ));
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Puts settings of the command line in the place of others, and says what they replaced: an incident is no time
+/// for a contradiction.
+pub(super) fn replace(settings: &mut Settings, by_hand: Settings) -> BTreeMap<Key, String> {
+    let mut notes = BTreeMap::new();
+    for (key, setting) in by_hand {
+        if let Some(before) = settings.insert(key.clone(), setting) {
+            notes.insert(key, replaced(&before));
+        }
+    }
+    notes
+}
+
+fn replaced(before: &Setting) -> String {
+    let place = before.origin().map(Origin::place).unwrap_or_default();
+    format!("by hand, replaces {} of {place}", before.words())
+}
+
+/// How a later run, in any directory, asks for the same profile.
+fn lasting(reference: &str) -> String {
+    if profile::is_path(reference) {
+        std::path::absolute(reference)
+            .map_or_else(|_| reference.to_owned(), |path| path.display().to_string())
+    } else {
+        reference.to_owned()
+    }
+}

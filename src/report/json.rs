@@ -1,0 +1,283 @@
+//! The report for programs: one document, schema 1. Adding a field keeps the schema, renaming one does not.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::error::{Error, Left};
+use crate::model::catalogue::{self, Effect, Entry, Scope};
+use crate::model::handshake::{Timeline, View};
+use crate::model::key::Key;
+use crate::model::memory::desired_hash;
+use crate::model::plan::{KeptWhy, Plan};
+use crate::model::problem::Problem;
+use crate::model::setting::Setting;
+
+use super::{Body, Changes, History, KeyState, NamespaceChanges, Report, Show, Status};
+
+/// Renders a report as one JSON document with a newline at its end.
+pub fn render(report: &Report) -> String {
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Json| document.insert(key.to_owned(), value);
+    put("schema", json!(1));
+    put("command", json!(report.command));
+    put("exit", json!(report.exit.code()));
+    put("changed", json!(report.changed));
+    let warnings = report
+        .warnings
+        .iter()
+        .map(|w| json!({ "code": w.code, "message": w.message, "hint": w.hint }));
+    put("warnings", warnings.collect());
+    let namespace_error = match &report.body {
+        Body::Changes(changes) => changes
+            .namespaces
+            .iter()
+            .filter_map(|one| one.error.as_ref())
+            .max_by_key(|e| e.exit()),
+        Body::Status(all) => all
+            .iter()
+            .filter_map(|one| one.error.as_ref())
+            .max_by_key(|e| e.exit()),
+        _ => None,
+    };
+    let cause = report.error.as_ref().or(namespace_error);
+    put("error", cause.map_or(Json::Null, error));
+    let problems = match &report.error {
+        Some(Error::Problems(problems)) => problems.iter().map(problem).collect(),
+        _ => Vec::new(),
+    };
+    put("problems", json!(problems));
+    let body = match &report.body {
+        Body::Empty => json!({}),
+        Body::Profiles(profiles) => json!({ "profiles": profiles.iter().map(|profile| json!({
+            "name": profile.name, "file": profile.file, "description": profile.description,
+        })).collect::<Vec<_>>() }),
+        Body::Desired(one) => show(one),
+        Body::Changes(all) => changes(all),
+        Body::Status(all) => match all.as_slice() {
+            [one] => status(one),
+            all => json!({ "namespaces": all.iter().map(status).collect::<Vec<_>>() }),
+        },
+        Body::History(all) => history(all),
+    };
+    if let Json::Object(fields) = body {
+        document.extend(fields);
+    }
+    format!("{:#}\n", Json::Object(document))
+}
+
+fn error(error: &Error) -> Json {
+    json!({ "code": error.code(), "message": error.to_string(), "hint": error.hint() })
+}
+
+/// `line` and `column` are null where a problem has no place.
+fn problem(problem: &Problem) -> Json {
+    let place = |number: usize| (number > 0).then_some(number);
+    json!({
+        "file": problem.file,
+        "line": place(problem.line),
+        "column": place(problem.column),
+        "code": problem.code,
+        "message": problem.message,
+        "hint": problem.hint,
+    })
+}
+
+fn changes(changes: &Changes) -> Json {
+    let hash = |pick: fn(&NamespaceChanges) -> Option<&str>| {
+        let mut hashes = changes.namespaces.iter().filter_map(pick);
+        // Several namespaces share one hash only if it is the same for all.
+        hashes
+            .next()
+            .filter(|first| hashes.all(|other| other == *first))
+    };
+    json!({
+        "hashes": {
+            "desired": hash(|one| one.want.as_ref().map(|want| want.hash.as_str())),
+            "plan": hash(|one| one.plan_hash.as_deref()),
+        },
+        "namespaces": changes.namespaces.iter().map(namespace).collect::<Vec<_>>(),
+    })
+}
+
+fn namespace(one: &NamespaceChanges) -> Json {
+    let journal = one
+        .journal
+        .map(|id| json!({ "id": id, "state": "committed" }));
+    json!({
+        "netns": one.netns,
+        "plan": one.plan.as_ref().map(|plan| self::plan(one, plan)),
+        "plan_hash": one.plan_hash,
+        "journal": journal,
+        "left": one.error.as_ref().map_or(&[][..], Error::left).iter().map(left).collect::<Vec<_>>(),
+        "error": one.error.as_ref().map(error),
+    })
+}
+
+fn left(left: &Left) -> Json {
+    json!({ "key": left.key, "value": left.value, "wanted": left.wanted })
+}
+
+fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
+    let live = plan.live.iter().map(|change| {
+        let origin = plan.origin(change);
+        let setting = origin.and_then(|_| plan.setting(&change.key));
+        json!({
+            "key": change.key,
+            "from": change.from,
+            "to": change.to,
+            "cause": change.cause,
+            "profile": origin.map(|origin| &origin.profile),
+            "file": origin.map(|origin| &origin.file),
+            "line": origin.and_then(|origin| origin.line),
+            "why": setting.and_then(Setting::why),
+            "note": one.notes.get(&change.key).cloned().or_else(|| bound(setting)),
+        })
+    });
+    let kept = plan.kept.iter().map(|kept| {
+        let why = match &kept.why {
+            KeptWhy::Right => {
+                bound(plan.setting(&kept.key)).unwrap_or_else(|| "already right".to_owned())
+            }
+            KeptWhy::OtherWriter(wrote) => {
+                format!("held by another writer, tcptune had written {wrote}")
+            }
+        };
+        json!({ "key": kept.key, "value": kept.value, "why": why })
+    });
+    let skipped = plan
+        .skipped
+        .iter()
+        .map(|skipped| json!({ "key": skipped.key, "reason": skipped.reason }));
+    json!({
+        "live": live.collect::<Vec<_>>(),
+        "boot": null,
+        "kept": kept.collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+    })
+}
+
+fn bound(setting: Option<&Setting>) -> Option<String> {
+    setting
+        .filter(|setting| setting.exact.is_none())
+        .map(Setting::words)
+}
+
+fn show(show: &Show) -> Json {
+    let profiles = show.profiles.iter().map(|profile| {
+        json!({ "name": profile.name, "file": profile.file, "description": profile.description })
+    });
+    let consequences = catalogue::consequences(&show.values);
+    let settings = show.settings.iter().map(|(key, setting)| {
+        let entry = Entry::of(key);
+        let origin = setting.origin();
+        json!({
+            "key": key,
+            "value": setting.exact.as_ref().map(|part| &part.value),
+            "word": setting.exact.as_ref().and_then(|part| catalogue::word(key, &part.value)),
+            "at_least": setting.at_least.as_ref().map(|part| part.value.to_string()),
+            "at_most": setting.at_most.as_ref().map(|part| part.value.to_string()),
+            "optional": setting.optional,
+            "why": setting.why(),
+            "profile": origin.map(|origin| &origin.profile),
+            "file": origin.map(|origin| &origin.file),
+            "line": origin.and_then(|origin| origin.line),
+            "catalogued": entry.is_some(),
+            "takes_effect": entry.map(|entry| effect(entry.effect)),
+            "scope": entry.map(|entry| scope(entry.scope)),
+            "risk": entry.map(|entry| entry.risk).filter(|risk| !risk.is_empty()),
+            "consequences": consequences.get(key).cloned().unwrap_or_default(),
+            "timeline": timeline(key, View(&show.values)),
+        })
+    });
+    json!({
+        "profiles": profiles.collect::<Vec<_>>(),
+        "settings": settings.collect::<Vec<_>>(),
+        "hashes": { "desired": desired_hash(&show.settings), "plan": null },
+        "verified": show.verified,
+    })
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::InProgress => "in-progress",
+        Effect::NextHandshake => "next-handshake",
+        Effect::NewSockets => "new-sockets",
+        Effect::Listen => "listen",
+    }
+}
+
+fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::PerNamespace => "namespace",
+        Scope::Global => "global",
+        Scope::ReadOnlyInNamespace => "read-only-in-namespace",
+    }
+}
+
+/// Seconds, as numbers.
+fn timeline(key: &Key, view: View<'_>) -> Json {
+    let line = match key.as_str() {
+        "net.ipv4.tcp_syn_retries" | "net.ipv4.tcp_syn_linear_timeouts" => view.syn(),
+        "net.ipv4.tcp_synack_retries" => view.synack(),
+        _ => None,
+    };
+    line.map_or(Json::Null, |Timeline { at_ms, give_up_ms }| {
+        json!({
+            "retransmissions": at_ms.len(),
+            "at_s": at_ms.iter().map(|ms| seconds(*ms)).collect::<Vec<_>>(),
+            "give_up_s": seconds(give_up_ms),
+        })
+    })
+}
+
+/// Whole seconds as an integer, others with a fraction.
+fn seconds(ms: u64) -> Json {
+    if ms.is_multiple_of(1000) {
+        json!(ms / 1000)
+    } else {
+        json!(std::time::Duration::from_millis(ms).as_secs_f64())
+    }
+}
+
+fn status(status: &Status) -> Json {
+    let settings = status.rows.iter().map(|row| {
+        let state = match row.state {
+            KeyState::Ok => "ok",
+            KeyState::Drift => "drift",
+            KeyState::Forgotten => "forgotten",
+        };
+        json!({ "key": row.key, "want": row.want, "live": row.live, "next_boot": null, "state": state, "by": row.by })
+    });
+    json!({
+        "netns": status.netns,
+        "live": {
+            "profiles": status.memory.active.profiles,
+            "settings": settings.collect::<Vec<_>>(),
+            "outdated": status.outdated,
+            "since": status.time,
+        },
+        "boot": null,
+        "hold": null,
+        "pending": status.pending.map(|(id, in_progress)| json!({ "id": id, "in_progress": in_progress })),
+        "next_rollback": status.next_undo,
+        "error": status.error.as_ref().map(error),
+    })
+}
+
+fn history(history: &History) -> Json {
+    let entries = history.entries.iter().map(|past| {
+        json!({
+            "id": past.id,
+            "time": past.time,
+            "netns": past.netns,
+            "state": past.state,
+            "verb": past.verb,
+            "declared": past.declared,
+            "who": past.who,
+            "reason": past.reason,
+            "error": past.error,
+            "back_to": past.back_to,
+            "changes": past.changes.iter().map(|(key, from, to)| json!({ "key": key, "from": from, "to": to })).collect::<Vec<_>>(),
+        })
+    });
+    json!({ "entries": entries.collect::<Vec<_>>() })
+}

@@ -1,0 +1,266 @@
+//! The voice: one report per run, rendered as text or as JSON. Never touches the host.
+
+mod diff;
+pub mod json;
+mod problem;
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::model::key::Key;
+use crate::model::memory::{Memory, Settings, desired_hash};
+use crate::model::plan::Plan;
+use crate::model::snapshot::Snapshot;
+use crate::model::stack::Named;
+use crate::model::value::Value;
+
+/// Something that the reader should know, but that stopped nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// What it is.
+    pub message: String,
+    /// What to do, if anything.
+    pub hint: Option<String>,
+}
+
+/// What a run found out or did.
+#[derive(Debug)]
+pub struct Report {
+    /// The verb.
+    pub command: &'static str,
+    /// How it ended.
+    pub exit: Exit,
+    /// Whether any key was written, or would be, in a dry run.
+    pub changed: bool,
+    /// What the reader should know.
+    pub warnings: Vec<Warning>,
+    /// Why it failed as a whole.
+    pub error: Option<Error>,
+    /// The answer itself.
+    pub body: Body,
+}
+
+/// The answer of a verb.
+#[derive(Debug)]
+pub enum Body {
+    /// None: it failed before there was one.
+    Empty,
+    /// `list`.
+    Profiles(Vec<Listed>),
+    /// `show`.
+    Desired(Show),
+    /// `diff`, `apply`, `set`, `off`, `rollback`.
+    Changes(Changes),
+    /// `status`, one for each namespace.
+    Status(Vec<Status>),
+    /// `history`, newest first.
+    History(History),
+}
+
+/// A profile of `list`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its file, `built in` or `computed`.
+    pub file: String,
+    /// What it is for; nothing if it cannot be read.
+    pub description: Option<String>,
+}
+
+/// A resolved stack of profiles.
+#[derive(Debug)]
+pub struct Show {
+    /// The profiles that were asked for.
+    pub profiles: Vec<Named>,
+    /// What they want together.
+    pub settings: Settings,
+    /// The values that the kernel would hold, for consequences.
+    pub values: BTreeMap<Key, Value>,
+    /// Whether only `key = value` is wanted.
+    pub flat: bool,
+    /// The kernel that consequences speak of.
+    pub kernel: String,
+    /// Whether the formulas are known to hold on it.
+    pub verified: bool,
+}
+
+/// What is wanted, in a few words and a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// `high-traffic (built in)`, `nothing`, `as before entry 41`.
+    pub title: String,
+    /// [`desired_hash`] of the settings.
+    pub hash: String,
+}
+
+impl Want {
+    /// Names what is wanted.
+    pub fn new(title: impl Into<String>, settings: &Settings) -> Self {
+        Self {
+            title: title.into(),
+            hash: desired_hash(settings),
+        }
+    }
+}
+
+/// How far a run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// `diff`: only a question.
+    Question,
+    /// `--dry-run`: what would be done.
+    DryRun,
+    /// It was done.
+    Deed,
+}
+
+/// The plans of all namespaces, and what became of them.
+#[derive(Debug)]
+pub struct Changes {
+    /// How far it went.
+    pub depth: Depth,
+    /// The machine, as headers call it: host name and kernel.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Whether the formulas of consequences are known to hold on it.
+    pub verified: bool,
+    /// One for each namespace.
+    pub namespaces: Vec<NamespaceChanges>,
+}
+
+/// The plan of one namespace.
+#[derive(Debug)]
+pub struct NamespaceChanges {
+    /// What outputs call it.
+    pub netns: String,
+    /// What is wanted there; nothing if that could not be found out.
+    pub want: Option<Want>,
+    /// What would change or has changed.
+    pub plan: Option<Plan>,
+    /// What the kernel held before.
+    pub before: Snapshot,
+    /// Remarks on single keys.
+    pub notes: BTreeMap<Key, String>,
+    /// SHA-256 over the host's facts and the plan.
+    pub plan_hash: Option<String>,
+    /// The entry of the journal.
+    pub journal: Option<u64>,
+    /// What a rollback undoes, in words.
+    pub undoes: Option<String>,
+    /// What the next rollback would undo, in words.
+    pub next_undo: Option<String>,
+    /// Why it failed.
+    pub error: Option<Error>,
+}
+
+/// One declared key and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRow {
+    /// The key.
+    pub key: Key,
+    /// What is declared.
+    pub want: String,
+    /// What it holds, or why that cannot be said.
+    pub live: Option<String>,
+    /// Whether it holds what is declared.
+    pub state: KeyState,
+    /// Who wrote what it holds, as far as that is known.
+    pub by: Option<String>,
+}
+
+/// Whether a declared key is as declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It is.
+    Ok,
+    /// It is not.
+    Drift,
+    /// It was declared in an earlier boot, and the reboot forgot it.
+    Forgotten,
+}
+
+/// What is declared for a namespace, and whether it holds.
+#[derive(Debug)]
+pub struct Status {
+    /// What outputs call the namespace.
+    pub netns: String,
+    /// What is remembered: of this boot, or of an earlier one that is forgotten.
+    pub memory: Memory,
+    /// Each declared key.
+    pub rows: Vec<StatusRow>,
+    /// When it was declared.
+    pub time: Option<String>,
+    /// Whether an earlier boot declared it.
+    pub forgotten: bool,
+    /// Whether the profiles say something else by now.
+    pub outdated: bool,
+    /// An entry that was never finished, and whether its process is still at work.
+    pub pending: Option<(u64, bool)>,
+    /// What the next rollback would undo, in words.
+    pub next_undo: Option<String>,
+    /// Why it could not be found out.
+    pub error: Option<Error>,
+}
+
+impl Status {
+    /// Whether everything is as declared.
+    pub fn is_clean(&self) -> bool {
+        let drift = self.rows.iter().any(|row| row.state == KeyState::Drift);
+        !(drift || self.outdated || self.pending.is_some() || self.error.is_some())
+    }
+}
+
+/// The journal.
+#[derive(Debug)]
+pub struct History {
+    /// Newest first.
+    pub entries: Vec<Past>,
+    /// How many lines of text are wanted at most; nothing for all.
+    pub limit: Option<usize>,
+}
+
+/// One entry of the journal, as `history` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// Its id.
+    pub id: u64,
+    /// When.
+    pub time: String,
+    /// In which namespace.
+    pub netns: String,
+    /// `pending`, `in progress`, `committed`, `undone`, `reverted`, `forgotten`.
+    pub state: &'static str,
+    /// The verb.
+    pub verb: String,
+    /// What was declared after it.
+    pub declared: String,
+    /// Who asked for it.
+    pub who: String,
+    /// Why, if they said.
+    pub reason: Option<String>,
+    /// Why it came to nothing.
+    pub error: Option<String>,
+    /// For a rollback: as of which entry things stood again.
+    pub back_to: Option<u64>,
+    /// What was written: key, from, to.
+    pub changes: Vec<(Key, Value, Value)>,
+}
+
+/// Text that is safe on a terminal and stays on its line: control characters are shown, not obeyed.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}

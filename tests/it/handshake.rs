@@ -1,0 +1,52 @@
+//! One small row of the SYN timeline, measured on the running kernel.
+
+use crate::sandbox::Sandbox;
+
+/// `connect()` to a peer that never answers: a veth pair whose other end has no address.
+#[test]
+fn a_connect_fails_when_show_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.sh(
+        "ip link add v0 type veth peer name v1
+         ip link set v0 arp off; ip addr add 192.0.2.1/24 dev v0; ip link set v0 up; ip link set v1 up",
+    );
+    sandbox.tcptune("set syn_retries=1").exits(0);
+    sandbox.file("/run/p.toml", "[tcp]\nsyn_retries = 1\n");
+    let shown = sandbox.tcptune("show /run/p.toml --json").exits(0).json();
+    let line = &shown["settings"][0]["timeline"];
+    let linear = sandbox.sh("cat /proc/sys/net/ipv4/tcp_syn_linear_timeouts 2>/dev/null || echo 0");
+    assert_eq!(
+        (linear.as_str(), line["give_up_s"].as_f64()),
+        ("4", Some(3.0)),
+        "the figures are those of Linux 6.5 and later"
+    );
+
+    let retransmissions = || -> u64 {
+        let table = sandbox.sh("cat /proc/net/netstat");
+        let mut rows = table
+            .lines()
+            .filter(|row| row.starts_with("TcpExt:"))
+            .map(str::split_whitespace);
+        let (names, values) = (rows.next().unwrap(), rows.next().unwrap());
+        names
+            .zip(values)
+            .find(|(name, _)| *name == "TCPSynRetrans")
+            .unwrap()
+            .1
+            .parse()
+            .unwrap()
+    };
+    let before = retransmissions();
+    let script = "s=$(date +%s%N); bash -c 'echo > /dev/tcp/192.0.2.2/9' 2>/dev/null && exit 1; e=$(date +%s%N); echo $(( (e - s) / 1000000 ))";
+    let took_ms: f64 = sandbox.sh(script).parse().unwrap();
+    let ideal_ms = line["give_up_s"].as_f64().unwrap() * 1000.0;
+    // The timer wheel is late, never early: by 4 % and a tick or two.
+    assert!(
+        (ideal_ms..ideal_ms * 1.04 + 300.0).contains(&took_ms),
+        "{took_ms} ms, not {ideal_ms}"
+    );
+    assert_eq!(
+        Some(retransmissions() - before),
+        line["retransmissions"].as_u64()
+    );
+}

@@ -1,0 +1,18 @@
+//! Integration tests: the real binary against the real kernel, in a sandbox of fresh namespaces.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics"
+)]
+
+mod bad;
+mod docs;
+mod faults;
+mod handshake;
+mod layers;
+mod sandbox;
+mod sequence;
+mod trust;
+mod verbs;

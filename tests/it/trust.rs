@@ -1,0 +1,186 @@
+//! Root reads nothing that somebody else could have written, and shows nothing that a terminal would obey.
+
+use crate::sandbox::Sandbox;
+
+const PROFILE: &str = "[tcp]\nsynack_retries = 3\n";
+
+#[test]
+fn profiles_that_others_can_write_are_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("mkdir -p /run/p/open; chmod 777 /run/p/open");
+    for name in ["good", "foreign", "writable", "linked"] {
+        sandbox.file(&format!("/run/p/{name}.toml"), PROFILE);
+    }
+    sandbox.file("/run/p/open/inner.toml", PROFILE);
+    sandbox.sh(
+        "cd /run/p; chown 1234 foreign.toml; chmod 666 writable.toml; ln linked.toml other
+         ln -s good.toml link.toml; ln -s good.toml planted.toml; chown -h 1234 planted.toml",
+    );
+    for (path, why) in [
+        (
+            "foreign.toml",
+            "read /run/p/foreign.toml as root: it belongs to user 1234",
+        ),
+        (
+            "writable.toml",
+            "read /run/p/writable.toml as root: its mode 0666 lets others write it",
+        ),
+        (
+            "linked.toml",
+            "read /run/p/linked.toml as root: it has 2 hard links, of which others may hold one",
+        ),
+        (
+            "planted.toml",
+            "read /run/p/planted.toml as root: it belongs to user 1234",
+        ),
+        (
+            "open/inner.toml",
+            "read /run/p/open as root: its mode 0777 lets others write it",
+        ),
+        (
+            "open/../good.toml",
+            "read /run/p/open as root: its mode 0777 lets others write it",
+        ),
+    ] {
+        let refused = sandbox.tcptune(&format!("apply /run/p/{path}")).exits(3);
+        assert!(refused.err.contains(why), "{path}: {}", refused.err);
+        assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+    }
+    sandbox.tcptune("diff /run/p/good.toml").exits(1);
+    sandbox.tcptune("diff /run/p/link.toml").exits(1);
+    assert_eq!(
+        sandbox
+            .tcptune("diff /run/p/foreign.toml --json")
+            .exits(3)
+            .json()["error"]["code"],
+        "untrusted"
+    );
+    sandbox.sh("mv /run/p/foreign.toml /etc/tcptune/profiles/");
+    sandbox.tcptune("apply foreign").exits(3);
+}
+
+#[test]
+fn state_that_others_can_write_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let modes =
+        sandbox.sh("cd /var/lib/tcptune; stat -c '%n %a' . journal journal/1.json state.json lock");
+    assert_eq!(
+        modes,
+        ". 755\njournal 755\njournal/1.json 644\nstate.json 644\nlock 600"
+    );
+    for (damage, repair) in [
+        ("chmod 777 /var/lib/tcptune", "chmod 755 /var/lib/tcptune"),
+        (
+            "chown 1234 /var/lib/tcptune/state.json",
+            "chown 0 /var/lib/tcptune/state.json",
+        ),
+        (
+            "chmod 666 /var/lib/tcptune/state.json",
+            "chmod 644 /var/lib/tcptune/state.json",
+        ),
+        (
+            "mount --bind /run /mnt; mv /var/lib/tcptune /run/s; chown 1234 /run/s; ln -s /run/s /var/lib/tcptune",
+            "rm /var/lib/tcptune; chown 0 /run/s; mv /run/s /var/lib/tcptune",
+        ),
+    ] {
+        sandbox.sh(damage);
+        let refused = sandbox.tcptune("off").exits(3);
+        assert!(
+            refused.err.contains(" as root: it"),
+            "{damage}: {}",
+            refused.err
+        );
+        assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "3");
+        sandbox.sh(repair);
+    }
+    sandbox.tcptune("off").exits(0);
+}
+
+#[test]
+fn a_damaged_state_file_is_made_again_from_the_journal() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    for damage in [
+        "rm state.json",
+        "echo '{' > state.json",
+        "echo '{\"schema\":99}' > state.json",
+        ": > state.json",
+    ] {
+        sandbox.sh(&format!("cd /var/lib/tcptune; {damage}"));
+        assert!(
+            sandbox
+                .tcptune("status")
+                .exits(0)
+                .out
+                .starts_with("host namespace: high-traffic,"),
+            "{damage}"
+        );
+    }
+    sandbox
+        .sh("cd /var/lib/tcptune/journal; rm ../state.json; echo '{}' > 2.json; echo x > 3.json");
+    let status = sandbox.tcptune("status").exits(0);
+    assert!(
+        status
+            .err
+            .contains("warning: understand /var/lib/tcptune/journal/2.json: missing field"),
+        "{}",
+        status.err
+    );
+    assert!(
+        status.out.starts_with("host namespace: high-traffic,"),
+        "{}",
+        status.out
+    );
+    sandbox.tcptune("off").exits(0);
+    assert_eq!(
+        sandbox.sh("cat /var/lib/tcptune/journal/3.json"),
+        "x",
+        "nothing is deleted"
+    );
+}
+
+#[test]
+fn control_characters_are_shown_not_obeyed() {
+    let sandbox = Sandbox::new();
+    let path = "/run/a\u{1b}[31mred.toml";
+    sandbox.file(path, "[tcp]\nsomaxconn = \"\u{7}\"\n");
+    for words in [
+        format!("diff {path}"),
+        "diff \u{1b}[31m".to_owned(),
+        "set \u{1b}[31m=1".to_owned(),
+        "diff --netns a\u{1b}b high-traffic".to_owned(),
+    ] {
+        let run = sandbox.tcptune(&words);
+        assert!(run.code.is_some_and(|code| code > 1), "{run:?}");
+        assert!(
+            !run.err.contains('\u{1b}') && !run.out.contains('\u{1b}'),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_never_read_into_anything() {
+    let sandbox = Sandbox::new();
+    sandbox.stranger(
+        "net.ipv4.tcp_fastopen_key",
+        "11111111-22222222-33333333-44444444",
+    );
+    for words in [
+        "set fastopen_key=1-2-3-4",
+        "set net.ipv4.tcp_fastopen_key=1-2-3-4",
+        "diff high-traffic --set fastopen_key=1-2-3-4",
+    ] {
+        let refused = sandbox.tcptune(words).exits(2);
+        assert!(
+            refused.err.contains("a secret is not managed by tcptune"),
+            "{}",
+            refused.err
+        );
+    }
+    sandbox.tcptune("apply fast-open").exits(0);
+    sandbox.tcptune("apply kernel-defaults --yes").exits(0);
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(sandbox.sh("grep -rl 22222222 /var/lib/tcptune || true"), "");
+}

@@ -1,0 +1,427 @@
+//! Each verb as its users meet it.
+
+use crate::sandbox::{Run, Sandbox, binary};
+
+const KEYS: [&str; 4] = [
+    "net.core.somaxconn",
+    "net.ipv4.tcp_abort_on_overflow",
+    "net.ipv4.tcp_synack_retries",
+    "net.ipv4.tcp_syncookies",
+];
+
+#[test]
+fn apply_reads_back_does_nothing_twice_and_rolls_back() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.all();
+
+    let applied = sandbox.tcptune("apply high-traffic --json").exits(0).json();
+    assert_eq!(applied["changed"], true);
+    assert_eq!(applied["namespaces"][0]["journal"]["id"], 1);
+    assert_eq!(
+        KEYS.map(|key| sandbox.sysctl(key)),
+        ["16384", "0", "3", "1"]
+    );
+
+    let binary = binary();
+    let again = sandbox.run(
+        "strace",
+        &[
+            "-f",
+            "-o",
+            "/run/trace",
+            "-e",
+            "trace=openat,open,openat2,creat",
+            binary.to_str().unwrap(),
+            "apply",
+            "high-traffic",
+            "--json",
+        ],
+    );
+    assert_eq!(again.exits(0).json()["changed"], false);
+    let opened = sandbox.sh("grep -E '/proc/sys' /run/trace");
+    assert!(
+        opened.contains("somaxconn"),
+        "the trace sees the keys: {opened}"
+    );
+    assert!(
+        !opened.contains("O_WRONLY") && !opened.contains("O_RDWR"),
+        "{opened}"
+    );
+
+    let undone = sandbox.tcptune("rollback").exits(0);
+    assert!(
+        undone
+            .out
+            .contains("rollback of entry 1 (apply high-traffic,"),
+        "{}",
+        undone.out
+    );
+    assert_eq!(sandbox.all(), first, "every key is what it was");
+}
+
+#[test]
+fn diff_and_dry_run_need_no_root_and_touch_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.sh(&format!(
+        "mkdir -m 755 /run/bin; install -m 755 {} /run/bin/tcptune",
+        binary().display()
+    ));
+    let as_nobody = |words: &str| -> Run {
+        let words: Vec<&str> = [
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "/run/bin/tcptune",
+        ]
+        .into_iter()
+        .chain(words.split(' '))
+        .collect();
+        sandbox.run("setpriv", &words)
+    };
+    as_nobody("diff high-traffic").exits(1);
+    let dry = as_nobody("apply high-traffic --dry-run").exits(0);
+    assert!(
+        dry.out.contains("+net.ipv4.tcp_synack_retries = 3"),
+        "{}",
+        dry.out
+    );
+    assert!(
+        dry.out.contains("dry run: nothing was touched"),
+        "{}",
+        dry.out
+    );
+    as_nobody("status").exits(0);
+    as_nobody("off --dry-run").exits(0);
+
+    let denied = as_nobody("apply high-traffic").exits(3);
+    let message = "open for writing: net.core.somaxconn (Permission denied (os error 13)), \
+                   net.ipv4.tcp_synack_retries (Permission denied (os error 13)); nothing was touched";
+    assert!(denied.err.contains(message), "{}", denied.err);
+    assert!(
+        denied.err.contains("hint: run it as root"),
+        "{}",
+        denied.err
+    );
+    let json = as_nobody("apply high-traffic --json").exits(3).json();
+    assert_eq!(json["error"]["code"], "not-permitted");
+    assert_eq!(sandbox.sh("ls /var/lib"), "", "no state directory was made");
+}
+
+#[test]
+fn a_read_only_proc_that_is_right_already_is_no_failure() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    sandbox.sh("mount -o remount,bind,ro /proc/sys/net");
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let refused = sandbox.tcptune("apply fail-fast").exits(3);
+    assert!(
+        refused.err.contains("Read-only file system"),
+        "{}",
+        refused.err
+    );
+    assert!(
+        refused.err.contains("hint: /proc/sys is read-only here"),
+        "{}",
+        refused.err
+    );
+    sandbox.tcptune("status").exits(0);
+}
+
+#[test]
+fn json_keeps_its_contract() {
+    let sandbox = Sandbox::new();
+    sandbox.stranger("net.ipv4.tcp_syncookies", "0");
+    let json = sandbox.tcptune("diff high-traffic --json").exits(1).json();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["command"], "diff");
+    assert_eq!(json["exit"], 1);
+    assert_eq!(json["error"], serde_json::Value::Null);
+    assert_eq!(json["hashes"]["desired"].as_str().unwrap().len(), 64);
+    assert_eq!(json["hashes"]["plan"].as_str().unwrap().len(), 64);
+    let plan = &json["namespaces"][0]["plan"];
+    assert_eq!(plan["boot"], serde_json::Value::Null);
+    let live = plan["live"].as_array().unwrap();
+    assert_eq!(live.len(), 3);
+    assert_eq!(live[0]["key"], "net.core.somaxconn");
+    assert_eq!(
+        (&live[0]["from"], &live[0]["to"]),
+        (&"4096".into(), &"16384".into())
+    );
+    assert_eq!(
+        (&live[0]["cause"], &live[0]["profile"]),
+        (&"set".into(), &"high-traffic".into())
+    );
+    assert_eq!(
+        (&live[0]["file"], &live[0]["note"]),
+        (&"built in".into(), &"at least 16384".into())
+    );
+    assert!(live[0]["line"].is_u64() && live[0]["why"].is_string());
+    assert_eq!(plan["kept"].as_array().unwrap().len(), 1);
+
+    let broken = sandbox
+        .tcptune("diff no-such-profile --json")
+        .exits(2)
+        .json();
+    assert_eq!(broken["error"]["code"], "unknown-profile");
+    assert_eq!(broken["problems"][0]["line"], serde_json::Value::Null);
+    let usage = sandbox.tcptune("--json frobnicate").exits(2).json();
+    assert_eq!(
+        (&usage["exit"], &usage["error"]["code"]),
+        (&2.into(), &"usage".into())
+    );
+
+    let status = sandbox.tcptune("status --json").exits(0).json();
+    assert_eq!(status["live"]["settings"], serde_json::json!([]));
+    assert_eq!(
+        (&status["boot"], &status["hold"], &status["pending"]),
+        (
+            &serde_json::Value::Null,
+            &serde_json::Value::Null,
+            &serde_json::Value::Null
+        )
+    );
+}
+
+#[test]
+fn unknown_keys_and_profiles_have_neighbours() {
+    let sandbox = Sandbox::new();
+    let profile = sandbox.tcptune("apply hihg-traffic").exits(2);
+    assert!(
+        profile.err.contains("did you mean `high-traffic`?"),
+        "{}",
+        profile.err
+    );
+    let key = sandbox.tcptune("set synack_retires=3").exits(2);
+    assert!(
+        key.err.contains("did you mean `synack_retries`?"),
+        "{}",
+        key.err
+    );
+    let absent = sandbox.tcptune("set net.core.rmem_defautl=212992").exits(2);
+    assert!(
+        absent.err.contains("did you mean `net.core.rmem_default`?"),
+        "{}",
+        absent.err
+    );
+}
+
+#[test]
+fn alone_it_prints_help_and_a_closed_pipe_is_no_error() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.tcptune("").exits(0);
+    assert!(help.out.contains("Usage: tcptune"), "{}", help.out);
+    let binary = binary();
+    let piped = format!(
+        "{} apply high-traffic | true; sysctl -n net.ipv4.tcp_synack_retries",
+        binary.display()
+    );
+    assert_eq!(
+        sandbox.sh(&piped),
+        "3",
+        "the transaction is over before anything is printed"
+    );
+    let quiet = sandbox.sh(&format!(
+        "{{ {} show high-traffic; echo $? >&2; }} 2>&1 >/dev/full",
+        binary.display()
+    ));
+    assert_eq!(quiet, "0");
+}
+
+#[test]
+fn no_variable_but_no_color_changes_anything() {
+    let sandbox = Sandbox::new();
+    let plain = sandbox.tcptune("diff high-traffic --json").out;
+    let odd = [
+        ("CLICOLOR_FORCE", "1"),
+        ("TERM", "dumb"),
+        ("SUDO_USER", "x"),
+        ("LANG", "tr_TR"),
+        ("RUST_BACKTRACE", "1"),
+        ("HOME", "/nowhere"),
+        ("TCPTUNE_UNDER_TEST", "x"),
+        ("COLUMNS", "10"),
+    ];
+    let mut command = sandbox.command(binary().to_str().unwrap());
+    let other: Run = command
+        .args(["diff", "high-traffic", "--json"])
+        .envs(odd)
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(other.out, plain);
+    let coloured = sandbox.tcptune("diff high-traffic --color always");
+    assert!(coloured.out.contains("\u{1b}[32m+net"), "{}", coloured.out);
+    assert!(
+        !sandbox.tcptune("diff high-traffic").out.contains('\u{1b}'),
+        "no terminal, no colour"
+    );
+}
+
+#[test]
+fn a_global_key_is_refused_in_a_namespace() {
+    let sandbox = Sandbox::new();
+    let refused = sandbox.tcptune("set fs.file-max=100000").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("fs.file-max: global, a network namespace would change the whole machine"),
+        "{}",
+        refused.err
+    );
+    sandbox.file(
+        "/run/p.toml",
+        "[sysctl]\nnet.core.netdev_max_backlog = { at_least = 4096, optional = true }\n",
+    );
+    let skipped = sandbox.tcptune("apply /run/p.toml").exits(0);
+    assert!(
+        skipped
+            .out
+            .contains("skipped: net.core.netdev_max_backlog: global"),
+        "{}",
+        skipped.out
+    );
+}
+
+#[test]
+fn each_namespace_is_its_own_plan_and_one_failing_does_not_stop_the_others() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add one; ip netns add two");
+    let json = sandbox
+        .tcptune("apply high-traffic --netns one --netns nowhere --netns two --json")
+        .exits(2)
+        .json();
+    let namespaces = json["namespaces"].as_array().unwrap();
+    assert_eq!(
+        namespaces
+            .iter()
+            .map(|one| one["netns"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        ["one", "nowhere", "two"]
+    );
+    assert_eq!(namespaces[1]["error"]["code"], "no-namespace");
+    for name in ["one", "two"] {
+        assert_eq!(
+            sandbox.sh(&format!(
+                "ip netns exec {name} sysctl -n net.ipv4.tcp_synack_retries"
+            )),
+            "3"
+        );
+    }
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+    sandbox.tcptune("rollback --netns one").exits(0);
+    assert_eq!(
+        sandbox.sh("ip netns exec one sysctl -n net.ipv4.tcp_synack_retries"),
+        "5"
+    );
+    assert_eq!(
+        sandbox.sh("ip netns exec two sysctl -n net.ipv4.tcp_synack_retries"),
+        "3"
+    );
+    let all = sandbox.tcptune("status --netns all --json").exits(0).json();
+    let names: Vec<_> = all["namespaces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["netns"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(
+        names.contains(&"one".to_owned()) && names.contains(&"pid:1".to_owned()),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn kernel_defaults_are_what_a_fresh_namespace_has() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add fresh");
+    sandbox.stranger("net.ipv4.tcp_synack_retries", "9");
+    let flat = sandbox.tcptune("show kernel-defaults --flat").exits(0);
+    for line in flat.out.lines() {
+        let (key, value) = line.split_once(" =").unwrap();
+        let there = sandbox
+            .sh(&format!("ip netns exec fresh sysctl -n {key}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(value.trim(), there, "{key}");
+    }
+    sandbox.tcptune("apply kernel-defaults").exits(0);
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+}
+
+#[test]
+fn another_tcptune_at_work_is_waited_for_or_named() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let mut holder = sandbox
+        .command("flock")
+        .args(["/var/lib/tcptune/lock", "sleep", "0.6"])
+        .spawn()
+        .unwrap();
+    sandbox.sh("until ! flock -n /var/lib/tcptune/lock true; do sleep 0.01; done");
+    let refused = sandbox.tcptune("off").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("error: another tcptune is at work: process "),
+        "{}",
+        refused.err
+    );
+    assert!(
+        refused.err.contains("hint: wait for it with `--wait=1m`"),
+        "{}",
+        refused.err
+    );
+    sandbox.tcptune("diff fail-fast").exits(1);
+    sandbox.tcptune("off --wait=30s").exits(0);
+    holder.wait().unwrap();
+}
+
+#[test]
+fn values_that_no_line_of_text_may_hold_are_cleared_too() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .tcptune("set ip_local_reserved_ports=8082,8080,8081")
+        .exits(0);
+    assert_eq!(
+        sandbox.sysctl("net.ipv4.ip_local_reserved_ports"),
+        "8080-8082"
+    );
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(sandbox.sysctl("net.ipv4.ip_local_reserved_ports"), "");
+}
+
+#[test]
+fn a_refused_vector_leaves_no_prefix_behind() {
+    let sandbox = Sandbox::new();
+    sandbox.file("/run/q.toml", "[sysctl]\nnet.ipv4.ping_group_range = \"7 99999999999\"\nnet.ipv4.tcp_synack_retries = 2\n");
+    let before = sandbox.all();
+    let failed = sandbox.tcptune("apply /run/q.toml").exits(4);
+    assert!(failed.err.contains("write net.ipv4.ping_group_range = 7 99999999999: Invalid argument (os error 22); everything was put back"), "{}", failed.err);
+    assert_eq!(sandbox.all(), before);
+    assert!(sandbox.tcptune("history").out.contains("reverted"));
+}
+
+#[test]
+fn the_prompt_comes_only_on_a_terminal() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let binary = binary();
+    let on_a_terminal = |answer: &str, options: &str| {
+        sandbox.sh(&format!(
+            "echo {answer} | script -qec '{} apply fail-fast {options}' /dev/null || true",
+            binary.display()
+        ))
+    };
+    let declined = on_a_terminal("n", "");
+    assert!(declined.contains("Go on? [y/N]"), "{declined}");
+    assert!(
+        declined.contains("declined; nothing was touched"),
+        "{declined}"
+    );
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "3");
+    let agreed = on_a_terminal("y", "");
+    assert!(agreed.contains("written and read back"), "{agreed}");
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+}
