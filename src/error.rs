@@ -149,6 +149,13 @@ impl Error {
                 .map(problem_exit)
                 .max()
                 .unwrap_or(Exit::Wrong),
+            Error::Refused(refusals)
+                if refusals
+                    .iter()
+                    .any(|r| matches!(r, Refusal::Unreadable(..))) =>
+            {
+                Exit::Failed
+            }
             Error::File { .. } | Error::PutBack(_) => Exit::Failed,
             Error::Untrusted { .. }
             | Error::Locked { .. }
@@ -356,7 +363,9 @@ impl fmt::Display for Error {
             Error::Namespace { name, source } => {
                 write!(f, "enter the network namespace {name}: {source}")
             }
-            Error::PutBack(failure) => write!(f, "{failure}; everything was put back"),
+            Error::PutBack(failure) => {
+                write!(f, "{failure}; everything that was written was put back")
+            }
             Error::Mixed(failure, left) => {
                 let left: Vec<_> = left
                     .iter()

@@ -1,5 +1,7 @@
 //! Executes plans: all or nothing, intent on disk before the first write, every write read back.
 
+use std::collections::BTreeMap;
+
 use nix::sys::signal::{SigSet, SigmaskHow};
 
 use crate::error::{Error, Failure, Left};
@@ -67,14 +69,17 @@ pub fn check_rights(kernel: &dyn Kernel, changes: &[Change]) -> Result<(), Error
 }
 
 fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
-    state.write(entry).inspect_err(|_| {
-        // Whatever of it reached the disk, nothing was done: the next run would find that out, but need not.
-        revert(
-            state,
-            entry.clone(),
-            "the intent could not be recorded".to_owned(),
-        );
-    })
+    state
+        .write(entry)
+        .and_then(|()| state.sync())
+        .inspect_err(|_| {
+            // Whatever of it reached the disk, nothing was done: the next run would find that out, but need not.
+            revert(
+                state,
+                entry.clone(),
+                "the intent could not be recorded".to_owned(),
+            );
+        })
 }
 
 fn write_all(
@@ -139,8 +144,9 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
     if let Err(Error::File { path, source, .. }) = state.write(entry) {
         return Err(Failure::Journal { path, source });
     }
-    // The summary can be made again from the entries, so its failure undoes nothing.
-    drop(state.sum_up());
+    // From here on it is committed. Without the sync, a power cut could bring the intent back, but that takes the
+    // live values with it; and the summary can be made again from the entries.
+    drop(state.sync().and_then(|()| state.sum_up()));
     Ok(())
 }
 
@@ -148,9 +154,12 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
 pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
     entry.state = Stage::Reverted;
     entry.error = Some(why);
-    if state.write(&entry).is_ok() {
-        drop(state.sum_up());
-    }
+    drop(
+        state
+            .write(&entry)
+            .and_then(|()| state.sync())
+            .and_then(|()| state.sum_up()),
+    );
 }
 
 /// What takes a failed plan back, last write first, and then a right key that another one dragged along.
@@ -178,25 +187,30 @@ fn undoing(plan: &Plan, written: &[Change], failure: &Failure) -> Vec<Change> {
     changes
 }
 
-/// Writes every `to`, going on past errors, and returns the keys that do not hold it afterwards.
+/// Writes every `to`, going on past errors, and then reads them all again: the keys that do not hold it are left.
 pub(super) fn put_back(kernel: &dyn Kernel, changes: &[Change]) -> Vec<Left> {
-    let mut left = Vec::new();
-    for change in changes {
-        if read(kernel, change) == change.to.as_str() {
-            continue;
-        }
-        let refused = kernel.write(&change.key, &change.to).err();
-        let value = read(kernel, change);
-        if value != change.to.as_str() {
-            let value = refused.map_or(value.clone(), |why| format!("{value} ({why})"));
-            left.push(Left {
-                key: change.key.clone(),
-                value,
-                wanted: change.to.clone(),
-            });
+    let mut refused = BTreeMap::new();
+    for change in changes
+        .iter()
+        .filter(|change| read(kernel, change) != change.to.as_str())
+    {
+        if let Err(why) = kernel.write(&change.key, &change.to) {
+            refused.insert(&change.key, why);
         }
     }
-    left
+    let left = changes.iter().filter_map(|change| {
+        let holds = read(kernel, change);
+        let why = refused
+            .get(&change.key)
+            .map(|why| format!(" ({why})"))
+            .unwrap_or_default();
+        (holds != change.to.as_str()).then(|| Left {
+            key: change.key.clone(),
+            value: holds + &why,
+            wanted: change.to.clone(),
+        })
+    });
+    left.collect()
 }
 
 /// What a key holds, or why that cannot be said.

@@ -2,5 +2,7 @@
 
 pub mod execute;
 pub mod journal;
+#[cfg(test)]
+mod laws;
 pub mod recover;
 pub mod state;

@@ -58,7 +58,7 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
         Recovery::Commit => {
             entry.state = Stage::Committed;
             state.write(&entry)?;
-            drop(state.sum_up());
+            drop(state.sync().and_then(|()| state.sum_up()));
             Ok(Settled {
                 id,
                 committed: true,

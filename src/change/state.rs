@@ -4,13 +4,13 @@
 //! counts, and whatever is newer is added when it is read.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -156,11 +156,11 @@ impl Store {
         for id in self.ids()?.range(state.last + 1..) {
             match self.entry(*id) {
                 Ok(entry) => state.add(&entry),
-                Err(error @ Error::Untrusted { .. }) => return Err(error),
-                Err(error) => {
+                Err(error) if is_garbage(&error) => {
                     unreadable.push(error.to_string());
                     state.last = *id;
                 }
+                Err(error) => return Err(error),
             }
         }
         Ok((state, unreadable))
@@ -173,7 +173,7 @@ impl Store {
                 .ok()
                 .filter(|s| s.schema == SCHEMA)
                 .unwrap_or_default()),
-            Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 Ok(State::default())
             }
             Err(error) => Err(error),
@@ -192,7 +192,7 @@ impl Store {
                     .filter_map(|name| name.strip_suffix(".json")?.parse().ok())
                     .collect())
             }
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
             Err(source) => Err(Error::File {
                 doing: "read",
                 path: self.journal(),
@@ -211,7 +211,7 @@ impl Store {
         let error = |message: String| Error::File {
             doing: "understand",
             path: path.clone(),
-            source: std::io::Error::new(std::io::ErrorKind::InvalidData, message),
+            source: std::io::Error::new(ErrorKind::InvalidData, message),
         };
         let entry: Entry = serde_json::from_slice(&bytes).map_err(|why| error(why.to_string()))?;
         if entry.schema != SCHEMA || entry.id != id {
@@ -223,16 +223,15 @@ impl Store {
         Ok(entry)
     }
 
-    /// Every entry that can be read, oldest first.
+    /// Every entry that makes sense, oldest first.
     ///
     /// # Errors
-    /// Where the directory cannot be read.
+    /// Where one is there but cannot be read: a history with a hole must not be rolled back.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        Ok(self
-            .ids()?
-            .into_iter()
-            .filter_map(|id| self.entry(id).ok())
-            .collect())
+        let entries = self.ids()?.into_iter().map(|id| self.entry(id));
+        entries
+            .filter(|entry| !entry.as_ref().is_err_and(is_garbage))
+            .collect()
     }
 
     /// Makes the directory where it is missing, and keeps every other tcptune from writing.
@@ -249,7 +248,7 @@ impl Store {
         };
         let since = Instant::now();
         loop {
-            let file = OpenOptions::new()
+            let mut file = OpenOptions::new()
                 .read(true)
                 .write(true)
                 .create(true)
@@ -258,41 +257,45 @@ impl Store {
                 .custom_flags(OFlag::O_NOFOLLOW.bits())
                 .open(&path)
                 .map_err(error)?;
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(mut lock) => {
+            match file.try_lock() {
+                Ok(()) => {
                     // Who holds it, for the message of those who find it held; no harm if it cannot be said.
-                    let _for_display_only = lock
+                    let holder = format!("process {} ({verb})\n", std::process::id());
+                    let _for_display_only = file
                         .set_len(0)
-                        .and_then(|()| writeln!(lock, "process {} ({verb})", std::process::id()));
+                        .and_then(|()| file.write_all(holder.as_bytes()));
                     return Ok(Locked {
                         store: self.clone(),
-                        _lock: lock,
+                        _lock: file,
                     });
                 }
-                Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
-                    if since.elapsed() >= wait {
-                        let mut holder = String::new();
-                        let _for_display_only = Read::by_ref(&mut file)
-                            .take(100)
-                            .read_to_string(&mut holder);
-                        return Err(Error::Locked {
-                            holder: holder.trim().escape_debug().to_string(),
-                            waited: wait,
-                        });
-                    }
-                    std::thread::sleep(POLL);
+                Err(TryLockError::WouldBlock) if since.elapsed() < wait => std::thread::sleep(POLL),
+                Err(TryLockError::WouldBlock) => {
+                    let mut holder = String::new();
+                    let _for_display_only = file.take(100).read_to_string(&mut holder);
+                    let holder = holder.trim().escape_debug().to_string();
+                    return Err(Error::Locked {
+                        holder,
+                        waited: wait,
+                    });
                 }
-                Err((_, errno)) => return Err(error(errno.into())),
+                Err(TryLockError::Error(source)) => return Err(error(source)),
             }
         }
     }
+}
+
+/// An entry that was read, but is no entry; nobody wrote it, for entries are written whole or not at all.
+fn is_garbage(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::InvalidData)
 }
 
 /// The state directory, for the one writer.
 #[derive(Debug)]
 pub struct Locked {
     store: Store,
-    _lock: Flock<fs::File>,
+    /// Held until it is closed.
+    _lock: File,
 }
 
 impl Locked {
@@ -301,25 +304,10 @@ impl Locked {
         &self.store
     }
 
-    /// The id for the next entry.
+    /// Writes an entry, whole or not at all.
     ///
     /// # Errors
-    /// Where the directory cannot be read.
-    pub fn next_id(&self) -> Result<u64, Error> {
-        Ok(self
-            .store
-            .ids()?
-            .last()
-            .copied()
-            .unwrap_or(0)
-            .max(self.store.summary()?.last)
-            + 1)
-    }
-
-    /// Writes an entry, so that it is on disk when this returns.
-    ///
-    /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`]; what was there before still is.
     pub fn write(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.store.path(entry.id);
         let mut bytes = serde_json::to_vec_pretty(entry).map_err(|why| Error::File {
@@ -329,6 +317,14 @@ impl Locked {
         })?;
         bytes.push(b'\n');
         files::replace(&path, &bytes)
+    }
+
+    /// Makes what was written last, even if the machine loses power.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn sync(&self) -> Result<(), Error> {
+        files::sync_directory(&self.store.journal())
     }
 
     /// Brings `state.json` up to date and drops entries that nothing needs.

@@ -175,7 +175,7 @@ fn visit(
     let plan = one.plan.insert(plan);
     if let (Some(lock), false) = (lock, plan.is_empty()) {
         agreed(world, manner, plan)?;
-        let entry = entry(world, manner, lock, &scene, plan, back_to)?;
+        let entry = entry(world, manner, state.last + 1, &scene, plan, back_to);
         let id = entry.id;
         execute(&world.kernel, lock, plan, entry)?;
         one.journal = Some(id);
@@ -254,14 +254,14 @@ fn agreed(world: &World, manner: &Manner, plan: &Plan) -> Result<(), Error> {
 fn entry(
     world: &World,
     manner: &Manner,
-    lock: &Locked,
+    id: u64,
     scene: &Scene<'_>,
     plan: &Plan,
     back_to: Option<u64>,
-) -> Result<Entry, Error> {
-    Ok(Entry {
+) -> Entry {
+    Entry {
         schema: SCHEMA,
-        id: lock.next_id()?,
+        id,
         time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         verb: manner.verb.to_owned(),
         who: Who::me(),
@@ -279,7 +279,7 @@ fn entry(
         before: scene.memory.clone(),
         after: plan.after.clone(),
         changes: plan.live.clone(),
-    })
+    }
 }
 
 /// An entry in a few words: `entry 41 (apply high-traffic, 2026-11-22T08:00:00Z)`.

@@ -37,13 +37,15 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
             .open(path)
             .map_err(error)?
     };
-    if !file.metadata().map_err(error)?.is_file() {
+    let found = file.metadata().map_err(error)?;
+    if !found.is_file() {
         return Err(error(io::Error::new(
             io::ErrorKind::InvalidInput,
             "not a regular file",
         )));
     }
-    let mut bytes = Vec::new();
+    let length = usize::try_from(found.len()).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(length + 1);
     file.take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(error)?;
@@ -185,17 +187,11 @@ pub fn make_directory(path: &Path) -> Result<(), Error> {
 }
 
 /// Replaces a file by `bytes`, mode 0644: a reader, and a machine that loses power, finds the old or the new one.
+/// That a machine which loses power finds the new one takes [`sync_directory`] as well.
 ///
 /// # Errors
-/// [`Error::File`]; the old file is then untouched, or the new one is in place but perhaps not yet on disk.
+/// [`Error::File`]; the old file is then untouched.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let error = |doing| {
-        move |source| Error::File {
-            doing,
-            path: path.to_owned(),
-            source,
-        }
-    };
     let directory = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = directory.join(format!(".{name}.new"));
@@ -213,9 +209,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     };
     write().map_err(|source| {
         let _gone_or_harmless = fs::remove_file(&temporary);
-        error("write")(source)
-    })?;
-    sync_directory(directory)
+        Error::File {
+            doing: "write",
+            path: path.to_owned(),
+            source,
+        }
+    })
 }
 
 /// Makes the names in a directory last.

@@ -64,20 +64,38 @@ fn model_ms(retries: u64, rto_max_ms: u64) -> u64 {
     }
 }
 
+/// What decides how long a `connect()` tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SynTimers {
+    /// `tcp_syn_retries`, or the socket option `TCP_SYNCNT`.
+    pub retries: u8,
+    /// `tcp_syn_linear_timeouts`; 0 where the kernel does not have it.
+    pub linear: u8,
+    /// `tcp_rto_max_ms`, in milliseconds.
+    pub rto_max_ms: u64,
+    /// The socket option `TCP_USER_TIMEOUT`, in milliseconds.
+    pub user_timeout_ms: Option<u64>,
+}
+
 /// The SYN of a `connect()` that nobody answers: `tcp_write_timeout` and `tcp_retransmit_timer` of Linux 6.5 and
-/// later, and of earlier kernels with `linear` = 0.
-///
-/// `retries` is `tcp_syn_retries`, `linear` is `tcp_syn_linear_timeouts`, `rto_max_ms` is `tcp_rto_max_ms`.
-pub fn syn_timeline(retries: u8, linear: u8, rto_max_ms: u64) -> Timeline {
-    let (retries, linear) = (u64::from(retries), u64::from(linear));
+/// later, and of earlier kernels without linear timeouts.
+pub fn syn_timeline(timers: SynTimers) -> Timeline {
+    let SynTimers {
+        rto_max_ms,
+        user_timeout_ms,
+        ..
+    } = timers;
+    let (retries, linear) = (u64::from(timers.retries), u64::from(timers.linear));
     let limit_ms = model_ms(retries, rto_max_ms);
+    let user_ms = user_timeout_ms.unwrap_or(u64::MAX);
     let mut at_ms = Vec::new();
     let mut now = 0;
     for sent in 0.. {
         let doublings = u64::saturating_sub(sent, linear);
-        now += (FIRST_RTO_MS * power(doublings)).min(rto_max_ms);
+        now = (now + (FIRST_RTO_MS * power(doublings)).min(rto_max_ms)).min(user_ms);
         // The timer fired after `sent` retransmissions: give up, or send once more.
-        if sent >= retries + linear || (sent >= 1 && now >= limit_ms) {
+        let spent = sent >= retries + linear || (sent >= 1 && now >= limit_ms);
+        if spent || now >= user_ms {
             break;
         }
         at_ms.push(now);
@@ -153,11 +171,12 @@ impl View<'_> {
         let rto_max_ms = self
             .number("net.ipv4.tcp_rto_max_ms")
             .and_then(|ms| ms.try_into().ok());
-        Some(syn_timeline(
-            self.small("net.ipv4.tcp_syn_retries")?,
-            self.small("net.ipv4.tcp_syn_linear_timeouts").unwrap_or(0),
-            rto_max_ms.unwrap_or(RTO_MAX_MS).max(FIRST_RTO_MS),
-        ))
+        Some(syn_timeline(SynTimers {
+            retries: self.small("net.ipv4.tcp_syn_retries")?,
+            linear: self.small("net.ipv4.tcp_syn_linear_timeouts").unwrap_or(0),
+            rto_max_ms: rto_max_ms.unwrap_or(RTO_MAX_MS).max(FIRST_RTO_MS),
+            user_timeout_ms: None,
+        }))
     }
 
     /// The SYN-ACK timeline of these values.
@@ -445,7 +464,17 @@ pub fn plural(count: i128, noun: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Every row that was measured on 6.18: retries, linear timeouts, `rto_max_ms`, instants, give-up.
+    fn timers(retries: u8, linear: u8) -> SynTimers {
+        SynTimers {
+            retries,
+            linear,
+            rto_max_ms: RTO_MAX_MS,
+            user_timeout_ms: None,
+        }
+    }
+
+    /// Every row that was measured on 6.18: retries, linear timeouts, `rto_max_ms`, instants, give-up. With the
+    /// option `TCP_SYNCNT` the rows of its number hold.
     #[test]
     fn every_measured_syn_row() {
         let rows: &[(u8, u8, u64, &[u64], u64)] = &[
@@ -472,18 +501,29 @@ mod tests {
             (6, 4, 5_000, &[1, 2, 3, 4, 5, 7, 11, 16, 21, 26], 31),
         ];
         for (retries, linear, rto_max_ms, at, give_up) in rows {
-            let line = syn_timeline(*retries, *linear, *rto_max_ms);
+            let timers = SynTimers {
+                rto_max_ms: *rto_max_ms,
+                ..timers(*retries, *linear)
+            };
+            let line = syn_timeline(timers);
             assert_eq!(
                 line.at_ms,
                 at.iter().map(|s| s * 1000).collect::<Vec<_>>(),
-                "N={retries} L={linear}"
+                "{timers:?}"
             );
-            assert_eq!(
-                line.give_up_ms,
-                give_up * 1000,
-                "N={retries} L={linear} M={rto_max_ms}"
-            );
+            assert_eq!(line.give_up_ms, give_up * 1000, "{timers:?}");
         }
+        let impatient = syn_timeline(SynTimers {
+            user_timeout_ms: Some(4500),
+            ..timers(6, 4)
+        });
+        assert_eq!(
+            impatient,
+            Timeline {
+                at_ms: vec![1000, 2000, 3000, 4000],
+                give_up_ms: 4500
+            }
+        );
     }
 
     /// The closed form for `rto_max` 120 s and at most 6 retries, against the loop.
@@ -503,7 +543,7 @@ mod tests {
                     l + (1 << (j + 1)) - 1
                 };
                 assert_eq!(
-                    syn_timeline(retries, linear, 120_000).give_up_ms,
+                    syn_timeline(timers(retries, linear)).give_up_ms,
                     expected * 1000,
                     "N={n} L={l}"
                 );
@@ -529,7 +569,7 @@ mod tests {
 
     #[test]
     fn extremes_end_and_are_short_to_print() {
-        let line = syn_timeline(127, 127, 120_000);
+        let line = syn_timeline(timers(127, 127));
         assert!(line.give_up_ms > 1_000_000);
         assert!(line.instants().len() < 80, "{}", line.instants());
         assert_eq!(synack_timeline(255).at_ms.len(), 255);

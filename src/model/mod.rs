@@ -5,6 +5,8 @@
 pub mod catalogue;
 pub mod handshake;
 pub mod key;
+#[cfg(test)]
+mod laws;
 pub mod memory;
 pub mod plan;
 pub mod problem;

@@ -183,7 +183,7 @@ pub fn plan(
     let mut refusals = Vec::new();
     for (key, held) in &memory.held {
         if !wanted.settings.contains_key(key) {
-            release(&mut plan, key, held, snapshot.get(key));
+            refusals.extend(release(&mut plan, key, held, snapshot.get(key)));
         }
     }
     for (key, setting) in &wanted.settings {
@@ -202,7 +202,7 @@ pub fn plan(
     }
 }
 
-fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) {
+fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) -> Option<Refusal> {
     plan.after.held.remove(key);
     match reading {
         Reading::Value(live) if *live != held.wrote => {
@@ -223,14 +223,16 @@ fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) {
                 cause: Cause::Released,
             });
         }
-        Reading::Absent => plan.skipped.push(Skipped {
-            key: key.clone(),
-            reason: "the kernel no longer has it".into(),
-        }),
-        Reading::Unreadable(why) => plan.skipped.push(Skipped {
-            key: key.clone(),
-            reason: why.clone(),
-        }),
+        Reading::Absent => plan.skipped.push(gone(key)),
+        Reading::Unreadable(why) => return Some(Refusal::Unreadable(key.clone(), why.clone())),
+    }
+    None
+}
+
+fn gone(key: &Key) -> Skipped {
+    Skipped {
+        key: key.clone(),
+        reason: "the kernel no longer has it".to_owned(),
     }
 }
 
@@ -334,10 +336,7 @@ pub fn inverse(
                     from: chain.from,
                 });
             }
-            Reading::Absent => plan.skipped.push(Skipped {
-                key,
-                reason: "the kernel no longer has it".into(),
-            }),
+            Reading::Absent => plan.skipped.push(gone(&key)),
             Reading::Unreadable(why) => refusals.push(Refusal::Unreadable(key, why.clone())),
         }
     }

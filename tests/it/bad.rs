@@ -96,7 +96,7 @@ fn limits_are_told_not_felt() {
         refused.err
     );
 
-    let many: String = (0..10_001).map(|n| format!("net.x.k{n} = 1\n")).collect();
+    let many = (0..10_001).fold(String::new(), |text, n| text + &format!("net.x.k{n} = 1\n"));
     sandbox.file("/run/many.toml", &format!("[sysctl]\n{many}"));
     let refused = sandbox.tcptune("diff /run/many.toml").exits(2);
     assert!(

@@ -1,1 +1,315 @@
-//! x
+//! Killed at, and each error at, every system call that matters: all old, all new, or an exact list of what is left.
+//!
+//! Faults are injected into the real binary by strace, at the N-th call of each kind, N counted up until the run
+//! ends normally. Nothing in the binary knows of it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::sandbox::{Run, Sandbox, binary};
+
+/// The keys that the four verbs below write.
+const KEYS: [&str; 5] = [
+    "net.core.somaxconn",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_synack_retries",
+];
+
+/// Calls at which a death makes a difference: those that change something, and those that make a name or a lock.
+const DEADLY: [&str; 7] = [
+    "openat",
+    "write",
+    "fsync",
+    "rename",
+    "mkdir",
+    "flock",
+    "ftruncate",
+];
+
+/// Errors that these calls really give, at the N-th one alone (`N`) or from it on (`N+`).
+const ERRORS: [(&str, &str, &str); 12] = [
+    ("openat", "EMFILE", ""),
+    ("openat", "EMFILE", "+"),
+    ("read", "EIO", ""),
+    ("write", "EINVAL", ""),
+    ("write", "ENOSPC", "+"),
+    ("fsync", "EIO", ""),
+    ("fsync", "EIO", "+"),
+    ("rename", "EROFS", ""),
+    ("rename", "ENOSPC", "+"),
+    ("mkdir", "EROFS", ""),
+    ("flock", "ENOLCK", ""),
+    ("getdents64", "EIO", ""),
+];
+
+type Values = BTreeMap<&'static str, String>;
+
+/// A verb, from a prepared state.
+struct Bench {
+    sandbox: Sandbox,
+    verb: &'static str,
+    before: Values,
+    after: Values,
+    tries: u32,
+}
+
+fn values(sandbox: &Sandbox) -> Values {
+    let text = sandbox.sh(&format!("sysctl -n {}", KEYS.join(" ")));
+    KEYS.into_iter()
+        .zip(
+            text.lines()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")),
+        )
+        .collect()
+}
+
+impl Bench {
+    fn new(preparation: &[&str], verb: &'static str) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.file("/etc/tcptune/profiles/one.toml", "[tcp]\nsomaxconn = 100\nkeepalive_time = 100\nrmem = [4097, 140000, 6291456]\nsynack_retries = 3\n");
+        sandbox.file(
+            "/etc/tcptune/profiles/two.toml",
+            "[tcp]\nsyn_retries = 3\nsynack_retries = 2\nrmem = [4098, 150000, 6291456]\n",
+        );
+        for words in preparation {
+            sandbox.tcptune(words).exits(0);
+        }
+        let before = values(&sandbox);
+        sandbox.sh("rm -rf /run/prepared; mkdir /run/prepared; cp -a /var/lib/. /run/prepared");
+        let mut bench = Self {
+            sandbox,
+            verb,
+            after: before.clone(),
+            before,
+            tries: 0,
+        };
+        bench.sandbox.tcptune(verb).exits(0);
+        bench.after = values(&bench.sandbox);
+        assert_ne!(bench.before, bench.after, "{verb} does something");
+        bench.prepare();
+        bench
+    }
+
+    /// Puts keys and state back to where the verb starts from.
+    fn prepare(&self) {
+        let mut script = "rm -rf /var/lib/*; cp -a /run/prepared/. /var/lib\n".to_owned();
+        for (key, value) in &self.before {
+            let _infallible = writeln!(
+                script,
+                "echo '{value}' > /proc/sys/{}",
+                key.replace('.', "/")
+            );
+        }
+        self.sandbox.sh(&script);
+    }
+
+    /// How often each call is made in a run without faults, and how many of those come before anything that
+    /// belongs to tcptune is touched.
+    fn calls(&self, call: &str) -> (usize, usize) {
+        self.traced(&[]);
+        let trace = self.sandbox.sh("cat /run/trace");
+        let start = trace
+            .lines()
+            .position(|line| line.contains("tcptune/journal") || line.contains("tcptune/profiles"));
+        let start = start.expect("the state is touched");
+        let count = |lines: usize| {
+            trace
+                .lines()
+                .take(lines)
+                .filter(|line| line.starts_with(&format!("{call}(")))
+                .count()
+        };
+        self.prepare();
+        (count(start), count(usize::MAX))
+    }
+
+    fn traced(&self, injection: &[&str]) -> Run {
+        let binary = binary();
+        let mut args = vec!["-o", "/run/trace"];
+        args.extend(injection);
+        args.push(binary.to_str().unwrap());
+        args.extend(self.verb.split(' '));
+        args.push("--json");
+        self.sandbox.run("strace", &args)
+    }
+
+    fn with_fault(&mut self, call: &str, fault: &str, when: &str) -> Run {
+        self.tries += 1;
+        let run = self.traced(&["-e", &format!("inject={call}:{fault}:when={when}")]);
+        assert!(!run.err.contains("invalid"), "{}", run.err);
+        run
+    }
+
+    /// Whether the state and the kernel agree on one of the two ends, once the next run has settled what is pending.
+    fn settles(&self, what: &str) {
+        let next = self
+            .sandbox
+            .tcptune("rollback --to 4000000000 --json")
+            .exits(2);
+        assert_eq!(next.json()["error"]["code"], "no-entry", "{what}");
+        let now = values(&self.sandbox);
+        assert!(
+            now == self.before || now == self.after,
+            "{what}: {now:?}\nis neither {:?}\nnor {:?}",
+            self.before,
+            self.after
+        );
+        let status = self.sandbox.tcptune("status --json");
+        assert_eq!(status.code, Some(0), "{what}: {}", status.out);
+    }
+
+    fn killed_everywhere(&mut self) {
+        for call in DEADLY {
+            let (first, last) = self.calls(call);
+            for n in (first + 1..=last).step_by(stride()) {
+                let run = self.with_fault(call, "signal=KILL", &n.to_string());
+                assert_eq!(run.code, None, "{} dies at {call} {n}: {run:?}", self.verb);
+                self.settles(&format!("{} killed at {call} {n}", self.verb));
+                self.prepare();
+            }
+        }
+    }
+
+    fn failing_everywhere(&mut self) {
+        for (call, error, plus) in ERRORS {
+            let (first, last) = self.calls(call);
+            for n in (first + 1..=last).step_by(stride()) {
+                let run = self.with_fault(call, &format!("error={error}"), &format!("{n}{plus}"));
+                let what = format!("{}, {call} {n}{plus} gives {error}", self.verb);
+                self.told_truly(&run, &what);
+                self.settles(&what);
+                self.prepare();
+            }
+        }
+    }
+
+    /// The exit code and the JSON say what the kernel now holds.
+    fn told_truly(&self, run: &Run, what: &str) {
+        let now = values(&self.sandbox);
+        // Where the fault hit standard output itself, there is only the code.
+        let json = (!run.out.is_empty()).then(|| run.json());
+        if let Some(json) = &json {
+            assert_eq!(json["exit"].as_i64(), run.code.map(i64::from), "{what}");
+            assert_eq!(
+                json["error"].is_null(),
+                run.code == Some(0),
+                "{what}: {}",
+                run.out
+            );
+        }
+        let keys = |values: &Values| -> Vec<&str> {
+            values
+                .iter()
+                .filter(|(key, value)| self.before[*key] != **value)
+                .map(|(key, _)| *key)
+                .collect()
+        };
+        match run.code {
+            Some(0) => assert_eq!(now, self.after, "{what}: done"),
+            Some(2..=4) => assert_eq!(
+                now, self.before,
+                "{what}: nothing touched, or put back\n{}",
+                run.out
+            ),
+            Some(5) => {
+                let left = json
+                    .map(|json| json["namespaces"][0]["left"].clone())
+                    .unwrap_or_default();
+                let left: Vec<_> = left
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|one| one["key"].as_str().unwrap().to_owned())
+                    .collect();
+                for key in keys(&now) {
+                    assert!(
+                        run.out.is_empty() || left.iter().any(|one| one == key),
+                        "{what}: {key} is not in {left:?}"
+                    );
+                }
+            }
+            _ => panic!("{what}: {run:?}"),
+        }
+    }
+
+    fn report(&self, kind: &str) {
+        eprintln!(
+            "{}: {} {kind} tried, 0 undeclared mixtures",
+            self.verb, self.tries
+        );
+        assert!(self.tries >= 10, "{}", self.tries);
+    }
+}
+
+/// In the inner loop, every seventh fault is enough.
+fn stride() -> usize {
+    if std::env::var_os("TCPTUNE_TESTS_QUICK").is_some() {
+        7
+    } else {
+        1
+    }
+}
+
+fn killed(preparation: &[&str], verb: &'static str) {
+    let mut bench = Bench::new(preparation, verb);
+    bench.killed_everywhere();
+    bench.report("kills");
+}
+
+fn failing(preparation: &[&str], verb: &'static str) {
+    let mut bench = Bench::new(preparation, verb);
+    bench.failing_everywhere();
+    bench.report("errors");
+}
+
+#[test]
+fn apply_killed() {
+    killed(&["apply one"], "apply two --yes");
+}
+
+#[test]
+fn the_first_apply_killed() {
+    killed(&[], "apply one");
+}
+
+#[test]
+fn set_killed() {
+    killed(&["apply one"], "set syn_retries=4 synack_retries=9");
+}
+
+#[test]
+fn off_killed() {
+    killed(&["apply one"], "off");
+}
+
+#[test]
+fn rollback_killed() {
+    killed(&["apply one", "apply two --yes"], "rollback");
+}
+
+#[test]
+fn apply_failing() {
+    failing(&["apply one"], "apply two --yes");
+}
+
+#[test]
+fn the_first_apply_failing() {
+    failing(&[], "apply one");
+}
+
+#[test]
+fn set_failing() {
+    failing(&["apply one"], "set syn_retries=4");
+}
+
+#[test]
+fn off_failing() {
+    failing(&["apply one"], "off");
+}
+
+#[test]
+fn rollback_failing() {
+    failing(&["apply one", "apply two --yes"], "rollback");
+}

@@ -50,3 +50,45 @@ fn a_connect_fails_when_show_says_so() {
         line["retransmissions"].as_u64()
     );
 }
+
+/// Linear timeouts, cap and retries of the kernel, as `show` turns them into seconds.
+#[test]
+fn show_reproduces_every_measured_row() {
+    let sandbox = Sandbox::new();
+    for (retries, linear, rto_max_ms, count, give_up_s) in [
+        (1, 0, 120_000, 1, 3),
+        (1, 1, 120_000, 2, 4),
+        (1, 2, 120_000, 2, 3),
+        (1, 4, 120_000, 2, 3),
+        (2, 0, 120_000, 2, 7),
+        (2, 1, 120_000, 3, 8),
+        (2, 2, 120_000, 4, 9),
+        (2, 4, 120_000, 5, 7),
+        (2, 10, 120_000, 6, 7),
+        (3, 0, 120_000, 3, 15),
+        (3, 4, 120_000, 7, 19),
+        (3, 10, 120_000, 12, 17),
+        (4, 4, 120_000, 8, 35),
+        (5, 0, 120_000, 5, 63),
+        (5, 4, 120_000, 9, 67),
+        (6, 0, 120_000, 6, 127),
+        (6, 4, 120_000, 10, 131),
+        (7, 0, 120_000, 7, 247),
+        (6, 4, 1_000, 6, 7),
+        (6, 0, 5_000, 6, 27),
+        (6, 4, 5_000, 10, 31),
+    ] {
+        sandbox.sh(&format!(
+            "cd /proc/sys/net/ipv4; echo {linear} > tcp_syn_linear_timeouts; echo {rto_max_ms} > tcp_rto_max_ms
+             printf '[tcp]\\nsyn_retries = {retries}\\n' > /run/p.toml"
+        ));
+        let shown = sandbox.tcptune("show /run/p.toml --json").exits(0).json();
+        let line = &shown["settings"][0]["timeline"];
+        let row = (line["retransmissions"].as_u64(), line["give_up_s"].as_u64());
+        assert_eq!(
+            row,
+            (Some(count), Some(give_up_s)),
+            "N={retries} L={linear} M={rto_max_ms}"
+        );
+    }
+}

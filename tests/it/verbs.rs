@@ -398,7 +398,7 @@ fn a_refused_vector_leaves_no_prefix_behind() {
     sandbox.file("/run/q.toml", "[sysctl]\nnet.ipv4.ping_group_range = \"7 99999999999\"\nnet.ipv4.tcp_synack_retries = 2\n");
     let before = sandbox.all();
     let failed = sandbox.tcptune("apply /run/q.toml").exits(4);
-    assert!(failed.err.contains("write net.ipv4.ping_group_range = 7 99999999999: Invalid argument (os error 22); everything was put back"), "{}", failed.err);
+    assert!(failed.err.contains("write net.ipv4.ping_group_range = 7 99999999999: Invalid argument (os error 22); everything that was written was put back"), "{}", failed.err);
     assert_eq!(sandbox.all(), before);
     assert!(sandbox.tcptune("history").out.contains("reverted"));
 }

@@ -1,0 +1,252 @@
+//! The laws of the pure rooms, on random input.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::catalogue::{self, KEYS, Raw, Shape, TABLE};
+use super::key::Key;
+use super::memory::{ActiveSet, Memory, Settings};
+use super::plan::{Cause, Change, Place, inverse, plan};
+use super::problem::Source;
+use super::profile;
+use super::setting::{Origin, Part, Setting};
+use super::snapshot::{Reading, Snapshot};
+use super::stack;
+use super::value::Value;
+
+const HOST: Place = Place {
+    first_namespace: true,
+};
+
+/// Catalogued keys with a number in them, few enough that random sets meet.
+fn keys() -> Vec<Key> {
+    let numeric = TABLE
+        .iter()
+        .zip(KEYS.iter())
+        .filter(|(entry, _)| matches!(entry.shape, Shape::Integer { .. }));
+    numeric.map(|(_, key)| key.clone()).take(6).collect()
+}
+
+fn part<T>(value: T, place: usize) -> Part<T> {
+    let origin = Origin {
+        profile: format!("p{place}"),
+        file: "p.toml".into(),
+        line: Some(place + 1),
+    };
+    Part {
+        value,
+        origin,
+        why: None,
+    }
+}
+
+prop_compose! {
+    fn settings()(wishes in proptest::collection::btree_map(
+        0..6usize,
+        (proptest::option::of(0..20i128), proptest::option::of(0..20i128), proptest::option::of(0..20i128), any::<bool>(), 0..3usize),
+        0..6,
+    )) -> Settings {
+        let keys = keys();
+        wishes.into_iter().filter_map(|(index, (exact, low, high, optional, place))| {
+            let setting = Setting {
+                exact: exact.map(|n| part(Value::from(n), place)),
+                at_least: low.map(|n| part(n, place)),
+                at_most: high.map(|n| part(n, place)),
+                optional,
+            };
+            let empty = exact.is_none() && low.is_none() && high.is_none();
+            (!empty).then(|| (keys[index].clone(), setting))
+        }).collect()
+    }
+}
+
+/// Settings without a contradiction, as they leave the resolver.
+fn sound() -> impl Strategy<Value = Settings> {
+    settings().prop_map(|settings| {
+        settings
+            .into_iter()
+            .filter(|(_, setting)| setting.contradiction().is_none())
+            .collect()
+    })
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    proptest::collection::vec(0..20i128, 6).prop_map(|values| {
+        let readings = values.into_iter().map(|n| Reading::Value(Value::from(n)));
+        Snapshot(keys().into_iter().zip(readings).collect())
+    })
+}
+
+fn active(settings: Settings) -> ActiveSet {
+    ActiveSet {
+        profiles: vec!["p".into()],
+        profiles_hash: String::new(),
+        settings,
+    }
+}
+
+fn key_text() -> impl Strategy<Value = String> {
+    proptest::collection::vec("[a-z0-9_]{1,6}([./][a-z0-9_]{1,4})?", 2..6)
+        .prop_map(|parts| parts.join("."))
+}
+
+/// Any value at all, as TOML or a command line may bring it.
+fn raw_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[0-9]{1,12}",
+        "-?[0-9]{1,4}( [0-9]{1,8}){0,3}",
+        "[a-z,+-]{0,20}",
+        "[0-9,-]{0,20}",
+        any::<String>()
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_key_survives_its_own_spelling(text in key_text()) {
+        if let Ok(key) = text.parse::<Key>() {
+            prop_assert_eq!(&key.to_string().parse::<Key>().unwrap(), &key);
+            prop_assert_eq!(&key.path().parse::<Key>().unwrap().path(), &key.path());
+        }
+    }
+
+    #[test]
+    fn a_checked_value_is_its_own_canonical_form(index in 0..TABLE.len(), text in raw_text()) {
+        let key = &KEYS[index];
+        if let Ok(value) = catalogue::parse_value(key, &Raw::Text(&text)) {
+            let again = catalogue::parse_value(key, &Raw::Text(value.as_str()));
+            prop_assert_eq!(again.unwrap(), value.clone());
+            let name = matches!(TABLE[index].shape, Shape::Word | Shape::Words);
+            prop_assert!(name || !super::value::misread_by_the_kernel(value.as_str()));
+            prop_assert!(!value.as_str().contains(['\n', '\0']));
+        }
+    }
+
+    #[test]
+    fn stacking_is_associative(a in settings(), b in settings(), c in settings()) {
+        let left = stack::stack(stack::stack(a.clone(), b.clone()), c.clone());
+        let right = stack::stack(a, stack::stack(b, c));
+        prop_assert_eq!(left, right);
+    }
+
+    #[test]
+    fn a_later_stack_never_loosens_a_bound(a in settings(), b in settings()) {
+        let both = stack::stack(a.clone(), b);
+        for (key, setting) in a {
+            if let Some(low) = setting.at_least {
+                prop_assert!(both[&key].at_least.as_ref().unwrap().value >= low.value);
+            }
+            if let Some(high) = setting.at_most {
+                prop_assert!(both[&key].at_most.as_ref().unwrap().value <= high.value);
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_carried_out_leaves_nothing_to_do(first in sound(), second in sound(), kernel in snapshot()) {
+        let mut memory = Memory::default();
+        let mut kernel = kernel;
+        for settings in [first, second] {
+            let wanted = active(settings);
+            let done = plan(&wanted, None, &memory, &kernel, HOST).unwrap();
+            kernel = done.applied_to(&kernel);
+            memory = done.after;
+            for (key, setting) in &wanted.settings {
+                prop_assert!(setting.accepts(kernel.get(key).value().unwrap()), "{key}");
+            }
+            let again = plan(&wanted, None, &memory, &kernel, HOST).unwrap();
+            prop_assert!(again.is_empty(), "{again:?}");
+        }
+    }
+
+    /// Whatever was declared on the way, `off` gives the first snapshot back.
+    #[test]
+    fn the_machine_depends_on_what_is_declared(steps in proptest::collection::vec(sound(), 1..5), first in snapshot()) {
+        let mut memory = Memory::default();
+        let mut kernel = first.clone();
+        for settings in steps.iter().cloned().chain([Settings::new()]) {
+            let done = plan(&active(settings), None, &memory, &kernel, HOST).unwrap();
+            kernel = done.applied_to(&kernel);
+            memory = done.after;
+        }
+        prop_assert_eq!(&kernel, &first);
+        prop_assert!(memory.held.is_empty());
+        // And the last step alone leads to the same machine as all of them.
+        let last = steps.last().cloned().unwrap_or_default();
+        let mut walked = (Memory::default(), first.clone());
+        for settings in &steps {
+            let done = plan(&active(settings.clone()), None, &walked.0, &walked.1, HOST).unwrap();
+            walked = (done.after.clone(), done.applied_to(&walked.1));
+        }
+        let direct = plan(&active(last), None, &Memory::default(), &first, HOST).unwrap();
+        prop_assert_eq!(direct.applied_to(&first), walked.1);
+    }
+
+    #[test]
+    fn the_inverse_gives_the_first_snapshot_back(steps in proptest::collection::vec(sound(), 1..5), first in snapshot()) {
+        let mut memory = Memory::default();
+        let mut kernel = first.clone();
+        let mut journal: Vec<Vec<Change>> = Vec::new();
+        for settings in steps {
+            let done = plan(&active(settings), None, &memory, &kernel, HOST).unwrap();
+            kernel = done.applied_to(&kernel);
+            journal.push(done.live.clone());
+            memory = done.after;
+        }
+        let entries: Vec<&[Change]> = journal.iter().map(Vec::as_slice).collect();
+        let undo = inverse(&entries, &memory, Memory::default(), &kernel, false).unwrap();
+        prop_assert!(undo.live.iter().all(|change| change.cause == Cause::Restored));
+        prop_assert_eq!(undo.applied_to(&kernel), first);
+        prop_assert_eq!(undo.after, Memory::default());
+    }
+
+    #[test]
+    fn a_bound_never_lowers_a_machine(kernel in snapshot(), bound in 0..20i128) {
+        let settings = keys().into_iter().map(|key| (key, Setting { at_least: Some(part(bound, 0)), ..Setting::default() }));
+        let done = plan(&active(settings.collect()), None, &Memory::default(), &kernel, HOST).unwrap();
+        for change in done.live {
+            prop_assert!(change.to.integer() > change.from.integer());
+        }
+    }
+
+    #[test]
+    fn no_text_makes_a_panic(text in any::<String>()) {
+        let source = Source { file: "p", text: &text };
+        let _any_answer = (profile::parse("p", source), stack::by_hand(&text), text.parse::<Key>(), catalogue::key_named(&text));
+    }
+
+    #[test]
+    fn no_profile_makes_a_panic(
+        table in "(profile|tcp|sysctl)",
+        lines in proptest::collection::vec(
+            ("[a-z_.\"/]{1,24}", prop_oneof!["[0-9a-fxo+-]{1,20}", r#""[^"\n]{0,12}""#, r"\{ ?(value|at_least|why|optional) = [0-9]{1,3} ?\}", r"\[[0-9, ]{0,9}\]"]),
+            0..6,
+        ),
+    ) {
+        let lines: String = lines.into_iter().map(|(key, value)| key + " = " + &value + "\n").collect();
+        let text = format!("[{table}]\n{lines}");
+        for problem in profile::parse("p", Source { file: "p", text: &text }).err().into_iter().flatten() {
+            prop_assert!(problem.line >= 1 && problem.column >= 1);
+            prop_assert!(problem.excerpt.get(problem.mark).is_some());
+        }
+    }
+
+    #[test]
+    fn memory_survives_the_journal(settings in sound(), kernel in snapshot()) {
+        let done = plan(&active(settings), None, &Memory::default(), &kernel, HOST).unwrap();
+        let text = serde_json::to_string(&done.after).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Memory>(&text).unwrap(), done.after);
+    }
+}
+
+/// The strategies above reach what they are meant to reach.
+#[test]
+fn the_random_sets_meet() {
+    assert_eq!(keys().len(), 6);
+    let values: BTreeMap<Key, Value> = keys()
+        .into_iter()
+        .map(|key| (key, Value::from(1)))
+        .collect();
+    assert_eq!(values.len(), 6);
+}
