@@ -50,7 +50,12 @@ pub enum Error {
     /// These keys may not be written.
     Denied(Vec<(Key, std::io::Error)>),
     /// The plan was refused as a whole.
-    Refused(Vec<Refusal>),
+    Refused {
+        /// Every reason.
+        refusals: Vec<Refusal>,
+        /// The key that was probably meant, where one is absent.
+        near: Option<String>,
+    },
     /// A key changed between plan and write.
     MovedSince {
         /// The key.
@@ -62,8 +67,10 @@ pub enum Error {
     },
     /// The operator said no.
     Declined,
-    /// A network namespace could not be entered or identified.
+    /// A network namespace could not be used.
     Namespace {
+        /// What was tried: "enter", "make", "identify".
+        doing: &'static str,
         /// Its name.
         name: String,
         /// Why not.
@@ -149,7 +156,7 @@ impl Error {
                 .map(problem_exit)
                 .max()
                 .unwrap_or(Exit::Wrong),
-            Error::Refused(refusals)
+            Error::Refused { refusals, .. }
                 if refusals
                     .iter()
                     .any(|r| matches!(r, Refusal::Unreadable(..))) =>
@@ -160,7 +167,7 @@ impl Error {
             Error::Untrusted { .. }
             | Error::Locked { .. }
             | Error::Denied(_)
-            | Error::Refused(_)
+            | Error::Refused { .. }
             | Error::MovedSince { .. }
             | Error::Declined
             | Error::Namespace { .. } => Exit::Refused,
@@ -180,7 +187,7 @@ impl Error {
             Error::File { .. } => "file",
             Error::Locked { .. } => "locked",
             Error::Denied(_) => "not-permitted",
-            Error::Refused(refusals) => refusals.first().map_or("refused", refusal_code),
+            Error::Refused { refusals, .. } => refusals.first().map_or("refused", refusal_code),
             Error::MovedSince { .. } => "moved",
             Error::Declined => "declined",
             Error::Namespace { .. } => "namespace",
@@ -209,7 +216,8 @@ impl Error {
                 Some("/proc/sys is read-only here, as in most containers: run it on the host, with `--netns pid:N`".into())
             }
             Error::Denied(_) => Some("run it as root".into()),
-            Error::Refused(refusals) => refusals.first().and_then(refusal_hint),
+            Error::Refused { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Error::Refused { refusals, near: None } => refusals.first().and_then(refusal_hint),
             Error::MovedSince { .. } => Some("somebody else is writing sysctls: look with `tcptune diff`, then try again".into()),
             Error::PutBack(failure) | Error::Mixed(failure, _) => failure.hint(),
         }
@@ -231,7 +239,7 @@ fn denied(source: &std::io::Error) -> bool {
 /// Files that may not or cannot be read are no fault of the request's wording.
 fn problem_exit(problem: &Problem) -> Exit {
     match problem.code {
-        "untrusted" => Exit::Refused,
+        "untrusted" | "no-fresh-namespace" => Exit::Refused,
         "unreadable" => Exit::Failed,
         _ => Exit::Wrong,
     }
@@ -345,7 +353,7 @@ impl fmt::Display for Error {
                     keys.join(", ")
                 )
             }
-            Error::Refused(refusals) => {
+            Error::Refused { refusals, .. } => {
                 let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
                 write!(f, "{}; nothing was touched", refusals.join("; "))
             }
@@ -360,9 +368,11 @@ impl fmt::Display for Error {
                 )
             }
             Error::Declined => f.write_str("declined; nothing was touched"),
-            Error::Namespace { name, source } => {
-                write!(f, "enter the network namespace {name}: {source}")
-            }
+            Error::Namespace {
+                doing,
+                name,
+                source,
+            } => write!(f, "{doing} {name}: {source}"),
             Error::PutBack(failure) => {
                 write!(f, "{failure}; everything that was written was put back")
             }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -239,7 +240,10 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`] when another one is still at work after `wait`; [`Error::File`] without the right to.
     pub fn lock(&self, verb: &str, wait: Duration) -> Result<Locked, Error> {
+        // Whatever the caller's umask: these files are there to be read by everybody.
+        umask(Mode::from_bits_truncate(0o022));
         files::make_directory(&self.journal())?;
+        files::trust_directory(&self.journal())?;
         let path = self.directory.join("lock");
         let error = |source| Error::File {
             doing: "open",

@@ -12,7 +12,7 @@ use crate::report::{Report, Want, Warning};
 
 use super::World;
 use super::apply::Deed;
-use super::transaction::{self, Draft, Scene, describe};
+use super::transaction::{self, Draft, Scene, describe, refused};
 
 /// The words of `rollback`.
 #[derive(Debug, Clone, Args)]
@@ -81,7 +81,7 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
         &after.active.settings,
     );
     let mut plan =
-        inverse(&changes, &scene.memory, after, &before, request.force).map_err(Error::Refused)?;
+        inverse(&changes, &scene.memory, after, &before, request.force).map_err(refused)?;
     // Even when every key is back already, the next rollback must go one further.
     plan.remembers = true;
     let words = match request.to {

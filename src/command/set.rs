@@ -43,12 +43,8 @@ fn draft(scene: &Scene<'_>, settings: &Settings) -> Result<Draft, Error> {
         first_namespace: scene.namespace.first,
     };
     let plan = plan(&wanted, Some(&only), &scene.memory, &before, place).map_err(refused)?;
-    let count = settings.len();
     Ok(Draft {
-        want: Want::new(
-            format!("{} + {count} set by hand", scene.memory.active.name()),
-            &wanted.settings,
-        ),
+        want: Want::new(wanted.name(), &wanted.settings),
         plan,
         before,
         notes,

@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::host::kernel::snapshot;
 use crate::host::library;
 use crate::host::netns::Namespace;
+use crate::model::catalogue;
 use crate::model::memory::Memory;
 use crate::model::snapshot::Reading;
 use crate::model::stack;
@@ -111,6 +112,10 @@ fn rows(world: &World, one: &Remembered, forgotten: bool) -> Vec<StatusRow> {
         StatusRow {
             key: key.clone(),
             want: setting.words(),
+            word: setting
+                .exact
+                .as_ref()
+                .and_then(|part| catalogue::word(key, &part.value)),
             live,
             state,
             by,

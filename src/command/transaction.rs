@@ -143,7 +143,7 @@ fn visit(
     one.netns.clone_from(&namespace.label);
     let state = match lock {
         Some(lock) => settled(world, lock, &namespace, warnings)?,
-        None => known(&world.store, warnings)?,
+        None => looked_at(world, &namespace, warnings)?,
     };
     let remembered = state.of(&world.machine, &namespace);
     let scene = Scene {
@@ -221,6 +221,38 @@ fn settled(
     Ok(world.store.load()?.0)
 }
 
+/// The state as it is; entries that are not finished are only mentioned.
+fn looked_at(
+    world: &World,
+    namespace: &Namespace,
+    warnings: &mut Vec<Warning>,
+) -> Result<State, Error> {
+    let state = known(&world.store, warnings)?;
+    let entries = state
+        .pending
+        .iter()
+        .filter_map(|id| world.store.entry(*id).ok());
+    for entry in entries.filter(|entry| entry.is_of(&world.machine, namespace.id)) {
+        let message = if entry.in_progress(&world.machine) {
+            format!(
+                "entry {} is in progress: what is shown may change",
+                entry.id
+            )
+        } else {
+            format!(
+                "entry {} was interrupted: the next writing verb will settle it",
+                entry.id
+            )
+        };
+        warnings.push(Warning {
+            code: "pending",
+            message,
+            hint: None,
+        });
+    }
+    Ok(state)
+}
+
 fn known(store: &Store, warnings: &mut Vec<Warning>) -> Result<State, Error> {
     let (state, files) = store.load()?;
     warnings.extend(unreadable(files));
@@ -295,18 +327,13 @@ pub(super) fn describe(store: &Store, id: u64) -> String {
     }
 }
 
-/// Turns refusals of the planner into an error; absent keys get the names that they nearly have.
+/// Turns refusals of the planner into an error; an absent key gets the name that it nearly has.
 pub(super) fn refused(refusals: Vec<Refusal>) -> Error {
-    if let [Refusal::Absent(key)] = refusals.as_slice()
-        && let Some(near) = kernel::near(key)
-    {
-        return Error::Usage {
-            code: "absent-key",
-            message: format!("{key}: this kernel does not have it; nothing was touched"),
-            hint: Some(format!("did you mean `{near}`?")),
-        };
-    }
-    Error::Refused(refusals)
+    let near = match refusals.as_slice() {
+        [Refusal::Absent(key)] => kernel::near(key),
+        _ => None,
+    };
+    Error::Refused { refusals, near }
 }
 
 fn conclude(

@@ -54,6 +54,23 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
+/// In a user namespace, the id that stands for owners outside of it, unless somebody inside has it too: their
+/// files are no more in the reach of other users in here than root's are (user_namespaces(7)).
+pub fn outsider() -> Option<u32> {
+    let overflow: u32 = fs::read_to_string("/proc/sys/kernel/overflowuid")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    let map = fs::read_to_string("/proc/self/uid_map").ok()?;
+    let mut ranges = map.lines().filter_map(|line| {
+        let mut fields = line.split_whitespace().map(str::parse::<u64>);
+        Some((fields.next()?.ok()?, fields.nth(1)?.ok()?))
+    });
+    let inside = |(first, count): (u64, u64)| (first..first + count).contains(&u64::from(overflow));
+    (!ranges.any(inside)).then_some(overflow)
+}
+
 /// When a process was started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with its id, this says
 /// which process it is. Nothing if it does not exist.
 pub fn started(pid: u32) -> Option<u64> {

@@ -103,7 +103,8 @@ impl Namespace {
     /// Where `/proc` does not tell.
     pub fn here(label: Option<String>) -> Result<Self, Error> {
         let error = |source| Error::Namespace {
-            name: "of this process".to_owned(),
+            doing: "identify",
+            name: "this network namespace".to_owned(),
             source,
         };
         let inode = fs::metadata("/proc/thread-self/ns/net")
@@ -149,7 +150,8 @@ fn rtnetlink_inode(table: &str) -> Option<u64> {
 /// If there is none, or it may not be entered (that takes `CAP_SYS_ADMIN`).
 pub fn enter(target: &Target) -> Result<Namespace, Error> {
     let error = |source| Error::Namespace {
-        name: target.label(),
+        doing: "enter",
+        name: format!("the network namespace {}", target.label()),
         source,
     };
     let file = File::open(target.path()).map_err(|source| match source.kind() {
@@ -211,17 +213,17 @@ fn all() -> Vec<Target> {
 /// # Errors
 /// Where making one is not allowed (that takes `CAP_SYS_ADMIN`).
 pub fn in_a_fresh_one<T>(look: impl FnOnce() -> T) -> Result<T, Error> {
-    let error = |source: nix::Error| Error::Namespace {
-        name: "that is fresh".to_owned(),
-        source: source.into(),
-    };
-    let home = File::open("/proc/thread-self/ns/net").map_err(|source| Error::Namespace {
-        name: "of this process".to_owned(),
+    let error = |doing, name: &str, source| Error::Namespace {
+        doing,
+        name: name.to_owned(),
         source,
-    })?;
-    unshare(CloneFlags::CLONE_NEWNET).map_err(error)?;
+    };
+    let failed = |errno: nix::Error| error("make", "a fresh network namespace", errno.into());
+    let home = File::open("/proc/thread-self/ns/net")
+        .map_err(|source| error("open", "this network namespace", source))?;
+    unshare(CloneFlags::CLONE_NEWNET).map_err(failed)?;
     let seen = look();
-    setns(&home, CloneFlags::CLONE_NEWNET).map_err(error)?;
+    setns(&home, CloneFlags::CLONE_NEWNET).map_err(failed)?;
     Ok(seen)
 }
 

@@ -273,18 +273,14 @@ pub fn somaxconn(view: View<'_>) -> Vec<String> {
     let cookies = view.number("net.ipv4.tcp_syncookies").unwrap_or(1);
     let backlog = view.number("net.ipv4.tcp_max_syn_backlog").unwrap_or(limit);
     let half_open = syn_queue(cookies, limit, backlog);
-    vec![
-        format!(
-            "a listener that asks for {limit} or more lets {waiting} {} wait for accept(): {} of kernel memory when full",
-            plural(waiting, "connection"),
-            memory(waiting * ACCEPT_ENTRY_BYTES)
-        ),
-        format!(
-            "and {half_open} half-open {} in its SYN queue: {}",
-            plural(half_open, "request"),
-            memory(half_open * SYN_ENTRY_BYTES)
-        ),
-    ]
+    vec![format!(
+        "a listener that asks for {limit} or more lets {waiting} {} wait for accept() ({} of kernel memory when full) \
+         and holds {half_open} half-open {} ({})",
+        plural(waiting, "connection"),
+        memory(waiting * ACCEPT_ENTRY_BYTES),
+        plural(half_open, "request"),
+        memory(half_open * SYN_ENTRY_BYTES)
+    )]
 }
 
 /// `tcp_max_syn_backlog`.

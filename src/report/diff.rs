@@ -7,6 +7,7 @@ use similar::TextDiff;
 use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::plan::Cause;
+use crate::model::setting::Setting;
 use crate::model::value::Value;
 
 use super::NamespaceChanges;
@@ -16,12 +17,10 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
     let Some(plan) = &changes.plan else {
         return String::new();
     };
-    let mut from: BTreeMap<&Key, String> = BTreeMap::new();
-    let mut to: BTreeMap<&Key, String> = BTreeMap::new();
+    let mut lines: BTreeMap<&Key, (String, String)> = BTreeMap::new();
     for kept in &plan.kept {
         let line = line(&kept.key, &kept.value, &[]);
-        from.insert(&kept.key, line.clone());
-        to.insert(&kept.key, line);
+        lines.insert(&kept.key, (line.clone(), line));
     }
     for change in &plan.live {
         let released = (change.cause == Cause::Released).then(|| "released".to_owned());
@@ -30,24 +29,30 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
             .filter(|s| s.exact.is_none() && change.cause == Cause::Set);
         let remarks = [
             released,
-            bound.map(crate::model::setting::Setting::words),
+            bound.map(Setting::words),
             changes.notes.get(&change.key).cloned(),
         ];
-        from.insert(&change.key, line(&change.key, &change.from, &[]));
-        to.insert(&change.key, line(&change.key, &change.to, &remarks));
+        let (from, to) = (
+            line(&change.key, &change.from, &[]),
+            line(&change.key, &change.to, &remarks),
+        );
+        lines.insert(&change.key, (from, to));
     }
-    let text = |lines: BTreeMap<&Key, String>| {
-        lines
-            .into_values()
-            .map(|line| line + "\n")
+    if plan.live.is_empty() {
+        return String::new();
+    }
+    // Line by line, so that what a key was and what it becomes stand together.
+    let count = lines.len();
+    let body = lines.values().map(|(from, to)| {
+        let diff = TextDiff::from_lines(from, to);
+        diff.iter_all_changes()
+            .map(|line| format!("{}{}", line.tag(), line.value()))
             .collect::<String>()
-    };
-    let (from, to) = (text(from), text(to));
-    TextDiff::from_lines(&from, &to)
-        .unified_diff()
-        .context_radius(usize::MAX / 4)
-        .header(from_header, to_header)
-        .to_string()
+    });
+    format!(
+        "--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n{}",
+        body.collect::<String>()
+    )
 }
 
 /// `key = value`, with the word for a number and other remarks behind `#`.
@@ -59,8 +64,8 @@ fn line(key: &Key, value: &Value, remarks: &[Option<String>]) -> String {
         .map(String::as_str)
         .collect();
     if remarks.is_empty() {
-        format!("{key} = {value}")
+        format!("{key} = {value}\n")
     } else {
-        format!("{key} = {value}  # {}", remarks.join(", "))
+        format!("{key} = {value}  # {}\n", remarks.join(", "))
     }
 }

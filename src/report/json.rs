@@ -11,7 +11,7 @@ use crate::model::plan::{KeptWhy, Plan};
 use crate::model::problem::Problem;
 use crate::model::setting::Setting;
 
-use super::{Body, Changes, History, KeyState, NamespaceChanges, Report, Show, Status};
+use super::{Body, Changes, Depth, History, KeyState, NamespaceChanges, Report, Show, Status};
 
 /// Renders a report as one JSON document with a newline at its end.
 pub fn render(report: &Report) -> String {
@@ -90,6 +90,7 @@ fn changes(changes: &Changes) -> Json {
             .filter(|first| hashes.all(|other| other == *first))
     };
     json!({
+        "dry_run": changes.depth != Depth::Deed,
         "hashes": {
             "desired": hash(|one| one.want.as_ref().map(|want| want.hash.as_str())),
             "plan": hash(|one| one.plan_hash.as_deref()),
@@ -245,7 +246,7 @@ fn status(status: &Status) -> Json {
             KeyState::Drift => "drift",
             KeyState::Forgotten => "forgotten",
         };
-        json!({ "key": row.key, "want": row.want, "live": row.live, "next_boot": null, "state": state, "by": row.by })
+        json!({ "key": row.key, "want": row.want, "word": row.word, "live": row.live, "next_boot": null, "state": state, "by": row.by })
     });
     json!({
         "netns": status.netns,

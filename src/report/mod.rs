@@ -166,6 +166,8 @@ pub struct StatusRow {
     pub key: Key,
     /// What is declared.
     pub want: String,
+    /// The word for it, where the key has words.
+    pub word: Option<String>,
     /// What it holds, or why that cannot be said.
     pub live: Option<String>,
     /// Whether it holds what is declared.

@@ -1,7 +1,6 @@
 //! The report for people.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
@@ -14,8 +13,8 @@ use crate::model::setting::BUILT_IN;
 use crate::model::stack::Named;
 
 use super::{
-    Body, Changes, Depth, History, KeyState, Listed, NamespaceChanges, Report, Show, Status, Want,
-    diff, printable, problem,
+    Body, Changes, Depth, History, KeyState, Listed, NamespaceChanges, Report, Show, Status,
+    StatusRow, Want, diff, printable, problem,
 };
 
 /// How text is made.
@@ -351,13 +350,9 @@ impl Page {
         let live = plan.live.len();
         let mut counts = format!("{live} live {}", plural_of(live, "change"));
         if plan.released() > 0 {
-            let _infallible = write!(counts, ", {} of them released", plan.released());
+            counts += &format!(", {} of them released", plan.released());
         }
-        let _infallible = write!(
-            counts,
-            "; {right} {} already right",
-            plural_of(right, "key")
-        );
+        counts += &format!("; {right} {} already right", plural_of(right, "key"));
         self.line(counts);
         if one.error.is_some() {
             return;
@@ -377,7 +372,7 @@ impl Page {
     /// What a reboot forgets.
     fn lasts(&mut self, one: &NamespaceChanges, plan: &Plan) {
         if plan.after.active.is_empty() {
-            return self.line("nothing is declared afterwards");
+            return self.line("nothing is declared any more");
         }
         let end = if one.netns == HOST {
             "a reboot"
@@ -428,8 +423,28 @@ impl Page {
         } else {
             self.line(format!("{netns} namespace: {declared}{since}"));
         }
+        let with_word = |row: &StatusRow| match &row.word {
+            Some(word) => format!("{} ({word})", row.want),
+            None => row.want.clone(),
+        };
+        let key_width = status
+            .rows
+            .iter()
+            .map(|row| row.key.as_str().len())
+            .max()
+            .unwrap_or(0);
+        let want_width = status
+            .rows
+            .iter()
+            .map(|row| with_word(row).len())
+            .max()
+            .unwrap_or(0);
         for row in &status.rows {
-            let live = row.live.as_deref().unwrap_or("absent");
+            let live = printable(
+                row.live
+                    .as_deref()
+                    .unwrap_or("nothing: this kernel does not have it"),
+            );
             let (state, style) = match row.state {
                 KeyState::Ok => ("ok", GOOD),
                 KeyState::Drift => ("DRIFT", BAD),
@@ -440,12 +455,11 @@ impl Page {
                 .as_deref()
                 .map(|by| format!(" ({by})"))
                 .unwrap_or_default();
-            let state = self.styled(style, state);
+            let state = self.styled(style, &format!("{state:<9}"));
+            let want = with_word(row);
             self.line(format!(
-                "  {:<40} wants {:<22} holds {:<12} {state}{by}",
-                row.key,
-                row.want,
-                printable(live)
+                "  {state} {:<key_width$}  wants {want:<want_width$}  holds {live}{by}",
+                row.key
             ));
         }
         if status.outdated {

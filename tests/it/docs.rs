@@ -1,1 +1,247 @@
-//! x
+//! The documents and the program say the same. `UPDATE=1` brings the marked blocks of the README up to date.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use clap::CommandFactory;
+use tcptune::cli::Cli;
+use tcptune::exit::Exit;
+use tcptune::host::library;
+use tcptune::model::catalogue::{Scope, TABLE};
+
+use crate::sandbox::Sandbox;
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// Two tests may bring the README up to date.
+static README: Mutex<()> = Mutex::new(());
+
+/// Compares the README with what it should be, or writes it.
+fn check(wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, wanted).unwrap();
+    }
+    let is = document("README.md");
+    let diff = similar::TextDiff::from_lines(is.as_str(), wanted)
+        .unified_diff()
+        .to_string();
+    assert!(
+        is == wanted,
+        "README.md is out of date; `UPDATE=1 cargo test docs` mends it\n{diff}"
+    );
+}
+
+fn between(text: &str, marker: &str, content: &str) -> String {
+    let (open, close) = (
+        format!("<!-- {marker} -->\n"),
+        format!("<!-- /{marker} -->"),
+    );
+    let (before, rest) = text
+        .split_once(&open)
+        .unwrap_or_else(|| panic!("README has {open}"));
+    let (_, after) = rest
+        .split_once(&close)
+        .unwrap_or_else(|| panic!("README has {close}"));
+    format!("{before}{open}{content}{close}{after}")
+}
+
+fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let rule = format!("|{}\n", "---|".repeat(head.len()));
+    let head = line(head.iter().map(ToString::to_string).collect());
+    rows.into_iter()
+        .map(line)
+        .fold(head + &rule, |text, row| text + &row)
+}
+
+#[test]
+fn marked_blocks_of_the_readme_are_what_the_program_says() {
+    let cli = Cli::command();
+    let commands = cli.get_subcommands().map(|verb| {
+        vec![
+            format!("`{}`", verb.get_name()),
+            verb.get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ]
+    });
+    let codes = Exit::TABLE
+        .iter()
+        .map(|(exit, meaning)| vec![exit.code().to_string(), (*meaning).to_owned()]);
+    let profiles = library::list()
+        .into_iter()
+        .filter(|listed| !listed.file.starts_with('/'));
+    let profiles = profiles.map(|listed| {
+        vec![
+            format!("`{}`", listed.name),
+            listed.description.unwrap_or_default(),
+        ]
+    });
+    let keys = TABLE.iter().map(|entry| {
+        let scope = match entry.scope {
+            Scope::PerNamespace => "each namespace",
+            Scope::Global => "global",
+            Scope::ReadOnlyInNamespace => "global, visible in namespaces",
+        };
+        let accepts = entry
+            .shape
+            .accepts()
+            .unwrap_or_else(|| "not managed".to_owned());
+        vec![
+            format!("`{}`", entry.short),
+            format!("`{}`", entry.name),
+            accepts,
+            entry.default.to_owned(),
+            scope.to_owned(),
+            entry.effect.words().to_owned(),
+        ]
+    });
+    let _one_at_a_time = README.lock();
+    let mut readme = document("README.md");
+    for (marker, content) in [
+        ("commands", table(&["verb", "does"], commands)),
+        ("exit-codes", table(&["code", "means"], codes)),
+        ("profiles", table(&["profile", "for"], profiles)),
+        (
+            "keys",
+            table(
+                &[
+                    "short name",
+                    "key",
+                    "takes",
+                    "default",
+                    "scope",
+                    "takes effect",
+                ],
+                keys,
+            ),
+        ),
+    ] {
+        readme = between(&readme, marker, &content);
+    }
+    check(&readme);
+}
+
+#[test]
+fn the_tour_of_the_readme_is_what_a_user_sees() {
+    let _one_at_a_time = README.lock();
+    let sandbox = Sandbox::new();
+    sandbox.sh("echo 6.18.44 > /run/release; mount --bind /run/release /proc/sys/kernel/osrelease");
+    let readme = document("README.md");
+    let (before, rest) = readme.split_once("```console\n").unwrap();
+    let (tour, after) = rest.split_once("```").unwrap();
+    let binary = crate::sandbox::binary();
+    let mut seen = String::new();
+    let commands: Vec<&str> = tour
+        .lines()
+        .filter(|line| line.starts_with("# tcptune "))
+        .collect();
+    for (index, command) in commands.iter().enumerate() {
+        let words = command.trim_start_matches("# tcptune ");
+        let script = format!("{} {words} 2>&1", binary.display());
+        let output = sandbox.run("sh", &["-c", &script]).exits(0).out;
+        let gap = if index > 0 { "\n" } else { "" };
+        seen += &format!("{gap}{command}\n{}", without_times(&output));
+    }
+    assert!(commands.len() >= 5);
+    check(&format!("{before}```console\n{seen}```{after}"));
+}
+
+/// A time of the README's own, the same every day.
+fn without_times(text: &str) -> String {
+    let is_time =
+        |word: &str| word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T';
+    let mut plain = text.to_owned();
+    for word in text.split(|c: char| c.is_whitespace() || c == ')' || c == '(') {
+        if is_time(word) {
+            plain = plain.replace(word, "2026-11-22T08:00:00Z");
+        }
+    }
+    plain
+}
+
+#[test]
+fn every_profile_in_the_readme_is_one() {
+    let sandbox = Sandbox::new();
+    let readme = document("README.md");
+    let blocks: Vec<&str> = readme
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        sandbox.file("/run/readme.toml", block);
+        sandbox.tcptune("show /run/readme.toml").exits(0);
+        sandbox.tcptune("apply /run/readme.toml").exits(0);
+        sandbox.tcptune("off").exits(0);
+    }
+}
+
+#[test]
+fn help_names_every_verb_and_every_exit_code() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.tcptune("--help").exits(0).out;
+    for verb in Cli::command().get_subcommands() {
+        assert!(
+            help.contains(&format!("\n  {}", verb.get_name())),
+            "{}",
+            verb.get_name()
+        );
+        let own = sandbox
+            .tcptune(&format!("{} --help", verb.get_name()))
+            .exits(0)
+            .out;
+        for option in verb.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(
+                own.contains(&format!("--{option}")),
+                "{}: --{option}",
+                verb.get_name()
+            );
+        }
+        assert!(
+            verb.get_arguments().all(|word| word.get_help().is_some()),
+            "{}: every word is explained",
+            verb.get_name()
+        );
+    }
+    for (exit, meaning) in Exit::TABLE {
+        assert!(
+            help.contains(&format!("  {}  {meaning}", exit.code())),
+            "{help}"
+        );
+    }
+}
+
+#[test]
+fn the_changelog_knows_the_version() {
+    assert!(document("CHANGELOG.md").contains(concat!("## ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let contributing = document("CONTRIBUTING.md");
+    let table = contributing.split("## Dependencies").nth(1).unwrap();
+    let mut named: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .collect();
+    named.retain(|name| *name != "crate");
+    let manifest = document("Cargo.toml");
+    let manifest = toml::de::DeTable::parse(&manifest).unwrap();
+    let sections = manifest
+        .get_ref()
+        .iter()
+        .filter(|(name, _)| name.get_ref().ends_with("dependencies"));
+    let mut used: Vec<&str> = sections
+        .flat_map(|(_, section)| section.get_ref().as_table().unwrap().keys())
+        .map(|name| name.get_ref().as_ref())
+        .collect();
+    named.sort_unstable();
+    used.sort_unstable();
+    assert_eq!(named, used);
+}

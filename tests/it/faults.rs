@@ -4,7 +4,6 @@
 //! ends normally. Nothing in the binary knows of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use crate::sandbox::{Run, Sandbox, binary};
 
@@ -96,11 +95,7 @@ impl Bench {
     fn prepare(&self) {
         let mut script = "rm -rf /var/lib/*; cp -a /run/prepared/. /var/lib\n".to_owned();
         for (key, value) in &self.before {
-            let _infallible = writeln!(
-                script,
-                "echo '{value}' > /proc/sys/{}",
-                key.replace('.', "/")
-            );
+            script += &format!("echo '{value}' > /proc/sys/{}\n", key.replace('.', "/"));
         }
         self.sandbox.sh(&script);
     }
@@ -167,6 +162,29 @@ impl Bench {
                 let run = self.with_fault(call, "signal=KILL", &n.to_string());
                 assert_eq!(run.code, None, "{} dies at {call} {n}: {run:?}", self.verb);
                 self.settles(&format!("{} killed at {call} {n}", self.verb));
+                self.prepare();
+            }
+        }
+    }
+
+    /// Ctrl-C, a closed terminal and a polite request to end find all or nothing, with nothing left to settle.
+    fn interrupted_everywhere(&mut self) {
+        for (call, signal) in DEADLY
+            .into_iter()
+            .zip(["INT", "TERM", "HUP", "QUIT"].into_iter().cycle())
+        {
+            let (first, last) = self.calls(call);
+            for n in (first + 1..=last).step_by(stride()) {
+                let run = self.with_fault(call, &format!("signal={signal}"), &n.to_string());
+                let what = format!("{}, SIG{signal} at {call} {n}: {run:?}", self.verb);
+                let now = values(&self.sandbox);
+                assert!(now == self.before || now == self.after, "{what}: {now:?}");
+                let status = self.sandbox.tcptune("status --json");
+                assert_eq!(
+                    (status.code, &status.json()["pending"]),
+                    (Some(0), &serde_json::Value::Null),
+                    "{what}"
+                );
                 self.prepare();
             }
         }
@@ -312,4 +330,11 @@ fn off_failing() {
 #[test]
 fn rollback_failing() {
     failing(&["apply one", "apply two --yes"], "rollback");
+}
+
+#[test]
+fn apply_interrupted() {
+    let mut bench = Bench::new(&["apply one"], "apply two --yes");
+    bench.interrupted_everywhere();
+    bench.report("signals");
 }

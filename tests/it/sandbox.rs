@@ -14,6 +14,7 @@ mount -t tmpfs -o mode=755 tmpfs /var/lib
 mkdir -p /run/netns /run/upper /run/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc
 mkdir -p /etc/tcptune/profiles
+echo web-17 > /proc/sys/kernel/hostname
 mount --bind /proc/sys /proc/sys
 mount --bind /proc/sys/net /proc/sys/net
 mount -o remount,bind,ro /proc/sys
@@ -122,6 +123,25 @@ impl Sandbox {
         let binary = binary();
         let words: Vec<&str> = words.split_whitespace().collect();
         self.run(binary.to_str().expect("UTF-8"), &words)
+    }
+
+    /// tcptune without root: the user `nobody`, perhaps through other programs first.
+    pub(crate) fn as_nobody(&self, through: &[&str], words: &str) -> Run {
+        // The build directory may lie where nobody can reach it.
+        self.sh(&format!(
+            "mkdir -p -m 755 /run/bin; install -m 755 {} /run/bin/tcptune",
+            binary().display()
+        ));
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        let words = words.split_whitespace();
+        let args: Vec<&str> = nobody
+            .iter()
+            .chain(through)
+            .copied()
+            .chain(["/run/bin/tcptune"])
+            .chain(words)
+            .collect();
+        self.run("setpriv", &args)
     }
 
     /// A script that must succeed; its output, trimmed.

@@ -184,3 +184,38 @@ fn a_secret_is_never_read_into_anything() {
     sandbox.tcptune("rollback").exits(0);
     assert_eq!(sandbox.sh("grep -rl 22222222 /var/lib/tcptune || true"), "");
 }
+
+#[test]
+fn the_callers_umask_hides_nothing() {
+    let sandbox = Sandbox::new();
+    let binary = crate::sandbox::binary();
+    sandbox.sh(&format!(
+        "umask 077; {} apply high-traffic",
+        binary.display()
+    ));
+    let modes =
+        sandbox.sh("cd /var/lib/tcptune; stat -c %a . journal journal/1.json state.json lock");
+    assert_eq!(
+        modes.split('\n').collect::<Vec<_>>(),
+        ["755", "755", "644", "644", "600"]
+    );
+}
+
+#[test]
+fn root_of_a_user_namespace_may_look() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let run = sandbox
+        .as_nobody(&["unshare", "-Urn"], "diff fail-fast")
+        .exits(1);
+    assert!(
+        run.out.contains("+net.ipv4.tcp_syn_retries = 2"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains("1 live change;"),
+        "a new namespace, no memory: {}",
+        run.out
+    );
+}

@@ -62,22 +62,7 @@ fn apply_reads_back_does_nothing_twice_and_rolls_back() {
 #[test]
 fn diff_and_dry_run_need_no_root_and_touch_nothing() {
     let sandbox = Sandbox::new();
-    sandbox.sh(&format!(
-        "mkdir -m 755 /run/bin; install -m 755 {} /run/bin/tcptune",
-        binary().display()
-    ));
-    let as_nobody = |words: &str| -> Run {
-        let words: Vec<&str> = [
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "/run/bin/tcptune",
-        ]
-        .into_iter()
-        .chain(words.split(' '))
-        .collect();
-        sandbox.run("setpriv", &words)
-    };
+    let as_nobody = |words: &str| sandbox.as_nobody(&[], words);
     as_nobody("diff high-traffic").exits(1);
     let dry = as_nobody("apply high-traffic --dry-run").exits(0);
     assert!(
@@ -197,7 +182,7 @@ fn unknown_keys_and_profiles_have_neighbours() {
         "{}",
         key.err
     );
-    let absent = sandbox.tcptune("set net.core.rmem_defautl=212992").exits(2);
+    let absent = sandbox.tcptune("set net.core.rmem_defautl=212992").exits(3);
     assert!(
         absent.err.contains("did you mean `net.core.rmem_default`?"),
         "{}",
@@ -424,4 +409,125 @@ fn the_prompt_comes_only_on_a_terminal() {
     let agreed = on_a_terminal("y", "");
     assert!(agreed.contains("written and read back"), "{agreed}");
     assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+}
+
+#[test]
+fn formulas_that_were_never_checked_on_a_kernel_say_so() {
+    let sandbox = Sandbox::new();
+    assert!(
+        !sandbox
+            .tcptune("show high-traffic")
+            .out
+            .contains("not verified")
+    );
+    sandbox.sh(
+        "echo 5.10.0-fake > /run/release; mount --bind /run/release /proc/sys/kernel/osrelease",
+    );
+    let message = "the consequences above are not verified on this kernel (5.10.0-fake)";
+    assert!(
+        sandbox
+            .tcptune("show high-traffic")
+            .exits(0)
+            .out
+            .contains(message)
+    );
+    assert!(
+        sandbox
+            .tcptune("diff high-traffic")
+            .exits(1)
+            .out
+            .contains(message)
+    );
+    assert_eq!(
+        sandbox.tcptune("show high-traffic --json").json()["verified"],
+        false
+    );
+}
+
+#[test]
+fn an_entry_that_was_interrupted_is_mentioned_and_then_settled() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let binary = binary();
+    // Dies at its first write to a key, after the intent was recorded.
+    let trace = sandbox.sh(&format!(
+        "strace -e trace=write -o /run/trace {} apply fail-fast --yes >/dev/null; cat /run/trace",
+        binary.display()
+    ));
+    let at = 1 + trace
+        .lines()
+        .position(|line| line.contains("\"4096\\n\""))
+        .unwrap();
+    sandbox.tcptune("rollback").exits(0);
+    let when = format!("inject=write:signal=KILL:when={}", at + 1);
+    sandbox.sh(&format!(
+        "strace -o /dev/null -e {when} {} apply fail-fast --yes >/dev/null || true",
+        binary.display()
+    ));
+
+    let status = sandbox.tcptune("status").exits(1);
+    assert!(
+        status
+            .out
+            .contains("interrupted: entry 4; the next writing verb will settle it"),
+        "{}",
+        status.out
+    );
+    let diff = sandbox.tcptune("diff fail-fast").exits(1);
+    assert!(
+        diff.err.contains("warning: entry 4 was interrupted"),
+        "{}",
+        diff.err
+    );
+    assert_eq!(sandbox.tcptune("status --json").json()["pending"]["id"], 4);
+    let next = sandbox.tcptune("apply high-traffic").exits(0);
+    assert!(
+        next.err
+            .contains("warning: entry 4 was interrupted: it was put back"),
+        "{}",
+        next.err
+    );
+    assert!(next.out.contains("nothing to do"), "{}", next.out);
+    sandbox.tcptune("status").exits(0);
+}
+
+#[test]
+fn an_absent_key_is_refused_before_anything_is_touched() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "/run/p.toml",
+        "[tcp]\nsynack_retries = 3\n[sysctl]\nnet.core.no_such_thing = 1\nnet.core.nothing = 1\n",
+    );
+    let refused = sandbox.tcptune("apply /run/p.toml").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("net.core.no_such_thing: this kernel does not have it; net.core.nothing: "),
+        "{}",
+        refused.err
+    );
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+    sandbox.file("/run/p.toml", "[tcp]\nsynack_retries = 3\n[sysctl]\nnet.core.no_such_thing = { value = 1, optional = true }\nnet.ipv4.route.flush = 1\n");
+    let unreadable = sandbox.tcptune("apply /run/p.toml").exits(4);
+    assert!(
+        unreadable
+            .err
+            .contains("net.ipv4.route.flush: cannot be read back (Permission denied"),
+        "{}",
+        unreadable.err
+    );
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+}
+
+#[test]
+fn a_computed_profile_needs_the_right_to_make_a_namespace() {
+    let sandbox = Sandbox::new();
+    let refused = sandbox.as_nobody(&[], "show kernel-defaults").exits(3);
+    assert!(
+        refused.err.contains(
+            "compute kernel-defaults: make a fresh network namespace: Operation not permitted"
+        ),
+        "{}",
+        refused.err
+    );
 }
