@@ -15,8 +15,8 @@ use super::state::Locked;
 ///
 /// # Errors
 /// * [`Error::Denied`], [`Error::MovedSince`]: nothing was touched.
-/// * [`Error::PutBack`]: something failed, and every key holds again what it held.
-/// * [`Error::Mixed`]: something failed, and so did putting back; the keys are listed.
+/// * [`Error::PutBack`]: something failed, and every key that was written holds again what it held.
+/// * [`Error::Mixed`]: something failed, and so did putting back; the keys are listed, and the entry stays pending.
 pub fn execute(
     kernel: &dyn Kernel,
     state: &Locked,
@@ -34,20 +34,25 @@ pub fn execute(
         return Ok(());
     };
     let left = put_back(kernel, &undoing(plan, &written, &failure));
-    let touched = !written.is_empty();
+    if !left.is_empty() {
+        // The intent stays pending: the next run tries once more to put back what is left.
+        entry.state = Stage::Pending;
+        entry.error = Some(failure.to_string());
+        drop(state.write(&entry).and_then(|()| state.sum_up()));
+        return Err(Error::Mixed(failure, left));
+    }
     revert(state, entry, failure.to_string());
     Err(match failure {
         Failure::Moved {
             key,
             planned,
             holds,
-        } if !touched => Error::MovedSince {
+        } if written.is_empty() => Error::MovedSince {
             key,
             planned,
             holds,
         },
-        failure if left.is_empty() => Error::PutBack(failure),
-        failure => Error::Mixed(failure, left),
+        failure => Error::PutBack(failure),
     })
 }
 

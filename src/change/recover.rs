@@ -68,14 +68,17 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
         Recovery::PutBack { changes, left } => {
             check_rights(kernel, &changes)?;
             let failed = put_back(kernel, &changes);
+            let why = "its process did not finish it";
             if !failed.is_empty() {
+                // Twice is enough: a key that cannot be put back must not keep every later run from its work.
+                revert(
+                    state,
+                    entry,
+                    format!("{why}, and it could not all be put back"),
+                );
                 return Err(Error::Mixed(Failure::Interrupted { entry: id }, failed));
             }
-            revert(
-                state,
-                entry,
-                "its process died in the middle of it; it was put back".to_owned(),
-            );
+            revert(state, entry, format!("{why}; it was put back"));
             let left = left
                 .iter()
                 .map(|(change, holds)| format!("{} holds {holds}", change.key))

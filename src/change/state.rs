@@ -231,7 +231,11 @@ impl Store {
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
         let entries = self.ids()?.into_iter().map(|id| self.entry(id));
         entries
-            .filter(|entry| !entry.as_ref().is_err_and(is_garbage))
+            .filter(|entry| {
+                !entry
+                    .as_ref()
+                    .is_err_and(|error| is_garbage(error) || is_gone(error))
+            })
             .collect()
     }
 
@@ -287,6 +291,11 @@ impl Store {
             }
         }
     }
+}
+
+/// An old entry that a writer dropped since the directory was listed.
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 /// An entry that was read, but is no entry; nobody wrote it, for entries are written whole or not at all.

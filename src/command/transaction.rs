@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::change::execute::{check_rights, execute};
 use crate::change::journal::{Entry, SCHEMA, Stage, Who};
-use crate::change::recover;
+use crate::change::recover::{self, Settled};
 use crate::change::state::{Locked, Remembered, State, Store};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use crate::host::netns::Namespace;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::key::Key;
 use crate::model::memory::Memory;
-use crate::model::plan::{Plan, Refusal};
+use crate::model::plan::{Cause, Plan, Refusal};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Want, Warning};
 
@@ -59,238 +59,222 @@ pub(super) struct Draft {
     pub(super) warnings: Vec<Warning>,
 }
 
+/// What a verb wants in the namespace that it sees.
+pub(super) type Drafter<'a> = dyn Fn(&Scene<'_>) -> Result<Draft, Error> + 'a;
+
 /// Runs a verb over its namespaces.
-pub(super) fn run(
-    world: &World,
-    manner: &Manner,
-    draft: &dyn Fn(&Scene<'_>) -> Result<Draft, Error>,
-) -> Report {
-    let lock = match manner.depth {
-        Depth::Question | Depth::DryRun => Ok(None),
-        Depth::Deed => world.store.lock(manner.verb, world.wait).map(Some),
+pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
+    let hands = match manner.depth {
+        Depth::Question | Depth::DryRun => Hands::Still,
+        Depth::Deed => match world.store.lock(manner.verb, world.wait) {
+            Ok(locked) => Hands::Free(locked),
+            Err(error @ Error::File { .. }) => Hands::Tied(Some(error)),
+            Err(error) => return super::failed(manner.verb, error),
+        },
     };
-    let mut warnings = Vec::new();
-    let namespaces = match lock {
-        Ok(lock) => world.visit(|namespace, label| {
-            let mut one = blank(label);
-            if let Err(error) = visit(
-                world,
-                manner,
-                lock.as_ref(),
-                namespace,
-                draft,
-                &mut one,
-                &mut warnings,
-            ) {
-                one.error = Some(error);
-            }
-            one
-        }),
-        // Without the right to lock, say which keys may not be written, rather than which file.
-        Err(locked @ Error::File { .. }) => {
-            let mut locked = Some(locked);
-            world.visit(|namespace, label| {
-                let mut one = blank(label);
-                let denied = visit(
-                    world,
-                    manner,
-                    None,
-                    namespace,
-                    draft,
-                    &mut one,
-                    &mut warnings,
-                );
-                let plan = one.plan.as_ref().filter(|plan| !plan.is_empty());
-                let rights = plan.map(|plan| check_rights(&world.kernel, &plan.live));
-                one.error = denied.err().or_else(|| match rights {
-                    Some(Err(denied)) => Some(denied),
-                    Some(Ok(())) => locked.take(),
-                    None => None,
-                });
-                one
-            })
-        }
-        Err(error) => return super::failed(manner.verb, error),
-    };
-    conclude(world, manner, namespaces, warnings)
-}
-
-fn blank(netns: String) -> NamespaceChanges {
-    NamespaceChanges {
-        netns,
-        want: None,
-        plan: None,
-        before: Snapshot::default(),
-        notes: BTreeMap::new(),
-        plan_hash: None,
-        journal: None,
-        undoes: None,
-        next_undo: None,
-        error: None,
-    }
-}
-
-fn visit(
-    world: &World,
-    manner: &Manner,
-    lock: Option<&Locked>,
-    namespace: Result<Namespace, Error>,
-    draft: &dyn Fn(&Scene<'_>) -> Result<Draft, Error>,
-    one: &mut NamespaceChanges,
-    warnings: &mut Vec<Warning>,
-) -> Result<(), Error> {
-    let namespace = namespace?;
-    one.netns.clone_from(&namespace.label);
-    let state = match lock {
-        Some(lock) => settled(world, lock, &namespace, warnings)?,
-        None => looked_at(world, &namespace, warnings)?,
-    };
-    let remembered = state.of(&world.machine, &namespace);
-    let scene = Scene {
+    let mut transaction = Transaction {
         world,
-        namespace: &namespace,
-        remembered,
-        forgotten: state.forgotten(&world.machine, &namespace),
-        memory: remembered.map(|one| one.memory.clone()).unwrap_or_default(),
+        manner,
+        draft,
+        hands,
+        warnings: Vec::new(),
     };
-    let Draft {
-        want,
-        plan,
-        before,
-        notes,
-        undoes,
-        warnings: remarks,
-    } = draft(&scene)?;
-    warnings.extend(remarks);
-    let place = format!(
-        "{} {} {:?}",
-        world.machine.kernel, world.machine.boot, namespace.id
-    );
-    one.plan_hash = Some(plan.hash(&place));
-    one.want = Some(want);
-    one.before = before;
-    one.notes = notes;
-    let back_to = undoes.as_ref().map(|(_, back_to)| *back_to);
-    one.undoes = undoes.map(|(words, _)| words);
-    let plan = one.plan.insert(plan);
-    if let (Some(lock), false) = (lock, plan.is_empty()) {
-        agreed(world, manner, plan)?;
-        let entry = entry(world, manner, state.last + 1, &scene, plan, back_to);
-        let id = entry.id;
-        execute(&world.kernel, lock, plan, entry)?;
-        one.journal = Some(id);
-        one.next_undo = back_to
-            .filter(|id| *id > 0)
-            .map(|id| describe(&world.store, id));
-    }
-    Ok(())
+    let namespaces = world.visit(|namespace, label| transaction.visit(namespace, label));
+    conclude(world, manner, namespaces, transaction.warnings)
 }
 
-/// The state, once entries of dead processes are settled.
-fn settled(
-    world: &World,
-    lock: &Locked,
-    namespace: &Namespace,
-    warnings: &mut Vec<Warning>,
-) -> Result<State, Error> {
-    let state = known(&world.store, warnings)?;
-    if state.pending.is_empty() {
-        return Ok(state);
+/// What may be done in this run.
+enum Hands {
+    /// Only looking was asked for.
+    Still,
+    /// Anything; the state is locked.
+    Free(Locked),
+    /// Nothing, and why: the state may not be locked.
+    Tied(Option<Error>),
+}
+
+struct Transaction<'a> {
+    world: &'a World,
+    manner: &'a Manner,
+    draft: &'a Drafter<'a>,
+    hands: Hands,
+    warnings: Vec<Warning>,
+}
+
+impl Transaction<'_> {
+    fn visit(&mut self, namespace: Result<Namespace, Error>, label: String) -> NamespaceChanges {
+        let mut one = NamespaceChanges {
+            netns: label,
+            want: None,
+            plan: None,
+            before: Snapshot::default(),
+            notes: BTreeMap::new(),
+            plan_hash: None,
+            journal: None,
+            undoes: None,
+            next_undo: None,
+            error: None,
+        };
+        one.error = namespace
+            .and_then(|namespace| self.plan_and_do(&namespace, &mut one))
+            .err();
+        one
     }
-    for settled in recover::settle(&world.kernel, lock, &state, &world.machine, namespace)? {
-        let message = match (settled.committed, settled.left.as_slice()) {
-            (true, _) => format!(
-                "entry {} was interrupted, but everything had been written: it stands",
-                settled.id
-            ),
-            (false, []) => format!("entry {} was interrupted: it was put back", settled.id),
-            (false, left) => {
-                format!(
-                    "entry {} was interrupted: it was put back, but {} (another writer)",
-                    settled.id,
-                    left.join(", ")
-                )
+
+    fn plan_and_do(
+        &mut self,
+        namespace: &Namespace,
+        one: &mut NamespaceChanges,
+    ) -> Result<(), Error> {
+        one.netns.clone_from(&namespace.label);
+        let world = self.world;
+        let state = self.state(namespace)?;
+        let remembered = state.of(&world.machine, namespace);
+        let forgotten = state.forgotten(&world.machine, namespace);
+        let memory = remembered.map(|one| one.memory.clone()).unwrap_or_default();
+        let scene = Scene {
+            world,
+            namespace,
+            remembered,
+            forgotten,
+            memory,
+        };
+        let draft = (self.draft)(&scene)?;
+        self.warnings.extend(draft.warnings);
+        one.plan_hash = Some(draft.plan.hash(&place(world, namespace)));
+        one.want = Some(draft.want);
+        one.before = draft.before;
+        one.notes = draft.notes;
+        let (undoes, back_to) = draft.undoes.unzip();
+        one.undoes = undoes;
+        let plan = &*one.plan.insert(draft.plan);
+        match &mut self.hands {
+            _ if plan.is_empty() => {}
+            Hands::Still => {}
+            Hands::Free(locked) => {
+                agreed(world, self.manner, plan)?;
+                let entry = entry(self.manner, state.last + 1, &scene, plan, back_to);
+                let id = entry.id;
+                let outcome = execute(&world.kernel, locked, plan, entry);
+                one.journal = ended(id, outcome.as_ref().err());
+                outcome?;
+                one.next_undo = back_to
+                    .filter(|id| *id > 0)
+                    .map(|id| describe(&world.store, id));
             }
-        };
-        warnings.push(Warning {
-            code: "interrupted",
-            message,
-            hint: None,
-        });
+            // Rather say which keys may not be written than which file.
+            Hands::Tied(why) => {
+                check_rights(&world.kernel, &plan.live)?;
+                why.take().map_or(Ok(()), Err)?;
+            }
+        }
+        Ok(())
     }
-    Ok(world.store.load()?.0)
+
+    /// What is remembered. A writer first settles entries of dead processes; a reader only mentions them.
+    fn state(&mut self, namespace: &Namespace) -> Result<State, Error> {
+        let world = self.world;
+        let (state, files) = world.store.load()?;
+        self.warnings.extend(unreadable(files));
+        if state.pending.is_empty() {
+            return Ok(state);
+        }
+        if let Hands::Free(locked) = &self.hands {
+            let settled =
+                recover::settle(&world.kernel, locked, &state, &world.machine, namespace)?;
+            self.warnings.extend(settled.iter().map(was_settled));
+            return Ok(world.store.load()?.0);
+        }
+        let entries = state
+            .pending
+            .iter()
+            .filter_map(|id| world.store.entry(*id).ok());
+        let ours = entries.filter(|entry| entry.is_of(&world.machine, namespace.id));
+        self.warnings
+            .extend(ours.map(|entry| is_pending(&entry, &world.machine)));
+        Ok(state)
+    }
 }
 
-/// The state as it is; entries that are not finished are only mentioned.
-fn looked_at(
-    world: &World,
-    namespace: &Namespace,
-    warnings: &mut Vec<Warning>,
-) -> Result<State, Error> {
-    let state = known(&world.store, warnings)?;
-    let entries = state
-        .pending
-        .iter()
-        .filter_map(|id| world.store.entry(*id).ok());
-    for entry in entries.filter(|entry| entry.is_of(&world.machine, namespace.id)) {
-        let message = if entry.in_progress(&world.machine) {
-            format!(
-                "entry {} is in progress: what is shown may change",
-                entry.id
-            )
-        } else {
-            format!(
-                "entry {} was interrupted: the next writing verb will settle it",
-                entry.id
-            )
-        };
-        warnings.push(Warning {
-            code: "pending",
-            message,
-            hint: None,
-        });
-    }
-    Ok(state)
+/// Where a plan holds: it is another one on another kernel, after a reboot, in another namespace.
+fn place(world: &World, namespace: &Namespace) -> String {
+    let Machine { kernel, boot, .. } = &world.machine;
+    format!("{kernel} {boot} {:?}", namespace.id)
 }
 
-fn known(store: &Store, warnings: &mut Vec<Warning>) -> Result<State, Error> {
-    let (state, files) = store.load()?;
-    warnings.extend(unreadable(files));
-    Ok(state)
+/// How an entry ended, if there is one.
+fn ended(id: u64, error: Option<&Error>) -> Option<(u64, Stage)> {
+    match error {
+        None => Some((id, Stage::Committed)),
+        Some(Error::MovedSince { .. } | Error::PutBack(_)) => Some((id, Stage::Reverted)),
+        Some(Error::Mixed(..)) => Some((id, Stage::Pending)),
+        Some(_) => None,
+    }
+}
+
+fn was_settled(settled: &Settled) -> Warning {
+    let Settled {
+        id,
+        committed,
+        left,
+    } = settled;
+    let message = match (committed, left.as_slice()) {
+        (true, _) => {
+            format!("entry {id} was interrupted, but everything had been written: it stands")
+        }
+        (false, []) => format!("entry {id} was interrupted: it was put back"),
+        (false, left) => format!(
+            "entry {id} was interrupted: it was put back, but {} (another writer)",
+            left.join(", ")
+        ),
+    };
+    Warning {
+        code: "interrupted",
+        message,
+        hint: None,
+    }
+}
+
+fn is_pending(entry: &Entry, machine: &Machine) -> Warning {
+    let id = entry.id;
+    let message = if entry.in_progress(machine) {
+        format!("entry {id} is in progress: what is shown may change")
+    } else {
+        format!("entry {id} was interrupted: the next writing verb will settle it")
+    };
+    Warning {
+        code: "pending",
+        message,
+        hint: None,
+    }
 }
 
 /// On a terminal, released keys are asked about once.
 fn agreed(world: &World, manner: &Manner, plan: &Plan) -> Result<(), Error> {
-    let released: Vec<String> = plan
+    let released = plan
         .live
         .iter()
-        .take(plan.released())
+        .filter(|change| change.cause == Cause::Released);
+    let released: Vec<_> = released
         .map(|change| format!("{} {} -> {}", change.key, change.from, change.to))
         .collect();
+    let question = format!(
+        "no longer declared, goes back: {}. Go on?",
+        released.join(", ")
+    );
     match world.ask {
-        Some(ask) if manner.asks && !released.is_empty() => {
-            let question = format!(
-                "no longer declared, goes back: {}. Go on?",
-                released.join(", ")
-            );
-            if ask(&question) {
-                Ok(())
-            } else {
-                Err(Error::Declined)
-            }
-        }
+        Some(ask) if manner.asks && !released.is_empty() && !ask(&question) => Err(Error::Declined),
         _ => Ok(()),
     }
 }
 
-fn entry(
-    world: &World,
-    manner: &Manner,
-    id: u64,
-    scene: &Scene<'_>,
-    plan: &Plan,
-    back_to: Option<u64>,
-) -> Entry {
+fn entry(manner: &Manner, id: u64, scene: &Scene<'_>, plan: &Plan, back_to: Option<u64>) -> Entry {
+    let Scene {
+        world,
+        namespace,
+        remembered,
+        ..
+    } = scene;
     Entry {
         schema: SCHEMA,
         id,
@@ -300,13 +284,13 @@ fn entry(
         reason: manner.reason.clone(),
         boot: world.machine.boot.clone(),
         kernel: world.machine.kernel.clone(),
-        netns: scene.namespace.label.clone(),
-        netns_id: scene.namespace.id,
+        netns: namespace.label.clone(),
+        netns_id: namespace.id,
         pid: std::process::id(),
         started: machine::started(std::process::id()).unwrap_or(0),
         state: Stage::Pending,
         error: None,
-        parent: scene.remembered.map_or(0, |one| one.head),
+        parent: remembered.map_or(0, |one| one.head),
         back_to,
         before: scene.memory.clone(),
         after: plan.after.clone(),
@@ -317,12 +301,9 @@ fn entry(
 /// An entry in a few words: `entry 41 (apply high-traffic, 2026-11-22T08:00:00Z)`.
 pub(super) fn describe(store: &Store, id: u64) -> String {
     match store.entry(id) {
-        Ok(entry) => format!(
-            "entry {id} ({} {}, {})",
-            entry.verb,
-            entry.after.active.name(),
-            entry.time
-        ),
+        Ok(Entry {
+            verb, after, time, ..
+        }) => format!("entry {id} ({verb} {}, {time})", after.active.name()),
         Err(_) => format!("entry {id}"),
     }
 }

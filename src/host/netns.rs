@@ -117,18 +117,13 @@ impl Namespace {
         };
         let first = fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false);
         let host = fs::metadata("/proc/1/ns/net").map_or(first, |of_init| of_init.ino() == inode);
-        let own = || {
-            if host {
-                "host".to_owned()
-            } else {
-                format!("net:[{inode}]")
-            }
+        let label = match label {
+            // Whoever names a process learns when that means the host.
+            Some(label) if !(host && label.starts_with("pid:")) => label,
+            _ if host => "host".to_owned(),
+            _ => format!("net:[{inode}]"),
         };
-        Ok(Self {
-            label: label.unwrap_or_else(own),
-            id,
-            first,
-        })
+        Ok(Self { label, id, first })
     }
 }
 

@@ -102,7 +102,7 @@ fn changes(changes: &Changes) -> Json {
 fn namespace(one: &NamespaceChanges) -> Json {
     let journal = one
         .journal
-        .map(|id| json!({ "id": id, "state": "committed" }));
+        .map(|(id, stage)| json!({ "id": id, "state": stage }));
     json!({
         "netns": one.netns,
         "plan": one.plan.as_ref().map(|plan| self::plan(one, plan)),

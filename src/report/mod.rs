@@ -7,6 +7,7 @@ pub mod text;
 
 use std::collections::BTreeMap;
 
+use crate::change::journal::Stage;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::key::Key;
@@ -149,8 +150,8 @@ pub struct NamespaceChanges {
     pub notes: BTreeMap<Key, String>,
     /// SHA-256 over the host's facts and the plan.
     pub plan_hash: Option<String>,
-    /// The entry of the journal.
-    pub journal: Option<u64>,
+    /// The entry of the journal, and how far it came.
+    pub journal: Option<(u64, Stage)>,
     /// What a rollback undoes, in words.
     pub undoes: Option<String>,
     /// What the next rollback would undo, in words.

@@ -365,7 +365,7 @@ impl Page {
                 self.lasts(one, plan);
                 self.line("dry run: nothing was touched");
             }
-            (Depth::DryRun | Depth::Deed, Some(id)) => self.done(one, plan, id),
+            (Depth::DryRun | Depth::Deed, Some((id, _))) => self.done(one, plan, id),
         }
     }
 

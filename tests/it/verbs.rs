@@ -311,7 +311,7 @@ fn each_namespace_is_its_own_plan_and_one_failing_does_not_stop_the_others() {
         .collect();
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(
-        names.contains(&"one".to_owned()) && names.contains(&"pid:1".to_owned()),
+        names.contains(&"one".to_owned()) && names.contains(&"host".to_owned()),
         "{names:?}"
     );
 }
