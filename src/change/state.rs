@@ -154,13 +154,17 @@ impl Store {
     pub fn load(&self) -> Result<(State, Vec<String>), Error> {
         let mut state = self.summary()?;
         let mut unreadable = Vec::new();
-        for id in self.ids()?.range(state.last + 1..) {
+        // What was pending when it was summed up may have been settled since.
+        let open: BTreeSet<u64> = std::mem::take(&mut state.pending).into_iter().collect();
+        let newer = self.ids()?.split_off(&(state.last + 1));
+        for id in open.union(&newer) {
             match self.entry(*id) {
                 Ok(entry) => state.add(&entry),
                 Err(error) if is_garbage(&error) => {
                     unreadable.push(error.to_string());
-                    state.last = *id;
+                    state.last = state.last.max(*id);
                 }
+                Err(error) if is_gone(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -293,7 +297,7 @@ impl Store {
     }
 }
 
-/// An old entry that a writer dropped since the directory was listed.
+/// An entry that was dropped since the directory was listed.
 fn is_gone(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
 }

@@ -28,6 +28,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of every verb")]
 struct Options {
     /// How to report; `--json` for short
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
@@ -45,29 +46,24 @@ struct Options {
     /// No report, only errors
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Also the reason for every setting
+    /// More: reasons in a diff, changes in the history, what a key does in `show`
     #[arg(long, short, global = true)]
     verbose: bool,
-    /// Colour
+    /// Colour; by itself on a terminal, unless `NO_COLOR` is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For people
     Text,
-    /// For programs
     Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 

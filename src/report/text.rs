@@ -190,6 +190,13 @@ impl Page {
                 self.line(format!("  {sentence}"));
             }
             if let Some(entry) = Entry::of(key) {
+                if self.manner.verbose {
+                    self.line(format!("  what: {}", entry.summary));
+                    self.line(format!(
+                        "  default: {}; first in Linux {}",
+                        entry.default, entry.since
+                    ));
+                }
                 self.line(format!("  takes effect {}", entry.effect.words()));
                 if !entry.risk.is_empty() {
                     self.line(format!("  risk: {}", entry.risk));

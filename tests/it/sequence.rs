@@ -355,3 +355,48 @@ fn outdated_is_told_from_drift() {
         (&true.into(), &"ok".into())
     );
 }
+
+/// The summary of one namespace's commit must not freeze what is pending in another.
+#[test]
+fn an_interrupted_entry_of_another_namespace_is_settled_when_its_turn_comes() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add one; ip netns add two");
+    let binary = crate::sandbox::binary();
+    // The first write is to the lock, the second is the intent, the third would be the first key.
+    let dies = format!("{} apply high-traffic --netns one", binary.display());
+    sandbox.sh(&format!(
+        "strace -o /dev/null -e inject=write:signal=KILL:when=3 {dies} || true"
+    ));
+    assert!(
+        sandbox
+            .tcptune("status --netns one")
+            .exits(1)
+            .out
+            .contains("interrupted: entry 1")
+    );
+    sandbox.tcptune("apply high-traffic --netns two").exits(0);
+    sandbox.tcptune("status --netns two").exits(0);
+    assert!(
+        sandbox
+            .tcptune("status --netns one")
+            .exits(1)
+            .out
+            .contains("interrupted: entry 1")
+    );
+    let settles = sandbox.tcptune("off --netns one").exits(0);
+    assert!(
+        settles
+            .err
+            .contains("entry 1 was interrupted: it was put back"),
+        "{}",
+        settles.err
+    );
+    sandbox.tcptune("status --netns one").exits(0);
+    assert!(
+        !sandbox
+            .tcptune("off --netns one")
+            .exits(0)
+            .err
+            .contains("entry 1")
+    );
+}
