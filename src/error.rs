@@ -67,6 +67,8 @@ pub enum Error {
     },
     /// The operator said no.
     Declined,
+    /// The state was written by a later tcptune.
+    Later,
     /// A network namespace could not be used.
     Namespace {
         /// What was tried: "enter", "make", "identify".
@@ -140,10 +142,28 @@ pub enum Failure {
 pub struct Left {
     /// The key.
     pub key: Key,
-    /// What it holds, or why that cannot be read.
-    pub value: String,
+    /// What it holds; nothing if that cannot be read.
+    pub value: Option<Value>,
     /// What it should hold.
     pub wanted: Value,
+    /// Why it could not be put back, or read.
+    pub why: Option<String>,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} holds {value}, not {}", self.key, self.wanted)?,
+            None => write!(
+                f,
+                "{} cannot be read, it should hold {}",
+                self.key, self.wanted
+            )?,
+        }
+        self.why
+            .as_ref()
+            .map_or(Ok(()), |why| write!(f, " ({why})"))
+    }
 }
 
 impl Error {
@@ -163,6 +183,7 @@ impl Error {
             {
                 Exit::Failed
             }
+            Error::File { source, .. } if rights(source) => Exit::Refused,
             Error::File { .. } | Error::PutBack(_) => Exit::Failed,
             Error::Untrusted { .. }
             | Error::Locked { .. }
@@ -170,6 +191,7 @@ impl Error {
             | Error::Refused { .. }
             | Error::MovedSince { .. }
             | Error::Declined
+            | Error::Later
             | Error::Namespace { .. } => Exit::Refused,
             Error::Mixed(..) => Exit::Mixed,
         }
@@ -190,6 +212,7 @@ impl Error {
             Error::Refused { refusals, .. } => refusals.first().map_or("refused", refusal_code),
             Error::MovedSince { .. } => "moved",
             Error::Declined => "declined",
+            Error::Later => "later-state",
             Error::Namespace { .. } => "namespace",
             Error::PutBack(_) => "put-back",
             Error::Mixed(..) => "mixed",
@@ -212,6 +235,7 @@ impl Error {
             }
             Error::File { .. } | Error::Namespace { .. } | Error::Declined => None,
             Error::Locked { .. } => Some("wait for it with `--wait=1m`".into()),
+            Error::Later => Some("use that tcptune, or move /var/lib/tcptune away".into()),
             Error::Denied(keys) if keys.iter().all(|(_, source)| source.kind() == std::io::ErrorKind::ReadOnlyFilesystem) => {
                 Some("/proc/sys is read-only here, as in most containers: run it on the host, with `--netns pid:N`".into())
             }
@@ -236,6 +260,11 @@ fn denied(source: &std::io::Error) -> bool {
     source.kind() == std::io::ErrorKind::PermissionDenied
 }
 
+/// Whether it is a matter of rights rather than of luck.
+fn rights(source: &std::io::Error) -> bool {
+    denied(source) || source.kind() == std::io::ErrorKind::ReadOnlyFilesystem
+}
+
 /// Files that may not or cannot be read are no fault of the request's wording.
 fn problem_exit(problem: &Problem) -> Exit {
     match problem.code {
@@ -251,6 +280,7 @@ fn refusal_code(refusal: &Refusal) -> &'static str {
         Refusal::Unreadable(..) => "unreadable-key",
         Refusal::Global(_) => "global-key",
         Refusal::NoNumber(..) => "no-number",
+        Refusal::OneWay(_) => "one-way",
         Refusal::Moved { .. } => "moved",
     }
 }
@@ -260,7 +290,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         Refusal::Absent(_) => {
             "set `optional = true` if kernels without it shall be passed over".to_owned()
         }
-        Refusal::Unreadable(..) => return None,
+        Refusal::Unreadable(..) | Refusal::OneWay(_) => return None,
         Refusal::Global(_) => "run it in the host's namespace, or set `optional = true`".to_owned(),
         Refusal::NoNumber(..) => "give it an exact value instead of a bound".to_owned(),
         Refusal::Moved { .. } => {
@@ -367,6 +397,7 @@ impl fmt::Display for Error {
                     "{key} was {planned} in the plan, but holds {holds}; nothing was touched"
                 )
             }
+            Error::Later => f.write_str("a later tcptune has been at work here, and this one does not know what it remembers; nothing was touched"),
             Error::Declined => f.write_str("declined; nothing was touched"),
             Error::Namespace {
                 doing,
@@ -377,10 +408,7 @@ impl fmt::Display for Error {
                 write!(f, "{failure}; everything that was written was put back")
             }
             Error::Mixed(failure, left) => {
-                let left: Vec<_> = left
-                    .iter()
-                    .map(|l| format!("{} holds {}, not {}", l.key, l.value, l.wanted))
-                    .collect();
+                let left: Vec<_> = left.iter().map(ToString::to_string).collect();
                 write!(f, "{failure}; LEFT MIXED: {}", left.join(", "))
             }
         }
@@ -401,6 +429,10 @@ impl fmt::Display for Refusal {
             Refusal::NoNumber(key, value) => {
                 write!(f, "{key}: a bound meets `{value}`, which is not one number")
             }
+            Refusal::OneWay(key) => write!(
+                f,
+                "{key}: what it holds is too long to be put back in one write"
+            ),
             Refusal::Moved {
                 key,
                 holds,

@@ -1,12 +1,15 @@
 //! Executes plans: all or nothing, intent on disk before the first write, every write read back.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 
 use crate::error::{Error, Failure, Left};
 use crate::host::kernel::Kernel;
-use crate::model::plan::{Cause, Change, KeptWhy, Plan};
+use crate::model::key::Key;
+use crate::model::plan::{Cause, Change, Plan};
+use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
 use super::state::Locked;
@@ -25,15 +28,31 @@ pub fn execute(
 ) -> Result<(), Error> {
     check_rights(kernel, &plan.live)?;
     let _signals = SignalsBlocked::now();
+    let bystanders = bystanders(kernel, plan);
     record(state, &entry)?;
-    let mut written = Vec::new();
+    let mut written = 0;
     let outcome = write_all(kernel, &plan.live, &mut written)
-        .and_then(|()| check_all(kernel, plan))
+        .and_then(|()| check_all(kernel, plan, &bystanders))
         .and_then(|()| commit(state, &mut entry));
     let Err(failure) = outcome else {
         return Ok(());
     };
-    let left = put_back(kernel, &undoing(plan, &written, &failure));
+    let (written, unwritten) = plan.live.split_at(written);
+    let mut left = put_back(kernel, written.iter().rev().map(Change::undone));
+    left.extend(put_back(
+        kernel,
+        bystanders
+            .into_iter()
+            .filter(|one| !is_right(kernel, plan, &one.key)),
+    ));
+    if !written.is_empty() {
+        // A key that moved before its turn was perhaps dragged along by one of ours: it is not ours to write.
+        left.extend(
+            unwritten
+                .iter()
+                .filter_map(|change| astray(kernel, &change.key, &change.from, None)),
+        );
+    }
     if !left.is_empty() {
         // The intent stays pending: the next run tries once more to put back what is left.
         entry.state = Stage::Pending;
@@ -87,14 +106,39 @@ fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
         })
 }
 
-fn write_all(
-    kernel: &dyn Kernel,
-    changes: &[Change],
-    written: &mut Vec<Change>,
-) -> Result<(), Failure> {
-    for change in changes {
-        let Change { key, from, to, .. } = change;
-        let holds = read(kernel, change);
+/// Declared keys that the plan does not write and that are as declared: some keys change others.
+fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<Change> {
+    let written: BTreeSet<&Key> = plan.live.iter().map(|change| &change.key).collect();
+    let others = plan
+        .after
+        .active
+        .settings
+        .iter()
+        .filter(|(key, _)| !written.contains(key));
+    let right = others.filter_map(|(key, setting)| {
+        let value = kernel
+            .read(key)
+            .ok()
+            .filter(|value| setting.accepts(value))?;
+        Some(Change {
+            key: key.clone(),
+            from: value.clone(),
+            to: value,
+            cause: Cause::Restored,
+        })
+    });
+    right.collect()
+}
+
+/// Writes one key after the other and reads each back. `written` counts those that may hold something new.
+fn write_all(kernel: &dyn Kernel, changes: &[Change], written: &mut usize) -> Result<(), Failure> {
+    for Change { key, from, to, .. } in changes {
+        let holds = read(kernel, key);
+        if holds == to.as_str() {
+            // Two names of one thing, or one key that sets others: the one before did it.
+            *written += 1;
+            continue;
+        }
         if holds != from.as_str() {
             return Err(Failure::Moved {
                 key: key.clone(),
@@ -103,13 +147,13 @@ fn write_all(
             });
         }
         // A failed write of a vector leaves its first fields changed, so it counts as written.
-        written.push(change.clone());
+        *written += 1;
         kernel.write(key, to).map_err(|source| Failure::Write {
             key: key.clone(),
             to: to.clone(),
             source,
         })?;
-        let holds = read(kernel, change);
+        let holds = read(kernel, key);
         if holds != to.as_str() {
             return Err(Failure::ReadBack {
                 key: key.clone(),
@@ -121,27 +165,29 @@ fn write_all(
     Ok(())
 }
 
-/// Some keys change others: looks once more at every key of the plan, the ones that were right before included.
-fn check_all(kernel: &dyn Kernel, plan: &Plan) -> Result<(), Failure> {
-    let kept = plan
-        .kept
+/// One last look at every key: those that were written, and those that were right before.
+fn check_all(kernel: &dyn Kernel, plan: &Plan, bystanders: &[Change]) -> Result<(), Failure> {
+    let written = plan
+        .live
         .iter()
-        .filter(|kept| kept.why == KeptWhy::Right)
-        .map(|kept| (&kept.key, &kept.value));
-    let written = plan.live.iter().map(|change| (&change.key, &change.to));
-    for (key, wanted) in written.chain(kept) {
-        let holds = kernel
-            .read(key)
-            .map_or_else(|error| error.to_string(), |value| value.to_string());
-        if holds != wanted.as_str() {
-            return Err(Failure::SideEffect {
-                key: key.clone(),
-                wanted: wanted.to_string(),
-                holds,
-            });
-        }
+        .filter(|change| read(kernel, &change.key) != change.to.as_str());
+    let dragged = bystanders
+        .iter()
+        .filter(|bystander| !is_right(kernel, plan, &bystander.key));
+    match written.chain(dragged).next() {
+        None => Ok(()),
+        Some(Change { key, to, .. }) => Err(Failure::SideEffect {
+            key: key.clone(),
+            wanted: to.to_string(),
+            holds: read(kernel, key),
+        }),
     }
-    Ok(())
+}
+
+/// Whether a declared key holds what is declared.
+fn is_right(kernel: &dyn Kernel, plan: &Plan, key: &Key) -> bool {
+    plan.setting(key)
+        .is_none_or(|setting| kernel.read(key).is_ok_and(|value| setting.accepts(&value)))
 }
 
 fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
@@ -167,61 +213,52 @@ pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
     );
 }
 
-/// What takes a failed plan back, last write first, and then a right key that another one dragged along.
-fn undoing(plan: &Plan, written: &[Change], failure: &Failure) -> Vec<Change> {
-    let back = |change: &Change| Change {
-        key: change.key.clone(),
-        from: change.to.clone(),
-        to: change.from.clone(),
-        cause: Cause::Restored,
+/// Writes every `to`, going on past errors, and then reads them all again: the keys that do not hold it are left.
+pub(super) fn put_back(
+    kernel: &dyn Kernel,
+    changes: impl IntoIterator<Item = Change>,
+) -> Vec<Left> {
+    let write = |change: Change| {
+        let holds_it = read(kernel, &change.key) == change.to.as_str();
+        let refused = if holds_it {
+            None
+        } else {
+            kernel.write(&change.key, &change.to).err()
+        };
+        (change, refused)
     };
-    let mut changes: Vec<Change> = written.iter().rev().map(back).collect();
-    if let Failure::SideEffect { key: dragged, .. } = failure {
-        changes.extend(
-            plan.kept
-                .iter()
-                .filter(|kept| kept.key == *dragged)
-                .map(|kept| Change {
-                    key: kept.key.clone(),
-                    from: kept.value.clone(),
-                    to: kept.value.clone(),
-                    cause: Cause::Restored,
-                }),
-        );
-    }
-    changes
+    let written: Vec<_> = changes.into_iter().map(write).collect();
+    written
+        .iter()
+        .filter_map(|(change, refused)| astray(kernel, &change.key, &change.to, refused.as_ref()))
+        .collect()
 }
 
-/// Writes every `to`, going on past errors, and then reads them all again: the keys that do not hold it are left.
-pub(super) fn put_back(kernel: &dyn Kernel, changes: &[Change]) -> Vec<Left> {
-    let mut refused = BTreeMap::new();
-    for change in changes
-        .iter()
-        .filter(|change| read(kernel, change) != change.to.as_str())
-    {
-        if let Err(why) = kernel.write(&change.key, &change.to) {
-            refused.insert(&change.key, why);
-        }
-    }
-    let left = changes.iter().filter_map(|change| {
-        let holds = read(kernel, change);
-        let why = refused
-            .get(&change.key)
-            .map(|why| format!(" ({why})"))
-            .unwrap_or_default();
-        (holds != change.to.as_str()).then(|| Left {
-            key: change.key.clone(),
-            value: holds + &why,
-            wanted: change.to.clone(),
-        })
-    });
-    left.collect()
+/// A key that does not hold what it should.
+fn astray(
+    kernel: &dyn Kernel,
+    key: &Key,
+    wanted: &Value,
+    refused: Option<&io::Error>,
+) -> Option<Left> {
+    let (value, unreadable) = match kernel.read(key) {
+        Ok(value) if value == *wanted => return None,
+        Ok(value) => (Some(value), None),
+        Err(error) => (None, Some(error)),
+    };
+    let why = refused.or(unreadable.as_ref()).map(ToString::to_string);
+    Some(Left {
+        key: key.clone(),
+        value,
+        wanted: wanted.clone(),
+        why,
+    })
 }
 
 /// What a key holds, or why that cannot be said.
-fn read(kernel: &dyn Kernel, change: &Change) -> String {
+fn read(kernel: &dyn Kernel, key: &Key) -> String {
     kernel
-        .read(&change.key)
+        .read(key)
         .map_or_else(|error| error.to_string(), |value| value.to_string())
 }
 

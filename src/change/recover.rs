@@ -17,6 +17,8 @@ pub struct Settled {
     pub id: u64,
     /// Whether it had happened after all.
     pub committed: bool,
+    /// Whether keys were written now.
+    pub wrote: bool,
     /// Keys that hold something that tcptune neither found nor wrote; they were left alone.
     pub left: Vec<String>,
 }
@@ -54,7 +56,7 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
     let _signals = SignalsBlocked::now();
     let id = entry.id;
     let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
-    match recovery(&entry.changes, &now) {
+    match recovery(&entry.changes, &now, entry.error.is_some()) {
         Recovery::Commit => {
             entry.state = Stage::Committed;
             state.write(&entry)?;
@@ -62,12 +64,14 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
             Ok(Settled {
                 id,
                 committed: true,
+                wrote: false,
                 left: Vec::new(),
             })
         }
         Recovery::PutBack { changes, left } => {
             check_rights(kernel, &changes)?;
-            let failed = put_back(kernel, &changes);
+            let wrote = !changes.is_empty();
+            let failed = put_back(kernel, changes);
             let why = "its process did not finish it";
             if !failed.is_empty() {
                 // Twice is enough: a key that cannot be put back must not keep every later run from its work.
@@ -86,6 +90,7 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
             Ok(Settled {
                 id,
                 committed: false,
+                wrote,
                 left,
             })
         }

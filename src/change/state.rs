@@ -32,7 +32,7 @@ const LARGEST: u64 = 64 << 20;
 const KEPT: usize = 1000;
 
 /// Namespaces that are remembered; those that were not written for longest go first.
-const NAMESPACES: usize = 4096;
+const NAMESPACES: usize = 512;
 
 /// How often a held lock is asked for again while waiting.
 const POLL: Duration = Duration::from_millis(20);
@@ -119,6 +119,17 @@ impl State {
     }
 }
 
+/// What could be found out about the state.
+#[derive(Debug)]
+pub struct Known {
+    /// The sum of all entries that make sense.
+    pub state: State,
+    /// The others, in words.
+    pub unreadable: Vec<String>,
+    /// Whether a later tcptune has been at work: what it remembers must not be written over.
+    pub later: bool,
+}
+
 /// The state directory, for readers.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -147,12 +158,12 @@ impl Store {
         self.journal().join(format!("{id}.json"))
     }
 
-    /// The state as of now, newer entries counted in. Unreadable entries are passed over and named.
+    /// The state as of now, newer entries counted in. Entries that make no sense are passed over and named.
     ///
     /// # Errors
     /// Where the directory is there but cannot be read, or root may not trust it.
-    pub fn load(&self) -> Result<(State, Vec<String>), Error> {
-        let mut state = self.summary()?;
+    pub fn load(&self) -> Result<Known, Error> {
+        let (mut state, mut later) = self.summary()?;
         let mut unreadable = Vec::new();
         // What was pending when it was summed up may have been settled since.
         let open: BTreeSet<u64> = std::mem::take(&mut state.pending).into_iter().collect();
@@ -161,6 +172,7 @@ impl Store {
             match self.entry(*id) {
                 Ok(entry) => state.add(&entry),
                 Err(error) if is_garbage(&error) => {
+                    later |= is_later(&error);
                     unreadable.push(error.to_string());
                     state.last = state.last.max(*id);
                 }
@@ -168,18 +180,28 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
-        Ok((state, unreadable))
+        Ok(Known {
+            state,
+            unreadable,
+            later,
+        })
     }
 
-    /// `state.json`; one that is missing or makes no sense is made from the entries.
-    fn summary(&self) -> Result<State, Error> {
+    /// `state.json`, and whether a later tcptune wrote it. One that is missing, or makes no sense, is made from the
+    /// entries.
+    fn summary(&self) -> Result<(State, bool), Error> {
         match files::read_trusted(&self.directory.join("state.json"), LARGEST) {
-            Ok(bytes) => Ok(serde_json::from_slice::<State>(&bytes)
-                .ok()
-                .filter(|s| s.schema == SCHEMA)
-                .unwrap_or_default()),
-            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                Ok(State::default())
+            Ok(bytes) => {
+                let later = schema_of(&bytes).is_some_and(|schema| schema > SCHEMA);
+                let state = serde_json::from_slice::<State>(&bytes)
+                    .ok()
+                    .filter(|state| state.schema == SCHEMA);
+                Ok((state.unwrap_or_default(), later))
+            }
+            Err(Error::File { source, .. })
+                if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::FileTooLarge) =>
+            {
+                Ok((State::default(), false))
             }
             Err(error) => Err(error),
         }
@@ -218,6 +240,17 @@ impl Store {
             path: path.clone(),
             source: std::io::Error::new(ErrorKind::InvalidData, message),
         };
+        if let Some(schema) = schema_of(&bytes).filter(|schema| *schema > SCHEMA) {
+            let source = std::io::Error::new(
+                ErrorKind::Unsupported,
+                format!("a later tcptune wrote it, schema {schema}"),
+            );
+            return Err(Error::File {
+                doing: "understand",
+                path,
+                source,
+            });
+        }
         let entry: Entry = serde_json::from_slice(&bytes).map_err(|why| error(why.to_string()))?;
         if entry.schema != SCHEMA || entry.id != id {
             return Err(error(format!(
@@ -302,9 +335,26 @@ fn is_gone(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
-/// An entry that was read, but is no entry; nobody wrote it, for entries are written whole or not at all.
+/// An entry that was read, but that this tcptune did not write: entries are written whole or not at all.
 fn is_garbage(error: &Error) -> bool {
-    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::InvalidData)
+    is_later(error)
+        || matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::InvalidData)
+}
+
+/// An entry of a tcptune that is newer than this one.
+fn is_later(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::Unsupported)
+}
+
+/// The schema that a file says it has.
+fn schema_of(bytes: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
+    }
+    serde_json::from_slice::<Head>(bytes)
+        .ok()
+        .map(|head| head.schema)
 }
 
 /// The state directory, for the one writer.
@@ -349,7 +399,7 @@ impl Locked {
     /// # Errors
     /// [`Error::File`]. Nothing is lost then: readers add newer entries by themselves.
     pub fn sum_up(&self) -> Result<(), Error> {
-        let (mut state, _) = self.store.load()?;
+        let mut state = self.store.load()?.state;
         state.schema = SCHEMA;
         let path = self.store.directory.join("state.json");
         let bytes = serde_json::to_vec(&state).map_err(|why| Error::File {

@@ -137,6 +137,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             options,
             verb: Some(verb),
         }) => obey(&options, &verb),
+        Ok(Cli {
+            verb: None,
+            options,
+        }) if options.json || options.output == Output::Json => {
+            let hint = Some("`tcptune --help` shows the verbs and options".to_owned());
+            let error = Error::Usage {
+                code: "usage",
+                message: "a verb is wanted".to_owned(),
+                hint,
+            };
+            publish(&command::failed("tcptune", error), &options);
+            Exit::Wrong
+        }
         Ok(Cli { verb: None, .. }) => {
             let help = Cli::command().color(clap_color()).render_help();
             say(&mut std::io::stdout(), &help.to_string());

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::change::journal::{Entry, Stage, Who};
-use crate::change::state::State;
+use crate::change::state::{Known, State};
+use crate::error::Error;
+use crate::host::netns;
 use crate::report::{Body, History as Told, Past, Report};
 
-use super::{World, failed, told, unreadable};
+use super::{World, failed, told, told_unreadable};
 
 /// How many entries are shown unless all are wanted.
 const SHOWN: usize = 20;
@@ -23,43 +25,49 @@ pub struct History {
 
 /// Runs `history`.
 pub fn run(world: &World, request: &History) -> Report {
-    let (state, files, entries) = match world
-        .store
-        .load()
-        .and_then(|(state, files)| Ok((state, files, world.store.entries()?)))
-    {
-        Ok(loaded) => loaded,
-        Err(error) => return failed("history", error),
-    };
-    let wanted = wanted(world);
+    match entries(world) {
+        Ok((entries, unreadable)) => {
+            let limit = (!request.all).then_some(SHOWN);
+            told(
+                "history",
+                Body::History(Told { entries, limit }),
+                told_unreadable(unreadable),
+            )
+        }
+        Err(error) => failed("history", error),
+    }
+}
+
+fn entries(world: &World) -> Result<(Vec<Past>, Vec<String>), Error> {
+    let Known {
+        state, unreadable, ..
+    } = world.store.load()?;
+    let entries = world.store.entries()?;
+    let wanted = wanted(world)?;
     let parents: BTreeMap<u64, u64> = entries
         .iter()
         .map(|entry| (entry.id, entry.parent))
         .collect();
     let in_effect = in_effect(&state, &parents);
-    let shown = entries.iter().rev().filter(|entry| {
-        wanted
-            .as_ref()
-            .is_none_or(|ids| ids.contains(&entry.netns_id))
-    });
-    let entries = shown.map(|entry| past(world, entry, &in_effect)).collect();
-    let limit = (!request.all).then_some(SHOWN);
-    told(
-        "history",
-        Body::History(Told { entries, limit }),
-        unreadable(files),
-    )
+    let shown = entries
+        .iter()
+        .rev()
+        .filter(|entry| wanted.is_empty() || wanted.contains(&entry.netns_id));
+    Ok((
+        shown.map(|entry| past(world, entry, &in_effect)).collect(),
+        unreadable,
+    ))
 }
 
-/// The namespaces that were asked for, if any were.
-fn wanted(world: &World) -> Option<Vec<crate::host::netns::Id>> {
-    (!world.netns.is_empty()).then(|| {
-        world
-            .visit(|namespace, _| namespace.ok().map(|one| one.id))
-            .into_iter()
-            .flatten()
-            .collect()
-    })
+/// The namespaces that were asked for; none for all.
+fn wanted(world: &World) -> Result<Vec<netns::Id>, Error> {
+    if world.netns.is_empty() {
+        return Ok(Vec::new());
+    }
+    world
+        .visit(|namespace, _| namespace.map(|one| one.id))
+        .into_iter()
+        .collect()
 }
 
 /// The entries that still count, in every namespace: its head, and what that stands on.

@@ -79,7 +79,7 @@ fn told(command: &'static str, body: Body, warnings: Vec<Warning>) -> Report {
 }
 
 /// Warnings about files of the journal that could not be read.
-fn unreadable(files: Vec<String>) -> Vec<Warning> {
+fn told_unreadable(files: Vec<String>) -> Vec<Warning> {
     let warning = |message| Warning {
         code: "journal",
         message,

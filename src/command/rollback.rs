@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::change::journal::{Entry, Stage};
 use crate::error::Error;
-use crate::model::plan::{Change, Plan, inverse};
+use crate::model::memory::Memory;
+use crate::model::plan::{Change, Plan, retrace};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Report, Want, Warning};
 
@@ -35,59 +36,35 @@ pub fn run(world: &World, request: &Rollback) -> Report {
 }
 
 fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
-    let Some(remembered) = scene
-        .remembered
-        .filter(|one| one.head > 0 || request.to.is_some())
-    else {
-        return nothing(scene, request.to);
-    };
-    let store = &scene.world.store;
-    let done: Vec<Entry> = store
-        .entries()?
-        .into_iter()
-        .filter(|entry| {
-            entry.state == Stage::Committed && entry.is_of(&scene.world.machine, scene.namespace.id)
-        })
-        .collect();
+    let head = scene.remembered.map_or(0, |one| one.head);
+    let journal = Journal::of(scene)?;
     let target = match request.to {
-        Some(id) => id,
-        None => {
-            done.iter()
-                .find(|entry| entry.id == remembered.head)
-                .ok_or_else(|| gone(remembered.head))?
-                .parent
-        }
+        Some(0) => 0,
+        Some(id) => journal.0.get(&id).ok_or_else(|| unknown(scene, id))?.head(),
+        None if head == 0 => 0,
+        None => journal.entry(head)?.parent,
     };
-    let back_to = match done.iter().find(|entry| entry.id == target) {
-        Some(entry) => entry.head(),
-        None if target == 0 || request.to.is_none() => target,
-        None => return Err(unknown(scene, target)),
-    };
-    let undone: Vec<&Entry> = done.iter().filter(|entry| entry.id > target).collect();
-    let Some(first) = undone.first() else {
-        return nothing(scene, None);
-    };
-    if target == 0 && first.parent != 0 {
-        return Err(gone(first.parent));
+    if target == head {
+        return Ok(nothing(scene));
     }
-    let changes: Vec<&[Change]> = undone
-        .iter()
-        .map(|entry| entry.changes.as_slice())
-        .collect();
-    let before = scene.snapshot(changes.iter().copied().flatten().map(|change| &change.key));
-    let after = first.before.clone();
+    let Way { steps, after } = journal.way(head, target)?;
+    let before = scene.snapshot(steps.iter().map(|change| &change.key));
+    let standing = if target == 0 {
+        "before the first entry".to_owned()
+    } else {
+        format!("after entry {target}")
+    };
     let want = Want::new(
-        format!("as before entry {}: {}", first.id, after.active.name()),
+        format!("as {standing}: {}", after.active.name()),
         &after.active.settings,
     );
     let mut plan =
-        inverse(&changes, &scene.memory, after, &before, request.force).map_err(refused)?;
+        retrace(&steps, &scene.memory, after, &before, request.force).map_err(refused)?;
     // Even when every key is back already, the next rollback must go one further.
     plan.remembers = true;
     let words = match request.to {
-        None => format!("rollback of {}", describe(store, remembered.head)),
-        Some(0) => format!("rollback of everything since entry {}", first.id),
-        Some(id) => format!("rollback to how things stood after {}", describe(store, id)),
+        None => format!("rollback of {}", describe(&scene.world.store, head)),
+        Some(_) => format!("rollback to how things stood {standing}"),
     };
     let notes = BTreeMap::new();
     Ok(Draft {
@@ -95,16 +72,76 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
         plan,
         before,
         notes,
-        undoes: Some((words, back_to)),
+        undoes: Some((words, target)),
         warnings: Vec::new(),
     })
 }
 
-/// Nothing to undo; if a reboot has already undone something, that is worth saying.
-fn nothing(scene: &Scene<'_>, to: Option<u64>) -> Result<Draft, Error> {
-    if let Some(id) = to.filter(|id| *id > 0) {
-        return Err(unknown(scene, id));
+/// The committed entries of this boot and namespace, each on top of its parent: a tree, as an entry that was
+/// undone keeps its place.
+struct Journal(BTreeMap<u64, Entry>);
+
+/// How to get from one entry to another.
+struct Way {
+    /// Changes in the order in which they are taken: entries undone, newest first, then entries done again.
+    steps: Vec<Change>,
+    /// What is remembered at the end.
+    after: Memory,
+}
+
+impl Journal {
+    fn of(scene: &Scene<'_>) -> Result<Self, Error> {
+        let ours = |entry: &Entry| {
+            entry.state == Stage::Committed && entry.is_of(&scene.world.machine, scene.namespace.id)
+        };
+        let entries = scene.world.store.entries()?.into_iter().filter(ours);
+        Ok(Self(entries.map(|entry| (entry.id, entry)).collect()))
     }
+
+    fn entry(&self, id: u64) -> Result<&Entry, Error> {
+        self.0.get(&id).ok_or_else(|| gone(id))
+    }
+
+    /// An entry and what it stands on, down to the first, as far as the journal goes.
+    fn line(&self, mut id: u64) -> Vec<u64> {
+        let mut line = vec![id];
+        while let Some(entry) = self.0.get(&id).filter(|entry| entry.parent < id) {
+            id = entry.parent;
+            line.push(id);
+        }
+        line
+    }
+
+    fn way(&self, from: u64, to: u64) -> Result<Way, Error> {
+        let (down, up) = (self.line(from), self.line(to));
+        let undone = down.iter().take_while(|id| !up.contains(id));
+        let redone = up.iter().take_while(|id| !down.contains(id));
+        let undone = undone
+            .map(|id| self.entry(*id))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut redone = redone
+            .map(|id| self.entry(*id))
+            .collect::<Result<Vec<_>, _>>()?;
+        redone.reverse();
+        let back = undone
+            .iter()
+            .flat_map(|entry| entry.changes.iter().rev().map(Change::undone));
+        let forth = redone
+            .iter()
+            .flat_map(|entry| entry.changes.iter().cloned());
+        let after = redone
+            .last()
+            .map(|entry| &entry.after)
+            .or(undone.last().map(|entry| &entry.before));
+        Ok(Way {
+            steps: back.chain(forth).collect(),
+            after: after.cloned().unwrap_or_default(),
+        })
+    }
+}
+
+/// Nothing to undo; if a reboot has already undone something, that is worth saying.
+fn nothing(scene: &Scene<'_>) -> Draft {
     let forgotten = scene.forgotten.map(|one| Warning {
         code: "forgotten",
         message: format!(
@@ -113,7 +150,7 @@ fn nothing(scene: &Scene<'_>, to: Option<u64>) -> Result<Draft, Error> {
         ),
         hint: None,
     });
-    Ok(Draft {
+    Draft {
         want: Want::new("nothing to roll back", &scene.memory.active.settings),
         plan: Plan {
             after: scene.memory.clone(),
@@ -123,7 +160,7 @@ fn nothing(scene: &Scene<'_>, to: Option<u64>) -> Result<Draft, Error> {
         notes: BTreeMap::new(),
         undoes: None,
         warnings: forgotten.into_iter().collect(),
-    })
+    }
 }
 
 fn unknown(scene: &Scene<'_>, id: u64) -> Error {

@@ -1,11 +1,18 @@
 //! `show`: profiles resolved, each setting with its origin and what it means on this kernel.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
+use crate::error::Error;
 use crate::host::kernel::snapshot;
 use crate::host::library;
+use crate::host::netns::Namespace;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
+use crate::model::key::Key;
+use crate::model::memory::Settings;
 use crate::model::stack;
+use crate::model::value::Value;
 use crate::report::{Body, Report, Show as Shown};
 
 use super::{World, failed, told};
@@ -25,31 +32,57 @@ pub struct Show {
 pub fn run(world: &World, request: &Show) -> Report {
     let desired = match stack::resolve(&request.profiles, &mut library::load) {
         Ok(desired) => desired,
-        Err(problems) => return failed("show", crate::error::Error::Problems(problems)),
+        Err(problems) => return failed("show", Error::Problems(problems)),
     };
-    let mut values =
-        snapshot(&world.kernel, desired.settings.keys().chain(CONTEXT.iter())).values();
-    for (key, setting) in &desired.settings {
+    let netns = match place(world) {
+        Ok(namespace) => namespace.label,
+        Err(error) => return failed("show", error),
+    };
+    let body = Body::Desired(Shown {
+        values: values(world, &desired.settings),
+        profiles: desired.profiles,
+        settings: desired.settings,
+        flat: request.flat,
+        netns,
+        kernel: world.machine.kernel.clone(),
+        verified: world.machine.version() >= VERIFIED_FROM,
+    });
+    told("show", body, Vec::new())
+}
+
+/// The one namespace that consequences speak of.
+fn place(world: &World) -> Result<Namespace, Error> {
+    let mut places = world.visit(|namespace, _| namespace);
+    match (places.pop(), places.len()) {
+        (Some(place), 0) => place,
+        _ => Err(Error::Usage {
+            code: "one-namespace",
+            message: "`show` speaks of one namespace at a time".to_owned(),
+            hint: None,
+        }),
+    }
+}
+
+/// What the kernel would hold with these settings.
+fn values(world: &World, settings: &Settings) -> BTreeMap<Key, Value> {
+    let mut values = snapshot(&world.kernel, settings.keys().chain(CONTEXT.iter())).values();
+    for (key, setting) in settings {
         let bound = setting
             .at_least
             .as_ref()
             .or(setting.at_most.as_ref())
             .map(|part| part.value.into());
         let known = values.get(key).and_then(|value| setting.nearest(value));
-        if let Some(value) = known
-            .or_else(|| setting.exact.as_ref().map(|part| part.value.clone()))
-            .or(bound)
-        {
+        let unknown = || {
+            setting
+                .exact
+                .as_ref()
+                .map(|part| part.value.clone())
+                .or(bound)
+        };
+        if let Some(value) = known.or_else(unknown) {
             values.insert(key.clone(), value);
         }
     }
-    let body = Body::Desired(Shown {
-        profiles: desired.profiles,
-        settings: desired.settings,
-        values,
-        flat: request.flat,
-        kernel: world.machine.kernel.clone(),
-        verified: world.machine.version() >= VERIFIED_FROM,
-    });
-    told("show", body, Vec::new())
+    values
 }

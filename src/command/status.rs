@@ -2,20 +2,22 @@
 
 use clap::Args;
 
-use crate::change::state::{Remembered, State};
+use crate::change::state::{Known, Remembered, State};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::host::kernel::snapshot;
+use crate::host::kernel::{Kernel, snapshot};
 use crate::host::library;
 use crate::host::netns::Namespace;
 use crate::model::catalogue;
+use crate::model::key::Key;
 use crate::model::memory::Memory;
+use crate::model::setting::Setting;
 use crate::model::snapshot::Reading;
 use crate::model::stack;
 use crate::report::{Body, KeyState, Report, Status as Told, StatusRow, Warning};
 
 use super::transaction::describe;
-use super::{World, failed, unreadable};
+use super::{World, failed, told_unreadable};
 
 /// The words of `status`.
 #[derive(Debug, Clone, Args)]
@@ -23,11 +25,13 @@ pub struct Status {}
 
 /// Runs `status`.
 pub fn run(world: &World) -> Report {
-    let (state, files) = match world.store.load() {
+    let Known {
+        state, unreadable, ..
+    } = match world.store.load() {
         Ok(loaded) => loaded,
         Err(error) => return failed("status", error),
     };
-    let mut warnings = unreadable(files);
+    let mut warnings = told_unreadable(unreadable);
     let all = world.visit(|namespace, label| match namespace {
         Ok(namespace) => one(world, &state, &namespace, &mut warnings),
         Err(error) => Told {
@@ -80,13 +84,13 @@ fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<W
     let mut told = blank(namespace.label.clone());
     told.pending = pending.map(|entry| (entry.id, entry.in_progress(&world.machine)));
     if let Some(one) = state.of(&world.machine, namespace) {
-        told.rows = rows(world, one, false);
+        told.rows = rows(&world.kernel, one, namespace, false);
         told.outdated = outdated(one, warnings);
         told.next_undo = (one.head > 0).then(|| describe(&world.store, one.head));
         told.time = (!one.memory.active.is_empty()).then(|| one.time.clone());
         told.memory = one.memory.clone();
     } else if let Some(one) = state.forgotten(&world.machine, namespace) {
-        told.rows = rows(world, one, true);
+        told.rows = rows(&world.kernel, one, namespace, true);
         told.forgotten = true;
         told.time = Some(one.time.clone());
         told.memory = one.memory.clone();
@@ -94,13 +98,22 @@ fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<W
     told
 }
 
-fn rows(world: &World, one: &Remembered, forgotten: bool) -> Vec<StatusRow> {
+fn rows(
+    kernel: &dyn Kernel,
+    one: &Remembered,
+    namespace: &Namespace,
+    forgotten: bool,
+) -> Vec<StatusRow> {
     let settings = &one.memory.active.settings;
-    let now = snapshot(&world.kernel, settings.keys());
-    let row = |(key, setting): (&_, &crate::model::setting::Setting)| {
+    let now = snapshot(kernel, settings.keys());
+    let row = |(key, setting): (&Key, &Setting)| {
+        let passed_over = setting.optional && !namespace.first && catalogue::is_global(key);
         let (live, right) = match now.get(key) {
-            Reading::Value(value) => (Some(value.to_string()), setting.accepts(value)),
-            Reading::Unreadable(why) => (Some(why.clone()), false),
+            Reading::Value(value) => (
+                Some(value.to_string()),
+                passed_over || setting.accepts(value),
+            ),
+            Reading::Unreadable(_) => (None, passed_over),
             Reading::Absent => (None, setting.optional),
         };
         let state = match (forgotten, right) {
@@ -108,14 +121,15 @@ fn rows(world: &World, one: &Remembered, forgotten: bool) -> Vec<StatusRow> {
             (false, true) => KeyState::Ok,
             (false, false) => KeyState::Drift,
         };
-        let by = (state == KeyState::Drift).then(|| "another writer".to_owned());
+        let by = (state == KeyState::Drift && live.is_some()).then(|| "another writer".to_owned());
+        let word = setting
+            .exact
+            .as_ref()
+            .and_then(|part| catalogue::word(key, &part.value));
         StatusRow {
             key: key.clone(),
             want: setting.words(),
-            word: setting
-                .exact
-                .as_ref()
-                .and_then(|part| catalogue::word(key, &part.value)),
+            word,
             live,
             state,
             by,

@@ -1,12 +1,13 @@
 //! What `diff`, `apply`, `set`, `off` and `rollback` share: for each namespace, look, plan, and perhaps do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::change::execute::{check_rights, execute};
 use crate::change::journal::{Entry, SCHEMA, Stage, Who};
 use crate::change::recover::{self, Settled};
-use crate::change::state::{Locked, Remembered, State, Store};
+use crate::change::state::{Known, Locked, Remembered, State, Store};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::kernel::{self, snapshot};
@@ -17,9 +18,9 @@ use crate::model::key::Key;
 use crate::model::memory::Memory;
 use crate::model::plan::{Cause, Plan, Refusal};
 use crate::model::snapshot::Snapshot;
-use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Want, Warning};
+use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Want, Warning, printable};
 
-use super::{World, unreadable};
+use super::{World, told_unreadable};
 
 /// How a verb goes about it.
 #[derive(Debug, Clone)]
@@ -68,7 +69,15 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         Depth::Question | Depth::DryRun => Hands::Still,
         Depth::Deed => match world.store.lock(manner.verb, world.wait) {
             Ok(locked) => Hands::Free(locked),
-            Err(error @ Error::File { .. }) => Hands::Tied(Some(error)),
+            Err(Error::File {
+                doing,
+                path,
+                source,
+            }) if source.raw_os_error().is_some() => Hands::Tied(Tied {
+                doing,
+                path,
+                errno: source.raw_os_error().unwrap_or_default(),
+            }),
             Err(error) => return super::failed(manner.verb, error),
         },
     };
@@ -78,9 +87,13 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         draft,
         hands,
         warnings: Vec::new(),
+        wrote: false,
     };
     let namespaces = world.visit(|namespace, label| transaction.visit(namespace, label));
-    conclude(world, manner, namespaces, transaction.warnings)
+    let Transaction {
+        warnings, wrote, ..
+    } = transaction;
+    conclude(world, manner, namespaces, warnings, wrote)
 }
 
 /// What may be done in this run.
@@ -89,8 +102,26 @@ enum Hands {
     Still,
     /// Anything; the state is locked.
     Free(Locked),
-    /// Nothing, and why: the state may not be locked.
-    Tied(Option<Error>),
+    /// Nothing, because the state may not be locked.
+    Tied(Tied),
+}
+
+/// Why the state may not be locked; every namespace is told.
+struct Tied {
+    doing: &'static str,
+    path: PathBuf,
+    errno: i32,
+}
+
+impl Tied {
+    fn error(&self) -> Error {
+        let source = std::io::Error::from_raw_os_error(self.errno);
+        Error::File {
+            doing: self.doing,
+            path: self.path.clone(),
+            source,
+        }
+    }
 }
 
 struct Transaction<'a> {
@@ -99,6 +130,8 @@ struct Transaction<'a> {
     draft: &'a Drafter<'a>,
     hands: Hands,
     warnings: Vec<Warning>,
+    /// Whether settling an interrupted entry wrote keys.
+    wrote: bool,
 }
 
 impl Transaction<'_> {
@@ -148,7 +181,7 @@ impl Transaction<'_> {
         let (undoes, back_to) = draft.undoes.unzip();
         one.undoes = undoes;
         let plan = &*one.plan.insert(draft.plan);
-        match &mut self.hands {
+        match &self.hands {
             _ if plan.is_empty() => {}
             Hands::Still => {}
             Hands::Free(locked) => {
@@ -163,9 +196,9 @@ impl Transaction<'_> {
                     .map(|id| describe(&world.store, id));
             }
             // Rather say which keys may not be written than which file.
-            Hands::Tied(why) => {
+            Hands::Tied(tied) => {
                 check_rights(&world.kernel, &plan.live)?;
-                why.take().map_or(Ok(()), Err)?;
+                return Err(tied.error());
             }
         }
         Ok(())
@@ -174,8 +207,15 @@ impl Transaction<'_> {
     /// What is remembered. A writer first settles entries of dead processes; a reader only mentions them.
     fn state(&mut self, namespace: &Namespace) -> Result<State, Error> {
         let world = self.world;
-        let (state, files) = world.store.load()?;
-        self.warnings.extend(unreadable(files));
+        let Known {
+            state,
+            unreadable,
+            later,
+        } = world.store.load()?;
+        self.warnings.extend(told_unreadable(unreadable));
+        if later && matches!(self.hands, Hands::Free(_)) {
+            return Err(Error::Later);
+        }
         if state.pending.is_empty() {
             return Ok(state);
         }
@@ -183,7 +223,8 @@ impl Transaction<'_> {
             let settled =
                 recover::settle(&world.kernel, locked, &state, &world.machine, namespace)?;
             self.warnings.extend(settled.iter().map(was_settled));
-            return Ok(world.store.load()?.0);
+            self.wrote |= settled.iter().any(|settled| settled.wrote);
+            return Ok(world.store.load()?.state);
         }
         let entries = state
             .pending
@@ -217,6 +258,7 @@ fn was_settled(settled: &Settled) -> Warning {
         id,
         committed,
         left,
+        ..
     } = settled;
     let message = match (committed, left.as_slice()) {
         (true, _) => {
@@ -263,7 +305,9 @@ fn agreed(world: &World, manner: &Manner, plan: &Plan) -> Result<(), Error> {
         released.join(", ")
     );
     match world.ask {
-        Some(ask) if manner.asks && !released.is_empty() && !ask(&question) => Err(Error::Declined),
+        Some(ask) if manner.asks && !released.is_empty() && !ask(&printable(&question)) => {
+            Err(Error::Declined)
+        }
         _ => Ok(()),
     }
 }
@@ -322,11 +366,14 @@ fn conclude(
     manner: &Manner,
     namespaces: Vec<NamespaceChanges>,
     mut warnings: Vec<Warning>,
+    wrote: bool,
 ) -> Report {
-    let writes = |one: &NamespaceChanges| {
-        one.error.is_none() && one.plan.as_ref().is_some_and(|plan| !plan.live.is_empty())
+    // A failed one wrote nothing that stayed, unless it says what is left.
+    let writes = |one: &NamespaceChanges| match &one.error {
+        None => one.plan.as_ref().is_some_and(|plan| !plan.live.is_empty()),
+        Some(error) => !error.left().is_empty(),
     };
-    let changed = namespaces.iter().any(writes);
+    let changed = wrote || namespaces.iter().any(writes);
     let worst = namespaces
         .iter()
         .filter_map(|one| one.error.as_ref())

@@ -85,10 +85,7 @@ pub(super) fn by_hand(arguments: &[String]) -> Result<Settings, Vec<Problem>> {
         match stack::by_hand(argument) {
             Ok((key, setting)) => {
                 if settings.insert(key.clone(), setting).is_some() {
-                    let source = Source {
-                        file: BY_HAND,
-                        text: argument,
-                    };
+                    let source = Source::new(BY_HAND, argument);
                     let message = format!("`{key}` is set twice");
                     problems.push(source.problem(
                         &(0..argument.len()),

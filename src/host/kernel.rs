@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use sysctl::{CtlIter, Sysctl};
 
+use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::value::Value;
@@ -36,7 +37,7 @@ pub trait Kernel {
 pub struct Proc;
 
 /// Most bytes that are read of one key.
-const LARGEST: usize = 64 * 1024;
+const LARGEST: usize = 16 * 1024;
 
 fn path(key: &Key) -> PathBuf {
     PathBuf::from("/proc/sys").join(key.path())
@@ -45,21 +46,18 @@ fn path(key: &Key) -> PathBuf {
 impl Kernel for Proc {
     fn read(&self, key: &Key) -> io::Result<Value> {
         let mut file = File::open(path(key))?;
-        // The kernel prints a whole sysctl into the first read that is large enough for it.
-        let mut buffer = vec![0; 4096];
-        let mut length = 0;
-        loop {
-            let free = buffer.get_mut(length..).unwrap_or_default();
-            let (room, count) = (free.len(), file.read(free)?);
-            length += count;
-            if count < room || length >= LARGEST {
-                break;
+        // The kernel prints a whole sysctl into the first read, and cuts off what does not fit.
+        let mut buffer = [0; LARGEST];
+        let count = file.read(&mut buffer)?;
+        match buffer.get(..count) {
+            Some(text) if count < LARGEST => {
+                Ok(catalogue::stored(key, &String::from_utf8_lossy(text)))
             }
-            buffer.resize(buffer.len() * 2, 0);
+            _ => Err(io::Error::new(
+                ErrorKind::FileTooLarge,
+                format!("it holds {LARGEST} bytes or more"),
+            )),
         }
-        Ok(Value::new(&String::from_utf8_lossy(
-            buffer.get(..length).unwrap_or_default(),
-        )))
     }
 
     fn write(&self, key: &Key, value: &Value) -> io::Result<()> {
@@ -111,6 +109,7 @@ pub fn near(key: &Key) -> Option<String> {
     let limit = 1 + key.as_str().len() / 8;
     CtlIter::root()
         .filter_map(|ctl| ctl.ok()?.name().ok()?.parse::<Key>().ok())
+        .filter(|known| known.as_str().len().abs_diff(key.as_str().len()) <= limit)
         .map(|known| {
             (
                 strsim::damerau_levenshtein(known.as_str(), key.as_str()),
@@ -139,8 +138,8 @@ mod tests {
             let Reading::Value(ours) = reading(&Proc, &key) else {
                 panic!("{key} is readable")
             };
-            let again = Value::new(&ctl.value_string().unwrap());
-            if again == Value::new(&theirs) {
+            let again = catalogue::stored(&key, &ctl.value_string().unwrap());
+            if again == catalogue::stored(&key, &theirs) {
                 assert_eq!(ours, again, "{key}");
                 compared += 1;
             }

@@ -84,14 +84,10 @@ pub fn load(reference: &str, from: Option<&str>) -> Result<Loaded, Complaint> {
         });
     }
     if reference == KERNEL_DEFAULTS {
-        return computed().map_err(|error| {
-            let complaint =
-                Complaint::new("untrusted", format!("compute {KERNEL_DEFAULTS}: {error}"));
-            Complaint {
-                code: "no-fresh-namespace",
-                hint: error.hint(),
-                ..complaint
-            }
+        return computed().map_err(|error| Complaint {
+            code: "no-fresh-namespace",
+            message: format!("compute {KERNEL_DEFAULTS}: {error}"),
+            hint: error.hint(),
         });
     }
     let names = list().into_iter().map(|listed| {
@@ -214,7 +210,7 @@ fn computed() -> Result<Loaded, Error> {
 pub fn list() -> Vec<Listed> {
     let mut found = BTreeMap::new();
     let described = |text: &str, file: &str| {
-        profile::parse("", Source { file, text })
+        profile::parse("", &Source::new(file, text))
             .map(|profile| profile.description)
             .ok()
     };

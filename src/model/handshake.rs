@@ -54,14 +54,12 @@ fn power(exponent: u64) -> u64 {
     1 << exponent.min(40)
 }
 
-/// How long `retries` exponential retransmissions last in all: `tcp_model_timeout` in net/ipv4/tcp_timer.c.
-fn model_ms(retries: u64, rto_max_ms: u64) -> u64 {
-    let doublings = u64::from((rto_max_ms / FIRST_RTO_MS).max(1).ilog2());
-    if retries <= doublings {
-        (power(retries + 1) - 1) * FIRST_RTO_MS
-    } else {
-        (power(doublings + 1) - 1) * FIRST_RTO_MS + (retries - doublings) * rto_max_ms
-    }
+/// How long `retries` exponential retransmissions last in all, from a first interval of `base_ms`:
+/// `tcp_model_timeout` in net/ipv4/tcp_timer.c.
+fn model_ms(retries: u64, base_ms: u64, rto_max_ms: u64) -> u64 {
+    let doublings = u64::from((rto_max_ms / base_ms).max(1).ilog2());
+    let exponential = (power(retries.min(doublings) + 1) - 1) * base_ms;
+    exponential + retries.saturating_sub(doublings) * rto_max_ms
 }
 
 /// What decides how long a `connect()` tries.
@@ -86,7 +84,7 @@ pub fn syn_timeline(timers: SynTimers) -> Timeline {
         ..
     } = timers;
     let (retries, linear) = (u64::from(timers.retries), u64::from(timers.linear));
-    let limit_ms = model_ms(retries, rto_max_ms);
+    let limit_ms = model_ms(retries, FIRST_RTO_MS, rto_max_ms);
     let user_ms = user_timeout_ms.unwrap_or(u64::MAX);
     let mut at_ms = Vec::new();
     let mut now = 0;
@@ -124,15 +122,13 @@ pub fn synack_timeline(retries: u8) -> Timeline {
     }
 }
 
+/// `TCP_RTO_MIN`, in milliseconds; the sysctl `tcp_rto_min_us` does not count here.
+const RTO_MIN_MS: u64 = 200;
+
 /// How long an established connection goes on without an ACK, at least, in milliseconds after the first
-/// retransmission: `tcp_retries2` with the 200 ms of `TCP_RTO_MIN`.
-pub fn established_ms(retries: u8) -> u64 {
-    let retries = u64::from(retries);
-    if retries <= 9 {
-        (power(retries + 1) - 1) * 200
-    } else {
-        204_600 + (retries - 9) * RTO_MAX_MS
-    }
+/// retransmission: `tcp_retries2`, with the sysctl `tcp_rto_max_ms`.
+pub fn established_ms(retries: u8, rto_max_ms: u64) -> u64 {
+    model_ms(u64::from(retries), RTO_MIN_MS, rto_max_ms)
 }
 
 /// Connections that wait for `accept()` at most, where the listener asks for at least `somaxconn`:
@@ -166,15 +162,20 @@ impl View<'_> {
         self.number(key)?.try_into().ok()
     }
 
-    /// The SYN timeline of these values, if they say how many retries there are.
-    pub fn syn(self) -> Option<Timeline> {
-        let rto_max_ms = self
+    /// The longest interval between retransmissions, in milliseconds.
+    fn rto_max_ms(self) -> u64 {
+        let set = self
             .number("net.ipv4.tcp_rto_max_ms")
             .and_then(|ms| ms.try_into().ok());
+        set.unwrap_or(RTO_MAX_MS).max(FIRST_RTO_MS)
+    }
+
+    /// The SYN timeline of these values, if they say how many retries there are.
+    pub fn syn(self) -> Option<Timeline> {
         Some(syn_timeline(SynTimers {
             retries: self.small("net.ipv4.tcp_syn_retries")?,
             linear: self.small("net.ipv4.tcp_syn_linear_timeouts").unwrap_or(0),
-            rto_max_ms: rto_max_ms.unwrap_or(RTO_MAX_MS).max(FIRST_RTO_MS),
+            rto_max_ms: self.rto_max_ms(),
             user_timeout_ms: None,
         }))
     }
@@ -293,6 +294,9 @@ pub fn max_syn_backlog(view: View<'_>) -> Vec<String> {
             "a listener that asks for {somaxconn} or more holds {} half-open requests of unknown peers",
             syn_queue(0, somaxconn, backlog)
         )),
+        (Some(2), ..) => {
+            Some("no effect while tcp_syncookies is 2: there is no SYN queue".to_owned())
+        }
         (Some(cookies), ..) => Some(format!(
             "no effect while tcp_syncookies is {cookies}: the SYN queue is as long as the accept queue"
         )),
@@ -372,7 +376,7 @@ pub fn rto_max(view: View<'_>) -> Vec<String> {
         .and_then(|ms| u64::try_from(ms).ok())
         .map(|ms| {
             format!(
-                "no retransmission interval of a new socket exceeds {} s, in handshakes and after",
+                "no retransmission interval of a new socket exceeds {} s, in connect() and after; SYN-ACKs do not look at it",
                 seconds(ms)
             )
         })])
@@ -383,7 +387,7 @@ pub fn retries2(view: View<'_>) -> Vec<String> {
     sentences([view.small("net.ipv4.tcp_retries2").map(|n| {
         format!(
             "a connection without ACKs is given up after {} s at the earliest",
-            seconds(established_ms(n))
+            seconds(established_ms(n, view.rto_max_ms()))
         )
     })])
 }
@@ -603,8 +607,11 @@ mod tests {
 
     #[test]
     fn established_connections() {
-        assert_eq!(established_ms(3), 3_000);
-        assert_eq!(established_ms(15), 924_600);
+        assert_eq!(established_ms(3, RTO_MAX_MS), 3_000);
+        assert_eq!(established_ms(5, RTO_MAX_MS), 12_600);
+        assert_eq!(established_ms(15, RTO_MAX_MS), 924_600);
+        // Measured: 5.55 s, of which the last interval is late by up to one more.
+        assert_eq!(established_ms(5, 1_000), 4_400);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::catalogue::{self, KEYS, Raw, Shape, TABLE};
 use super::key::Key;
 use super::memory::{ActiveSet, Memory, Settings};
-use super::plan::{Cause, Change, Place, inverse, plan};
+use super::plan::{Cause, Change, Place, plan, retrace};
 use super::problem::Source;
 use super::profile;
 use super::setting::{Origin, Part, Setting};
@@ -187,16 +187,19 @@ proptest! {
     fn the_inverse_gives_the_first_snapshot_back(steps in proptest::collection::vec(sound(), 1..5), first in snapshot()) {
         let mut memory = Memory::default();
         let mut kernel = first.clone();
-        let mut journal: Vec<Vec<Change>> = Vec::new();
+        let mut journal: Vec<Change> = Vec::new();
         for settings in steps {
             let done = plan(&active(settings), None, &memory, &kernel, HOST).unwrap();
             kernel = done.applied_to(&kernel);
-            journal.push(done.live.clone());
+            journal.extend(done.live.clone());
             memory = done.after;
         }
-        let entries: Vec<&[Change]> = journal.iter().map(Vec::as_slice).collect();
-        let undo = inverse(&entries, &memory, Memory::default(), &kernel, false).unwrap();
+        let back: Vec<Change> = journal.iter().rev().map(Change::undone).collect();
+        let undo = retrace(&back, &memory, Memory::default(), &kernel, false).unwrap();
         prop_assert!(undo.live.iter().all(|change| change.cause == Cause::Restored));
+        // And forth again.
+        let redo = retrace(&journal, &Memory::default(), memory, &undo.applied_to(&kernel), false).unwrap();
+        prop_assert_eq!(redo.applied_to(&undo.applied_to(&kernel)), kernel.clone());
         prop_assert_eq!(undo.applied_to(&kernel), first);
         prop_assert_eq!(undo.after, Memory::default());
     }
@@ -212,8 +215,8 @@ proptest! {
 
     #[test]
     fn no_text_makes_a_panic(text in any::<String>()) {
-        let source = Source { file: "p", text: &text };
-        let _any_answer = (profile::parse("p", source), stack::by_hand(&text), text.parse::<Key>(), catalogue::key_named(&text));
+        let source = Source::new("p", &text);
+        let _any_answer = (profile::parse("p", &source), stack::by_hand(&text), text.parse::<Key>(), catalogue::key_named(&text));
     }
 
     #[test]
@@ -226,7 +229,7 @@ proptest! {
     ) {
         let lines: String = lines.into_iter().map(|(key, value)| key + " = " + &value + "\n").collect();
         let text = format!("[{table}]\n{lines}");
-        for problem in profile::parse("p", Source { file: "p", text: &text }).err().into_iter().flatten() {
+        for problem in profile::parse("p", &Source::new("p", &text)).err().into_iter().flatten() {
             prop_assert!(problem.line >= 1 && problem.column >= 1);
             prop_assert!(problem.excerpt.get(problem.mark).is_some());
         }

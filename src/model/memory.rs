@@ -69,6 +69,15 @@ pub struct Memory {
     pub held: BTreeMap<Key, Held>,
 }
 
+impl Memory {
+    /// Whether both declare and hold the same; who said so in which line, and why, makes no difference.
+    pub fn declares_the_same(&self, other: &Self) -> bool {
+        self.held == other.held
+            && self.active.profiles == other.active.profiles
+            && desired_hash(&self.active.settings) == desired_hash(&other.active.settings)
+    }
+}
+
 /// The hash of what is wanted: the same on every host, whatever the host holds and wherever the files lie.
 ///
 /// SHA-256, in hexadecimal, over one line a key; reasons and places do not count.

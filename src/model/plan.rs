@@ -10,7 +10,7 @@ use super::key::Key;
 use super::memory::{ActiveSet, Held, Memory, hex};
 use super::setting::{Origin, Setting};
 use super::snapshot::{Reading, Snapshot};
-use super::value::Value;
+use super::value::{self, Value};
 
 /// Why a key changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,20 @@ pub struct Change {
     pub to: Value,
     /// Why.
     pub cause: Cause,
+}
+
+impl Change {
+    /// The change that takes this one back.
+    #[must_use]
+    pub fn undone(&self) -> Self {
+        let (from, to) = (self.to.clone(), self.from.clone());
+        Self {
+            key: self.key.clone(),
+            from,
+            to,
+            cause: Cause::Restored,
+        }
+    }
 }
 
 /// A declared key, or one that was declared, that stays as it is.
@@ -66,7 +80,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// What would change, in the order in which it is done: released keys first, then settings, each by key.
+/// What would change, in the order in which it is done: released keys first, last one first; then settings by key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Keys to write.
@@ -140,6 +154,8 @@ pub enum Refusal {
     Global(Key),
     /// A bound meets a value that is not one number.
     NoNumber(Key, Value),
+    /// What it holds is too long to be put back in one write, so nothing could undo a change.
+    OneWay(Key),
     /// A rollback meets a value that is neither the one that was written nor the one to put back.
     Moved {
         /// The key.
@@ -181,7 +197,8 @@ pub fn plan(
         ..Plan::default()
     };
     let mut refusals = Vec::new();
-    for (key, held) in &memory.held {
+    // In the reverse of the order in which they were written.
+    for (key, held) in memory.held.iter().rev() {
         if !wanted.settings.contains_key(key) {
             refusals.extend(release(&mut plan, key, held, snapshot.get(key)));
         }
@@ -194,7 +211,7 @@ pub fn plan(
             }
         }
     }
-    plan.remembers = plan.after != *memory;
+    plan.remembers = !plan.after.declares_the_same(memory);
     if refusals.is_empty() {
         Ok(plan)
     } else {
@@ -280,6 +297,9 @@ fn set(
         });
         return Ok(());
     }
+    if live.as_str().len() > value::LONGEST {
+        return Err(Refusal::OneWay(key.clone()));
+    }
     let baseline = held.map_or(live, |held| &held.baseline).clone();
     plan.after.held.insert(
         key.clone(),
@@ -297,43 +317,50 @@ fn set(
     Ok(())
 }
 
-/// The plan that undoes what entries of the journal did, oldest entry first, so that `after` is remembered again.
+/// The plan that takes `steps` in one go: changes of the journal, undone or done again, each from what the one
+/// before left. Afterwards `after` is remembered.
 ///
-/// A key is put back when it holds what was written last, or already what is to be put back. With `force` it is
-/// put back whatever it holds.
+/// A key changes when it holds what the first of its steps expects; one that holds already what the last of them
+/// leads to stays. With `force` it changes whatever it holds.
 ///
 /// # Errors
-/// Every key that has moved, unless forced: the undo is refused as a whole.
-pub fn inverse(
-    undone: &[&[Change]],
+/// Every key that has moved, unless forced: the plan is refused as a whole.
+pub fn retrace(
+    steps: &[Change],
     memory: &Memory,
     after: Memory,
     snapshot: &Snapshot,
     force: bool,
 ) -> Result<Plan, Vec<Refusal>> {
     let mut plan = Plan {
-        remembers: after != *memory,
+        remembers: !after.declares_the_same(memory),
         after,
         ..Plan::default()
     };
     let mut refusals = Vec::new();
-    for (key, chain) in compose(undone) {
+    for Course { change, unbroken } in compose(steps) {
+        let Change {
+            key,
+            from,
+            to,
+            cause,
+        } = change;
         match snapshot.get(&key) {
-            Reading::Value(live) if *live == chain.from => {}
-            Reading::Value(live) if (*live == chain.to && chain.unbroken) || force => {
+            Reading::Value(live) if *live == to => {}
+            Reading::Value(live) if (*live == from && unbroken) || force => {
                 plan.live.push(Change {
                     key,
                     from: live.clone(),
-                    to: chain.from,
-                    cause: Cause::Restored,
+                    to,
+                    cause,
                 });
             }
             Reading::Value(live) => {
                 refusals.push(Refusal::Moved {
                     key,
                     holds: live.clone(),
-                    wrote: chain.to,
-                    from: chain.from,
+                    wrote: from,
+                    from: to,
                 });
             }
             Reading::Absent => plan.skipped.push(gone(&key)),
@@ -347,39 +374,42 @@ pub fn inverse(
     }
 }
 
-struct Chain {
-    from: Value,
-    to: Value,
-    /// Whether every entry found what the one before had written: else somebody wrote in between, and their value
+/// All steps of one key as one change.
+struct Course {
+    change: Change,
+    /// Whether every step starts from what the one before left: else somebody wrote in between, and their value
     /// would be lost.
     unbroken: bool,
 }
 
-fn compose(entries: &[&[Change]]) -> BTreeMap<Key, Chain> {
-    let mut chains: BTreeMap<Key, Chain> = BTreeMap::new();
-    for change in entries.iter().copied().flatten() {
-        let (from, to) = (change.from.clone(), change.to.clone());
-        match chains.get_mut(&change.key) {
-            Some(chain) => {
-                chain.unbroken &= chain.to == from;
-                chain.to = to;
-            }
-            None => {
-                chains.insert(
-                    change.key.clone(),
-                    Chain {
-                        from,
-                        to,
-                        unbroken: true,
-                    },
-                );
-            }
+/// The courses in the order in which their keys first appear. A key that comes back to where it was has none.
+fn compose(steps: &[Change]) -> Vec<Course> {
+    let mut courses: Vec<Course> = Vec::new();
+    let mut places: BTreeMap<&Key, usize> = BTreeMap::new();
+    for step in steps {
+        let known = places
+            .get(&step.key)
+            .and_then(|place| courses.get_mut(*place));
+        if let Some(course) = known {
+            course.unbroken &= course.change.to == step.from;
+            course.change.to = step.to.clone();
+        } else {
+            places.insert(&step.key, courses.len());
+            let change = Change {
+                cause: Cause::Restored,
+                ..step.clone()
+            };
+            courses.push(Course {
+                change,
+                unbroken: true,
+            });
         }
     }
-    chains
+    courses.retain(|course| course.change.from != course.change.to);
+    courses
 }
 
-/// What becomes of an entry whose writer died between its intent and its commit.
+/// What becomes of an entry whose writer died between its intent and its commit, or could not put it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovery {
     /// Every key holds what was intended: the entry did happen.
@@ -393,33 +423,29 @@ pub enum Recovery {
     },
 }
 
-/// Decides it from what the kernel holds now. Keys that are gone do not count.
-pub fn recovery(changes: &[Change], snapshot: &Snapshot) -> Recovery {
+/// Decides it from what the kernel holds now. Keys that are gone do not count. An entry that was reported as
+/// `failed` did not happen, whatever the kernel holds.
+pub fn recovery(changes: &[Change], snapshot: &Snapshot, failed: bool) -> Recovery {
     let held = changes
         .iter()
         .filter_map(|change| Some((change, snapshot.get(&change.key).value()?)));
     let held: Vec<_> = held.collect();
-    if held.iter().all(|(change, live)| change.to == **live) {
+    if !failed && held.iter().all(|(change, live)| change.to == **live) {
         return Recovery::Commit;
     }
-    let mut back = Vec::new();
-    let mut left = Vec::new();
-    for (change, live) in held.into_iter().rev() {
-        if *live == change.to {
-            let (from, to) = (change.to.clone(), change.from.clone());
-            back.push(Change {
-                key: change.key.clone(),
-                from,
-                to,
-                cause: Cause::Restored,
-            });
-        } else if *live != change.from {
-            left.push((change.clone(), live.clone()));
-        }
-    }
+    let back = held
+        .iter()
+        .rev()
+        .filter(|(change, live)| **live == change.to);
+    let left = held
+        .iter()
+        .rev()
+        .filter(|(change, live)| **live != change.to && **live != change.from);
     Recovery::PutBack {
-        changes: back,
-        left,
+        changes: back.map(|(change, _)| change.undone()).collect(),
+        left: left
+            .map(|(change, live)| ((*change).clone(), (*live).clone()))
+            .collect(),
     }
 }
 
@@ -596,76 +622,86 @@ mod tests {
         }
     }
 
+    fn retraced(
+        steps: &[Change],
+        kernel: &Snapshot,
+        force: bool,
+    ) -> Result<Vec<String>, Vec<Refusal>> {
+        retrace(steps, &Memory::default(), Memory::default(), kernel, force)
+            .map(|plan| changes(&plan))
+    }
+
     #[test]
     fn an_undo_refuses_what_has_moved() {
-        let done = [wrote(A, "4096", "100")];
-        let none = Memory::default();
-        let undo = |holds: &str, force| {
-            inverse(
-                &[&done],
-                &none,
-                Memory::default(),
-                &holding(&[(A, holds)]),
-                force,
-            )
-        };
+        let undo = [wrote(A, "4096", "100").undone()];
+        let holding = |value| holding(&[(A, value)]);
         assert_eq!(
-            changes(&undo("100", false).unwrap()),
+            retraced(&undo, &holding("100"), false).unwrap(),
             ["net.core.somaxconn 100 -> 4096 Restored"]
         );
-        assert!(undo("4096", false).unwrap().live.is_empty(), "already back");
+        assert_eq!(
+            retraced(&undo, &holding("4096"), false).unwrap(),
+            Vec::<String>::new(),
+            "already back"
+        );
         assert!(matches!(
-            undo("7", false).unwrap_err().as_slice(),
+            retraced(&undo, &holding("7"), false)
+                .unwrap_err()
+                .as_slice(),
             [Refusal::Moved { .. }]
         ));
         assert_eq!(
-            changes(&undo("7", true).unwrap()),
+            retraced(&undo, &holding("7"), true).unwrap(),
             ["net.core.somaxconn 7 -> 4096 Restored"]
         );
     }
 
     #[test]
-    fn entries_compose_unless_somebody_wrote_in_between() {
-        let (one, two) = ([wrote(A, "1", "2")], [wrote(A, "2", "3")]);
-        let none = Memory::default();
-        let undo = |entries: &[&[Change]]| {
-            inverse(
-                entries,
-                &none,
-                Memory::default(),
-                &holding(&[(A, "3")]),
-                false,
-            )
-        };
+    fn steps_compose_unless_somebody_wrote_in_between() {
+        let kernel = holding(&[(A, "3"), (B, "5")]);
+        let steps = [wrote(A, "2", "3").undone(), wrote(A, "1", "2").undone()];
         assert_eq!(
-            changes(&undo(&[&one, &two]).unwrap()),
+            retraced(&steps, &kernel, false).unwrap(),
             ["net.core.somaxconn 3 -> 1 Restored"]
         );
-        let broken = [wrote(A, "9", "3")];
-        assert!(undo(&[&one, &broken]).is_err());
+        let broken = [wrote(A, "9", "3").undone(), wrote(A, "1", "2").undone()];
+        assert!(retraced(&broken, &kernel, false).is_err());
+    }
+
+    /// A key that the steps lead back to where it was is none of their business, whatever it holds by now.
+    #[test]
+    fn a_round_trip_is_no_change() {
+        let there_and_back = [wrote(A, "1", "2").undone(), wrote(A, "1", "2")];
+        assert_eq!(
+            retraced(&there_and_back, &holding(&[(A, "77")]), false).unwrap(),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            retraced(&there_and_back, &holding(&[(A, "77")]), true).unwrap(),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
     fn a_dead_writer_leaves_all_or_nothing() {
         let done = [wrote(A, "1", "2"), wrote(B, "5", "3")];
+        let recover = |values: &[(&str, &str)], failed| recovery(&done, &holding(values), failed);
+        assert_eq!(recover(&[(A, "2"), (B, "3")], false), Recovery::Commit);
         assert_eq!(
-            recovery(&done, &holding(&[(A, "2"), (B, "3")])),
-            Recovery::Commit
-        );
-        assert_eq!(
-            recovery(&done, &holding(&[(A, "2")])),
+            recover(&[(A, "2")], false),
             Recovery::Commit,
             "a vanished key does not count"
         );
-        let Recovery::PutBack { changes, left } = recovery(&done, &holding(&[(A, "2"), (B, "5")]))
-        else {
-            panic!()
+        let counts = |recovery| match recovery {
+            Recovery::PutBack { changes, left } => (changes.len(), left.len()),
+            Recovery::Commit => panic!("it did not happen"),
         };
-        assert_eq!((changes.len(), left.len()), (1, 0));
-        let Recovery::PutBack { changes, left } = recovery(&done, &holding(&[(A, "2"), (B, "77")]))
-        else {
-            panic!()
-        };
-        assert_eq!((changes.len(), left.len()), (1, 1));
+        assert_eq!(counts(recover(&[(A, "2"), (B, "5")], false)), (1, 0));
+        assert_eq!(counts(recover(&[(A, "2"), (B, "77")], false)), (1, 1));
+        assert_eq!(
+            counts(recover(&[(A, "2"), (B, "3")], true)),
+            (2, 0),
+            "what was reported as failed is never committed"
+        );
     }
 }

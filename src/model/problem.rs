@@ -30,21 +30,45 @@ pub struct Problem {
 }
 
 /// A text with a name: what spans point into.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Source<'a> {
     /// How messages name it.
     pub file: &'a str,
     /// The whole text.
     pub text: &'a str,
+    /// Where each line begins.
+    starts: Vec<usize>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// Gives a text its name.
+    pub fn new(file: &'a str, text: &'a str) -> Self {
+        let after_newlines = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            file,
+            text,
+            starts: std::iter::once(0).chain(after_newlines).collect(),
+        }
+    }
+
     /// The line (from 1) in which a byte offset lies.
     pub fn line(&self, offset: usize) -> usize {
-        1 + self
+        self.starts.partition_point(|start| *start <= offset)
+    }
+
+    /// The bytes of a line (from 1), without blanks at its end; empty if there is no such line.
+    pub fn line_span(&self, line: usize) -> Range<usize> {
+        let start = line
+            .checked_sub(1)
+            .and_then(|index| self.starts.get(index))
+            .copied()
+            .unwrap_or(self.text.len());
+        let text = self
             .text
-            .get(..offset)
-            .map_or(0, |before| before.matches('\n').count())
+            .get(start..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or("");
+        start..start + text.trim_end().len()
     }
 
     /// A problem at a span of bytes of this text.
@@ -56,13 +80,10 @@ impl Source<'_> {
         hint: Option<String>,
     ) -> Problem {
         let start = floor(self.text, span.start);
-        let from = self
-            .text
-            .get(..start)
-            .and_then(|before| before.rfind('\n'))
-            .map_or(0, |newline| newline + 1);
-        let rest = self.text.get(from..).unwrap_or("");
-        let line = rest.split('\n').next().unwrap_or("").trim_end_matches('\r');
+        let number = self.line(start);
+        let from = self.starts.get(number - 1).copied().unwrap_or(0);
+        let line = self.text.get(from..).unwrap_or("");
+        let line = line.split('\n').next().unwrap_or("").trim_end_matches('\r');
         let column = 1 + line
             .get(..start - from)
             .map_or(0, |before| before.chars().count());
@@ -76,7 +97,7 @@ impl Source<'_> {
         };
         Problem {
             file: self.file.to_owned(),
-            line: self.line(start),
+            line: number,
             column,
             code,
             message: message.into(),
@@ -102,10 +123,7 @@ mod tests {
 
     #[test]
     fn a_span_becomes_line_column_and_mark() {
-        let source = Source {
-            file: "p.toml",
-            text: "[tcp]\nsomaxconn = 010\n",
-        };
+        let source = Source::new("p.toml", "[tcp]\nsomaxconn = 010\n");
         let problem = source.problem(&(18..21), "octal", "no", None);
         assert_eq!((problem.line, problem.column), (2, 13));
         assert_eq!(problem.excerpt.get(problem.mark), Some("010"));
@@ -115,7 +133,7 @@ mod tests {
     fn no_span_of_any_text_panics() {
         let long = "é".repeat(4000);
         for text in ["", "\n", "é", "a\r\nb", long.as_str()] {
-            let source = Source { file: "x", text };
+            let source = Source::new("x", text);
             for start in (0..text.len() + 2).filter(|start| *start < 300 || text.len() - 2 < *start)
             {
                 for end in start..text.len().min(start + 3) + 3 {

@@ -18,6 +18,12 @@ pub const LARGEST: u64 = 1 << 20;
 /// Most settings of one profile.
 const MOST_SETTINGS: usize = 10_000;
 
+/// Most problems that are told of one profile.
+const MOST_PROBLEMS: usize = 100;
+
+/// Most profiles that one profile extends.
+const MOST_BASES: usize = 64;
+
 /// Longest `why` or `description`, in bytes.
 const LONGEST_TEXT: usize = 2_000;
 
@@ -57,7 +63,7 @@ pub fn is_path(text: &str) -> bool {
 ///
 /// # Errors
 /// Every problem of the text, ordered by place.
-pub fn parse(name: &str, source: Source<'_>) -> Result<Profile, Vec<Problem>> {
+pub fn parse(name: &str, source: &Source<'_>) -> Result<Profile, Vec<Problem>> {
     let mut reader = Reader {
         name,
         source,
@@ -88,7 +94,7 @@ pub fn parse(name: &str, source: Source<'_>) -> Result<Profile, Vec<Problem>> {
 }
 
 /// A problem that the TOML parser found, in its words, without the parser's inner expectations.
-fn syntax(source: Source<'_>, span: &Range<usize>, message: &str) -> Problem {
+fn syntax(source: &Source<'_>, span: &Range<usize>, message: &str) -> Problem {
     let octal = message.contains("leading zero");
     let hint = octal.then(|| {
         "a number with a leading zero is octal to the kernel: write the decimal number".to_owned()
@@ -103,7 +109,7 @@ fn syntax(source: Source<'_>, span: &Range<usize>, message: &str) -> Problem {
 
 struct Reader<'a> {
     name: &'a str,
-    source: Source<'a>,
+    source: &'a Source<'a>,
     problems: Vec<Problem>,
     profile: Profile,
 }
@@ -112,6 +118,16 @@ type Item<'i> = Spanned<DeValue<'i>>;
 
 impl Reader<'_> {
     fn complain(&mut self, span: &Range<usize>, complaint: Complaint) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
+        let complaint = match self.problems.len() + 1 {
+            MOST_PROBLEMS => Complaint::new(
+                "too-many",
+                format!("{MOST_PROBLEMS} problems are enough; the rest is not looked at"),
+            ),
+            _ => complaint,
+        };
         self.problems.push(self.source.problem(
             span,
             complaint.code,
@@ -178,6 +194,13 @@ impl Reader<'_> {
                 "`extends` is a list of names: write `extends = [\"base\"]`",
             );
         };
+        if items.len() > MOST_BASES {
+            return self.refuse(
+                &item.span(),
+                "too-many",
+                format!("more than {MOST_BASES} profiles to extend"),
+            );
+        }
         for item in items {
             match item.get_ref().as_str() {
                 Some(text) if is_name(text) => {
@@ -249,7 +272,8 @@ impl Reader<'_> {
                 self.refuse(&item.span(), "empty-setting", "a table without a value");
             }
             for (key, item) in table {
-                path.push(key.get_ref().as_ref().to_owned());
+                // A dot in quotes belongs to the component, as in `conf."eth0.7".rp_filter`.
+                path.push(key.get_ref().replace('.', "/"));
                 self.dotted(key.span(), item, path, in_tcp);
                 path.pop();
             }
@@ -526,13 +550,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Profile, Vec<Problem>> {
-        parse(
-            "p",
-            Source {
-                file: "p.toml",
-                text,
-            },
-        )
+        parse("p", &Source::new("p.toml", text))
     }
 
     fn codes(text: &str) -> Vec<(&'static str, usize, usize)> {
@@ -555,7 +573,8 @@ mod tests {
              abort_on_overflow = false\nsomaxconn = { at_least = 16384 }\ntcp_fastopen = [\"client\", \"server\"]\n\
              net.ipv4.tcp_sack = 1\n\"net.ipv4.tcp_ecn\" = 2\n\
              [sysctl]\nnet.core.netdev_max_backlog = { at_least = 4096, optional = true }\n\
-             \"net/ipv4/conf/eth0.100/rp_filter\" = 1\nnet.ipv4.conf.\"eth1/7\".rp_filter = 2\n",
+             \"net/ipv4/conf/eth0.100/rp_filter\" = 1\nnet.ipv4.conf.\"eth1/7\".rp_filter = 2\n\
+             net.ipv4.conf.\"eth2.8\".rp_filter = 0\n",
         )
         .unwrap();
         assert_eq!(
@@ -577,6 +596,7 @@ mod tests {
             ("net.core.netdev_max_backlog", "at least 4096"),
             ("net.ipv4.conf.eth0/100.rp_filter", "1"),
             ("net.ipv4.conf.eth1/7.rp_filter", "2"),
+            ("net.ipv4.conf.eth2/8.rp_filter", "0"),
         ] {
             assert_eq!(wish(&profile, key), words);
         }

@@ -113,10 +113,7 @@ pub fn stack(mut below: Settings, above: Settings) -> Settings {
 /// # Errors
 /// One problem, with the argument as its excerpt.
 pub fn by_hand(argument: &str) -> Result<(Key, Setting), Problem> {
-    let source = Source {
-        file: BY_HAND,
-        text: argument,
-    };
+    let source = Source::new(BY_HAND, argument);
     let problem = |span: Range<usize>, complaint: Complaint| {
         source.problem(&span, complaint.code, complaint.message, complaint.hint)
     };
@@ -223,7 +220,7 @@ impl Resolver<'_> {
         }
         self.texts.insert(id.clone(), text);
         let text = self.texts.get(&id).map_or("", String::as_str);
-        let profile = match profile::parse(&name, Source { file: &file, text }) {
+        let profile = match profile::parse(&name, &Source::new(&file, text)) {
             Ok(profile) => profile,
             Err(problems) => {
                 self.problems.extend(problems);
@@ -277,10 +274,7 @@ impl Resolver<'_> {
                     .texts
                     .get(&(step.file.clone(), step.name.clone()))
                     .map_or("", String::as_str);
-                let source = Source {
-                    file: &step.file,
-                    text,
-                };
+                let source = Source::new(&step.file, text);
                 source.problem(
                     &step.span,
                     complaint.code,
@@ -312,28 +306,11 @@ impl Resolver<'_> {
                 .texts
                 .get(&(origin.file.clone(), origin.profile.clone()))
                 .map_or("", String::as_str);
-            let line = origin.line.unwrap_or(1);
-            let start: usize = text
-                .split_inclusive('\n')
-                .take(line - 1)
-                .map(str::len)
-                .sum();
-            let length = text
-                .get(start..)
-                .and_then(|rest| rest.lines().next())
-                .map_or(0, |line| line.trim_end().len());
-            let source = Source {
-                file: &origin.file,
-                text,
-            };
+            let source = Source::new(&origin.file, text);
+            let line = source.line_span(origin.line.unwrap_or(1));
             let hint =
                 Some("a later profile cannot loosen a bound; `--set` replaces it".to_owned());
-            let problem = source.problem(
-                &(start..start + length),
-                "contradiction",
-                format!("`{key}`: {why}"),
-                hint,
-            );
+            let problem = source.problem(&line, "contradiction", format!("`{key}`: {why}"), hint);
             if !self.problems.contains(&problem) {
                 self.problems.push(problem);
             }

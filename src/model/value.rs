@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest value that is accepted, in bytes: a page, the most that the kernel takes in one write to most keys.
-pub const LONGEST: usize = 4095;
+/// Longest value that is accepted, in bytes: what the kernel takes in one write to any key, a page with some room.
+pub const LONGEST: usize = 4000;
 
 /// A value as the kernel prints it, fields separated by single blanks (the kernel itself separates vectors by tabs).
 ///
@@ -49,6 +49,9 @@ impl fmt::Display for Value {
 pub fn misread_by_the_kernel(text: &str) -> bool {
     text.split([' ', '\t', ',']).any(|field| {
         let digits = field.strip_prefix('-').unwrap_or(field);
+        if field == "-0" {
+            return true;
+        }
         digits.len() > 1
             && digits.starts_with('0')
             && (digits.chars().all(|c| c.is_ascii_digit())
@@ -72,7 +75,7 @@ mod tests {
 
     #[test]
     fn octal_and_hex_are_recognised() {
-        for text in ["010", "-07", "0x10", "0X1f", "4096 010 1", "00"] {
+        for text in ["010", "-07", "-0", "0x10", "0X1f", "4096 010 1", "00"] {
             assert!(misread_by_the_kernel(text), "{text}");
         }
         for text in ["0", "10", "-1", "cubic", "0-1", "100 200", ""] {

@@ -10,17 +10,18 @@ use crate::model::plan::Cause;
 use crate::model::setting::Setting;
 use crate::model::value::Value;
 
-use super::NamespaceChanges;
+use super::{NamespaceChanges, printable};
 
 /// The diff of one namespace; empty if nothing changes.
 pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: &str) -> String {
     let Some(plan) = &changes.plan else {
         return String::new();
     };
-    let mut lines: BTreeMap<&Key, (String, String)> = BTreeMap::new();
+    // Released keys stand first.
+    let mut lines: BTreeMap<(bool, &Key), (String, String)> = BTreeMap::new();
     for kept in &plan.kept {
         let line = line(&kept.key, &kept.value, &[]);
-        lines.insert(&kept.key, (line.clone(), line));
+        lines.insert((true, &kept.key), (line.clone(), line));
     }
     for change in &plan.live {
         let released = (change.cause == Cause::Released).then(|| "released".to_owned());
@@ -36,7 +37,7 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
             line(&change.key, &change.from, &[]),
             line(&change.key, &change.to, &remarks),
         );
-        lines.insert(&change.key, (from, to));
+        lines.insert((change.cause != Cause::Released, &change.key), (from, to));
     }
     if plan.live.is_empty() {
         return String::new();
@@ -57,6 +58,8 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
 
 /// `key = value`, with the word for a number and other remarks behind `#`.
 fn line(key: &Key, value: &Value, remarks: &[Option<String>]) -> String {
+    // Values of the kernel may hold anything, a host name for example.
+    let shown = printable(value.as_str());
     let word = catalogue::word(key, value);
     let remarks: Vec<&str> = word
         .iter()
@@ -64,8 +67,8 @@ fn line(key: &Key, value: &Value, remarks: &[Option<String>]) -> String {
         .map(String::as_str)
         .collect();
     if remarks.is_empty() {
-        format!("{key} = {value}\n")
+        format!("{key} = {shown}\n")
     } else {
-        format!("{key} = {value}  # {}\n", remarks.join(", "))
+        format!("{key} = {shown}  # {}\n", remarks.join(", "))
     }
 }

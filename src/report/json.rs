@@ -52,10 +52,19 @@ pub fn render(report: &Report) -> String {
         })).collect::<Vec<_>>() }),
         Body::Desired(one) => show(one),
         Body::Changes(all) => changes(all),
-        Body::Status(all) => match all.as_slice() {
-            [one] => status(one),
-            all => json!({ "namespaces": all.iter().map(status).collect::<Vec<_>>() }),
-        },
+        Body::Status(all) => {
+            let namespaces: Vec<Json> = all.iter().map(status).collect();
+            // One namespace, the usual case, is also said without the list around it.
+            let mut one = match namespaces.as_slice() {
+                [one] => one.clone(),
+                _ => json!({}),
+            };
+            if let Json::Object(fields) = &mut one {
+                fields.remove("error");
+                fields.insert("namespaces".to_owned(), json!(namespaces));
+            }
+            one
+        }
         Body::History(all) => history(all),
     };
     if let Json::Object(fields) = body {
@@ -114,7 +123,7 @@ fn namespace(one: &NamespaceChanges) -> Json {
 }
 
 fn left(left: &Left) -> Json {
-    json!({ "key": left.key, "value": left.value, "wanted": left.wanted })
+    json!({ "key": left.key, "value": left.value, "wanted": left.wanted, "why": left.why })
 }
 
 fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
@@ -193,6 +202,7 @@ fn show(show: &Show) -> Json {
         "profiles": profiles.collect::<Vec<_>>(),
         "settings": settings.collect::<Vec<_>>(),
         "hashes": { "desired": desired_hash(&show.settings), "plan": null },
+        "netns": show.netns,
         "verified": show.verified,
     })
 }
@@ -200,6 +210,7 @@ fn show(show: &Show) -> Json {
 fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::InProgress => "in-progress",
+        Effect::NextTimer => "next-timer",
         Effect::NextHandshake => "next-handshake",
         Effect::NewSockets => "new-sockets",
         Effect::Listen => "listen",

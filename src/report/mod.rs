@@ -84,7 +84,9 @@ pub struct Show {
     pub values: BTreeMap<Key, Value>,
     /// Whether only `key = value` is wanted.
     pub flat: bool,
-    /// The kernel that consequences speak of.
+    /// The namespace that consequences speak of.
+    pub netns: String,
+    /// Its kernel.
     pub kernel: String,
     /// Whether the formulas are known to hold on it.
     pub verified: bool,
@@ -169,7 +171,7 @@ pub struct StatusRow {
     pub want: String,
     /// The word for it, where the key has words.
     pub word: Option<String>,
-    /// What it holds, or why that cannot be said.
+    /// What it holds; nothing if the kernel has no such key, or it cannot be read.
     pub live: Option<String>,
     /// Whether it holds what is declared.
     pub state: KeyState,

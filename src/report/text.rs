@@ -207,10 +207,11 @@ impl Page {
             }
         }
         let want = Want::new("", &show.settings);
+        let count = show.settings.len();
+        let netns = printable(&show.netns);
         self.line(format!(
-            "\n{} {}, desired {}",
-            show.settings.len(),
-            plural_of(show.settings.len(), "setting"),
+            "\n{count} {}, desired {}; seconds and sizes are those of the {netns} namespace",
+            plural_of(count, "setting"),
             short(&want.hash)
         ));
         self.verified(&show.kernel, show.verified);
@@ -293,9 +294,12 @@ impl Page {
         }
         let mut felt: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for change in &plan.live {
-            if let Some(entry) = Entry::of(&change.key)
-                .filter(|entry| matches!(entry.effect, Effect::InProgress | Effect::Listen))
-            {
+            if let Some(entry) = Entry::of(&change.key).filter(|entry| {
+                matches!(
+                    entry.effect,
+                    Effect::InProgress | Effect::NextTimer | Effect::Listen
+                )
+            }) {
                 felt.entry(entry.effect.words())
                     .or_default()
                     .push(entry.short);
@@ -318,7 +322,8 @@ impl Page {
             match &kept.why {
                 KeptWhy::OtherWriter(wrote) => self.line(format!(
                     "left: {} holds {}, held by another writer: tcptune had written {wrote}",
-                    kept.key, kept.value
+                    kept.key,
+                    printable(kept.value.as_str())
                 )),
                 KeptWhy::Right => {
                     let bound = plan
@@ -447,11 +452,7 @@ impl Page {
             .max()
             .unwrap_or(0);
         for row in &status.rows {
-            let live = printable(
-                row.live
-                    .as_deref()
-                    .unwrap_or("nothing: this kernel does not have it"),
-            );
+            let live = printable(row.live.as_deref().unwrap_or("nothing that can be read"));
             let (state, style) = match row.state {
                 KeyState::Ok => ("ok", GOOD),
                 KeyState::Drift => ("DRIFT", BAD),
@@ -519,7 +520,7 @@ impl Page {
             }
             if self.manner.verbose {
                 for (key, from, to) in &past.changes {
-                    self.line(format!("      {key}: {from} -> {to}"));
+                    self.line(printable(&format!("      {key}: {from} -> {to}")));
                 }
             }
         }

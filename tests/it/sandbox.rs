@@ -103,7 +103,8 @@ impl Sandbox {
         let mut command = Command::new("nsenter");
         command
             .args([
-                "--target", &self.init, "--mount", "--net", "--pid", "--ipc", "--uts", "--",
+                "--target", &self.init, "--mount", "--net", "--pid", "--ipc", "--uts", "--root",
+                "--",
             ])
             .arg(program);
         command.stdin(Stdio::null()).current_dir("/");

@@ -18,6 +18,8 @@ use super::value::Value;
 pub enum Effect {
     /// At once, also by connections and requests in progress.
     InProgress,
+    /// By connections in progress too, when they next arm the timer that it is for.
+    NextTimer,
     /// By the next handshake or connect, also on listeners that exist.
     NextHandshake,
     /// By sockets created afterwards.
@@ -31,6 +33,7 @@ impl Effect {
     pub fn words(self) -> &'static str {
         match self {
             Effect::InProgress => "at once, also on connections in progress",
+            Effect::NextTimer => "on connections in progress too, when they next start that timer",
             Effect::NextHandshake => "with the next handshake",
             Effect::NewSockets => "for sockets created from now on",
             Effect::Listen => "at each listener's next listen(); until then it keeps its limit",
@@ -150,6 +153,7 @@ pub fn near(name: &str) -> Option<&'static str> {
         return None;
     }
     let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
+    let known = known.filter(|known| known.len().abs_diff(name.len()) <= 2);
     let measured = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
     let near = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
     let slips = measured.filter(|(distance, known)| (1..=near(known)).contains(distance));
@@ -169,6 +173,11 @@ pub fn parse_value(key: &Key, raw: &Raw<'_>) -> Result<Value, Complaint> {
             .map_err(|complaint| complaint.about(entry)),
         None => shape::parse_uncatalogued(key, raw),
     }
+}
+
+/// What the kernel printed for a key, as a value that can be compared.
+pub fn stored(key: &Key, text: &str) -> Value {
+    Entry::of(key).map_or_else(|| Value::new(text), |entry| entry.shape.stored(text))
 }
 
 /// The word for a value, where its shape has one: `1` of `tcp_syncookies` is `when-full`.

@@ -166,6 +166,14 @@ impl Shape {
         }
     }
 
+    /// What the kernel printed, as a value that can be compared.
+    pub fn stored(&self, text: &str) -> Value {
+        match self {
+            Shape::Words => sorted(text),
+            _ => Value::new(text),
+        }
+    }
+
     /// The word for a value, if the shape has words.
     pub fn word(&self, value: &Value) -> Option<String> {
         let number = value.integer()?;
@@ -387,13 +395,20 @@ fn words(raw: &Raw<'_>) -> Result<Value, Complaint> {
     if names.is_empty() {
         return Err(Complaint::new("wrong-count", "at least one name is wanted"));
     }
-    Ok(Value::new(
+    Ok(sorted(
         &names
             .iter()
             .map(Value::as_str)
             .collect::<Vec<_>>()
             .join(" "),
     ))
+}
+
+/// A set of names has no order, whatever the kernel prints.
+fn sorted(text: &str) -> Value {
+    let mut names: Vec<&str> = text.split_whitespace().collect();
+    names.sort_unstable();
+    Value::new(&names.join(" "))
 }
 
 /// `proc_do_large_bitmap` in kernel/sysctl.c prints merged, ascending ranges; so do we.
@@ -455,6 +470,9 @@ fn ports(raw: &Raw<'_>) -> Result<Value, Complaint> {
 /// The rules for a key that the table does not have: nothing that the kernel would read differently from a
 /// person, nothing that would end the line, nothing too long for one write.
 pub(super) fn parse_uncatalogued(key: &Key, raw: &Raw<'_>) -> Result<Value, Complaint> {
+    if key.as_str().ends_with(".stable_secret") {
+        return Shape::Secret.parse(raw);
+    }
     if key.as_str() == "vm.stat_refresh" {
         return Err(Complaint::new(
             "action",

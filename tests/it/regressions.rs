@@ -1,0 +1,312 @@
+//! Bugs that were, each with its name.
+
+use crate::sandbox::{Sandbox, binary};
+
+const SYN: &str = "net.ipv4.tcp_syn_retries";
+const SYNACK: &str = "net.ipv4.tcp_synack_retries";
+
+#[test]
+fn a_hole_in_the_journal_is_no_bridge_for_a_rollback() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("set synack_retries=3").exits(0);
+    sandbox.tcptune("set syn_retries=3").exits(0);
+    sandbox.tcptune("rollback").exits(0);
+    // The undone entry is damaged: nobody needs it to go one further.
+    sandbox.sh(": > /var/lib/tcptune/journal/2.json");
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(
+        (sandbox.sysctl(SYN), sandbox.sysctl(SYNACK)),
+        ("6".into(), "5".into())
+    );
+
+    sandbox.tcptune("set synack_retries=3").exits(0);
+    sandbox.tcptune("set syn_retries=3").exits(0);
+    sandbox.sh(": > /var/lib/tcptune/journal/5.json");
+    sandbox.tcptune("rollback").exits(0);
+    let refused = sandbox.tcptune("rollback").exits(2);
+    assert!(
+        refused.err.contains("entry 5 is no longer in the journal"),
+        "{}",
+        refused.err
+    );
+    sandbox.tcptune("rollback --to 0").exits(2);
+    assert_eq!(
+        (sandbox.sysctl(SYN), sandbox.sysctl(SYNACK)),
+        ("6".into(), "3".into())
+    );
+    sandbox.tcptune("off").exits(0);
+    assert_eq!(sandbox.sysctl(SYNACK), "5");
+}
+
+#[test]
+fn a_rollback_undoes_exactly_one_entry() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    sandbox.tcptune("set syn_retries=2").exits(0);
+    sandbox.tcptune("rollback").exits(0);
+    // A key that the entry in effect never touched is a stranger's to write.
+    sandbox.stranger(SYN, "5");
+    let undone = sandbox.tcptune("rollback").exits(0);
+    assert!(
+        undone
+            .out
+            .contains("rollback of entry 1 (apply high-traffic"),
+        "{}",
+        undone.out
+    );
+    assert_eq!(
+        (sandbox.sysctl(SYN), sandbox.sysctl(SYNACK)),
+        ("5".into(), "5".into())
+    );
+}
+
+#[test]
+fn keys_that_set_each_other_can_be_set_together() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.all();
+    sandbox.tcptune("set net.ipv4.conf.all.forwarding=1 net.ipv4.ip_forward=1 net.ipv4.conf.default.forwarding=1").exits(0);
+    assert_eq!(sandbox.sysctl("net.ipv4.ip_forward"), "1");
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(sandbox.all(), before);
+}
+
+#[test]
+fn a_key_that_was_dragged_along_is_put_back_too() {
+    let sandbox = Sandbox::new();
+    sandbox.stranger("net.ipv4.conf.default.forwarding", "1");
+    let before = sandbox.all();
+    sandbox.file("/run/p.toml", "[sysctl]\nnet.ipv4.conf.all.forwarding = 1\nnet.ipv4.conf.default.forwarding = 1\nnet.ipv4.tcp_ecn = 2\nnet.ipv4.ping_group_range = \"7 99999999999\"\n");
+    sandbox.tcptune("apply /run/p.toml").exits(4);
+    assert_eq!(sandbox.all(), before);
+}
+
+#[test]
+fn a_declared_key_that_another_one_drags_along_fails_the_set() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .tcptune("set net.ipv4.conf.default.forwarding=0")
+        .exits(0);
+    let before = sandbox.all();
+    let failed = sandbox
+        .tcptune("set net.ipv4.conf.all.forwarding=1")
+        .exits(4);
+    let message =
+        "net.ipv4.conf.default.forwarding shall be 0, but holds 1 once the other keys are written";
+    assert!(failed.err.contains(message), "{}", failed.err);
+    assert_eq!(sandbox.all(), before);
+    sandbox.tcptune("status").exits(0);
+}
+
+#[test]
+fn a_value_that_cannot_be_put_back_is_not_replaced() {
+    let sandbox = Sandbox::new();
+    // Every second port: too long for one write, so a stranger needs several on one descriptor.
+    let script = "exec 3> /proc/sys/net/ipv4/ip_local_reserved_ports
+                  i=10001; while [ $i -lt 13000 ]; do printf '%s,' $i >&3; i=$((i + 2)); done";
+    sandbox.sh(script);
+    let before = sandbox.sysctl("net.ipv4.ip_local_reserved_ports");
+    assert!(before.len() > 4096, "{}", before.len());
+    let refused = sandbox.tcptune("set ip_local_reserved_ports=1").exits(3);
+    assert!(
+        refused.err.contains("too long to be put back in one write"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(sandbox.sysctl("net.ipv4.ip_local_reserved_ports"), before);
+}
+
+#[test]
+fn every_namespace_is_told_that_the_state_may_not_be_written() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add a; ip netns add b; mount -o remount,ro /var/lib");
+    let json = sandbox
+        .tcptune("apply high-traffic --netns a --netns b --json")
+        .exits(3)
+        .json();
+    assert_eq!(json["changed"], false);
+    for one in json["namespaces"].as_array().unwrap() {
+        assert_eq!(one["error"]["code"], "file", "{one}");
+    }
+}
+
+#[test]
+fn an_optional_key_that_was_passed_over_is_no_drift() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "/run/p.toml",
+        "[tcp]\nrmem_max = { value = 1000000, optional = true }\n",
+    );
+    assert!(
+        sandbox
+            .tcptune("apply /run/p.toml")
+            .exits(0)
+            .out
+            .contains("skipped: net.core.rmem_max: global")
+    );
+    sandbox.tcptune("status").exits(0);
+}
+
+#[test]
+fn a_namespace_that_is_not_there_is_an_error_for_every_verb() {
+    let sandbox = Sandbox::new();
+    for words in [
+        "history",
+        "status",
+        "show fail-fast",
+        "diff fail-fast",
+        "off",
+    ] {
+        let run = sandbox
+            .tcptune(&format!("{words} --netns nowhere"))
+            .exits(2);
+        assert!(
+            run.err.contains("there is no network namespace `nowhere`"),
+            "{words}: {}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn show_speaks_of_the_namespace_that_was_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add a; ip netns exec a sysctl -qw net.ipv4.tcp_syn_linear_timeouts=0");
+    assert!(
+        sandbox
+            .tcptune("show fail-fast")
+            .out
+            .contains("SYN again at 1 2 3 4 5 s")
+    );
+    let there = sandbox.tcptune("show fail-fast --netns a").exits(0).out;
+    assert!(
+        there.contains("SYN again at 1 3 s") && there.contains("those of the a namespace"),
+        "{there}"
+    );
+    sandbox
+        .tcptune("show fail-fast --netns a --netns a")
+        .exits(2);
+}
+
+#[test]
+fn the_state_of_a_later_tcptune_is_not_written_over() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply high-traffic").exits(0);
+    for later in ["journal/2.json", "state.json"] {
+        sandbox.sh(&format!("cd /var/lib/tcptune; cp {later} /run/kept 2>/dev/null || true; echo '{{\"schema\": 2}}' > {later}"));
+        let refused = sandbox.tcptune("set somaxconn=77").exits(3);
+        assert!(
+            refused
+                .err
+                .contains("a later tcptune has been at work here"),
+            "{later}: {}",
+            refused.err
+        );
+        sandbox.tcptune("status").exits(0);
+        sandbox.sh(&format!(
+            "cd /var/lib/tcptune; rm {later}; mv /run/kept {later} 2>/dev/null || true"
+        ));
+    }
+    sandbox.tcptune("off").exits(0);
+}
+
+#[test]
+fn a_secret_outside_the_table_is_one_too() {
+    let sandbox = Sandbox::new();
+    let refused = sandbox
+        .tcptune("set net.ipv6.conf.lo.stable_secret=2001:db8::1")
+        .exits(2);
+    assert!(
+        refused.err.contains("a secret is not managed"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn another_spelling_of_a_path_and_a_new_comment_are_nothing_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.file("/run/x.toml", "[tcp]\nsynack_retries = 3\n");
+    sandbox.tcptune("apply ./run/x.toml").exits(0);
+    assert!(
+        sandbox
+            .tcptune("apply /run/x.toml")
+            .exits(0)
+            .out
+            .contains("nothing to do")
+    );
+    sandbox.file(
+        "/run/x.toml",
+        "# why not\n[tcp]\nsynack_retries = { value = 3, why = \"because\" }\n",
+    );
+    assert!(
+        sandbox
+            .tcptune("apply /run/x.toml")
+            .exits(0)
+            .out
+            .contains("nothing to do")
+    );
+}
+
+#[test]
+fn putting_back_is_a_change_too() {
+    let sandbox = Sandbox::new();
+    let dies = format!("{} apply high-traffic", binary().display());
+    // After the first key was written and before the second one.
+    sandbox.sh(&format!(
+        "strace -o /dev/null -e inject=write:signal=KILL:when=4 {dies} || true"
+    ));
+    assert_eq!(
+        sandbox.sysctl("net.core.somaxconn"),
+        "16384",
+        "the first key was written"
+    );
+    let json = sandbox.tcptune("off --json").exits(0).json();
+    assert_eq!(
+        (&json["changed"], &json["warnings"][0]["code"]),
+        (&true.into(), &"interrupted".into())
+    );
+    assert_eq!(sandbox.sysctl("net.core.somaxconn"), "4096");
+}
+
+#[test]
+fn without_rights_it_is_refused_even_if_only_the_journal_would_change() {
+    let sandbox = Sandbox::new();
+    sandbox.as_nobody(&[], "set syncookies=1").exits(3);
+}
+
+#[test]
+fn a_failed_transaction_is_not_committed_by_the_next_run() {
+    let sandbox = Sandbox::new();
+    // The commit fails, and so does every write from then on: the key cannot be put back.
+    let script = format!(
+        "strace -o /run/trace -P /proc/sys/net/ipv4/tcp_syn_retries -P /var/lib/tcptune/journal/.1.json.new \
+         -P /var/lib/tcptune/journal/1.json -e inject=write:error=EIO:when=4 -e inject=rename:error=ENOSPC:when=2 \
+         {} set syn_retries=3",
+        binary().display()
+    );
+    let failed = sandbox.run("sh", &["-c", &script]).exits(5);
+    assert!(
+        failed
+            .err
+            .contains("LEFT MIXED: net.ipv4.tcp_syn_retries holds 3, not 6"),
+        "{}",
+        failed.err
+    );
+    let next = sandbox.tcptune("apply high-traffic").exits(0);
+    assert!(
+        next.err
+            .contains("entry 1 was interrupted: it was put back"),
+        "{}",
+        next.err
+    );
+    assert_eq!(sandbox.sysctl(SYN), "6");
+}
+
+#[test]
+fn a_verb_is_wanted_also_in_json() {
+    let sandbox = Sandbox::new();
+    assert_eq!(
+        sandbox.tcptune("--json").exits(2).json()["error"]["code"],
+        "usage"
+    );
+}
