@@ -12,7 +12,7 @@ use crate::model::plan::{Cause, Change, Plan};
 use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
-use super::state::Locked;
+use super::store::Locked;
 
 /// Does what a plan says, and records it as `entry`.
 ///
@@ -37,36 +37,15 @@ pub fn execute(
     let Err(failure) = outcome else {
         return Ok(());
     };
-    let (written, unwritten) = plan.live.split_at(written);
-    let mut left = put_back(kernel, written.iter().rev().map(Change::undone));
-    left.extend(put_back(
-        kernel,
-        bystanders
-            .into_iter()
-            .filter(|one| !is_right(kernel, plan, &one.key)),
-    ));
-    if !written.is_empty() {
-        // A key that moved before its turn was perhaps dragged along by one of ours: it is not ours to write.
-        left.extend(
-            unwritten
-                .iter()
-                .filter_map(|change| astray(kernel, &change.key, &change.from, None)),
-        );
-    }
-    if !left.is_empty() {
-        // The intent stays pending: the next run tries once more to put back what is left.
-        entry.state = Stage::Pending;
-        entry.error = Some(failure.to_string());
-        drop(state.write(&entry).and_then(|()| state.sum_up()));
-        return Err(Error::Mixed(failure, left));
-    }
-    revert(state, entry, failure.to_string());
+    let left = undo(kernel, plan, written, bystanders);
+    close(state, entry, &failure, left.is_empty());
     Err(match failure {
+        failure if !left.is_empty() => Error::Mixed(failure, left),
         Failure::Moved {
             key,
             planned,
             holds,
-        } if written.is_empty() => Error::MovedSince {
+        } if written == 0 => Error::MovedSince {
             key,
             planned,
             holds,
@@ -199,6 +178,35 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
     // live values with it; and the summary can be made again from the entries.
     drop(state.sync().and_then(|()| state.sum_up()));
     Ok(())
+}
+
+/// Takes back what was written, last one first, and what it dragged along; returns the keys that did not go back.
+fn undo(kernel: &dyn Kernel, plan: &Plan, written: usize, bystanders: Vec<Change>) -> Vec<Left> {
+    let (written, unwritten) = plan.live.split_at(written);
+    let mut left = put_back(kernel, written.iter().rev().map(Change::undone));
+    let dragged = bystanders
+        .into_iter()
+        .filter(|one| !is_right(kernel, plan, &one.key));
+    left.extend(put_back(kernel, dragged));
+    if !written.is_empty() {
+        // A key that moved before its turn was perhaps dragged along by one of ours: it is not ours to write.
+        left.extend(
+            unwritten
+                .iter()
+                .filter_map(|change| astray(kernel, &change.key, &change.from, None)),
+        );
+    }
+    left
+}
+
+/// Ends an entry that failed. While something is left, it stays pending: the next run tries once more.
+fn close(state: &Locked, mut entry: Entry, failure: &Failure, everything_is_back: bool) {
+    if everything_is_back {
+        return revert(state, entry, failure.to_string());
+    }
+    entry.state = Stage::Pending;
+    entry.error = Some(failure.to_string());
+    drop(state.write(&entry).and_then(|()| state.sum_up()));
 }
 
 /// Ends an entry that came to nothing. Where this cannot be recorded, the next run finds the same out by itself.

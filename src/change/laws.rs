@@ -16,7 +16,7 @@ use crate::model::value::Value;
 
 use super::execute::execute;
 use super::journal::{Entry, SCHEMA, Stage, Who};
-use super::state::{Locked, Store};
+use super::store::{Locked, Store};
 
 fn key(number: usize) -> Key {
     format!("net.test.key{number}").parse().unwrap()

@@ -6,3 +6,4 @@ pub mod journal;
 mod laws;
 pub mod recover;
 pub mod state;
+pub mod store;

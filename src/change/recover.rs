@@ -4,11 +4,12 @@ use crate::error::{Error, Failure};
 use crate::host::kernel::{Kernel, snapshot};
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
-use crate::model::plan::{Recovery, recovery};
+use crate::model::undo::{Recovery, recovery};
 
 use super::execute::{SignalsBlocked, check_rights, put_back, revert};
 use super::journal::{Entry, Stage};
-use super::state::{Locked, State};
+use super::state::State;
+use super::store::Locked;
 
 /// What was found out about an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::change::state::Store;
+use crate::change::store::Store;
 use crate::command::{self, World, apply, diff, history, list, off, rollback, set, show, status};
 use crate::error::Error;
 use crate::exit::Exit;

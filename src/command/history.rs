@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::change::journal::{Entry, Stage, Who};
-use crate::change::state::{Known, State};
+use crate::change::state::State;
+use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::netns;
 use crate::report::{Body, History as Told, Past, Report};

@@ -14,7 +14,7 @@ mod wish;
 
 use std::time::Duration;
 
-use crate::change::state::Store;
+use crate::change::store::Store;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::kernel::Proc;

@@ -7,8 +7,9 @@ use clap::Args;
 use crate::change::journal::{Entry, Stage};
 use crate::error::Error;
 use crate::model::memory::Memory;
-use crate::model::plan::{Change, Plan, retrace};
+use crate::model::plan::{Change, Plan};
 use crate::model::snapshot::Snapshot;
+use crate::model::undo::retrace;
 use crate::report::{Report, Want, Warning};
 
 use super::World;

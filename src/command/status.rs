@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use crate::change::state::{Known, Remembered, State};
+use crate::change::state::{Remembered, State};
+use crate::change::store::Known;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::kernel::{Kernel, snapshot};

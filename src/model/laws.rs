@@ -7,12 +7,13 @@ use proptest::prelude::*;
 use super::catalogue::{self, KEYS, Raw, Shape, TABLE};
 use super::key::Key;
 use super::memory::{ActiveSet, Memory, Settings};
-use super::plan::{Cause, Change, Place, plan, retrace};
+use super::plan::{Cause, Change, Place, plan};
 use super::problem::Source;
 use super::profile;
 use super::setting::{Origin, Part, Setting};
 use super::snapshot::{Reading, Snapshot};
 use super::stack;
+use super::undo::retrace;
 use super::value::Value;
 
 const HOST: Place = Place {

@@ -14,4 +14,5 @@ pub mod profile;
 pub mod setting;
 pub mod snapshot;
 pub mod stack;
+pub mod undo;
 pub mod value;

@@ -1,6 +1,6 @@
 //! What would change: the comparison of what is wanted, what is remembered and what the kernel holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -246,7 +246,7 @@ fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) -> Option
     None
 }
 
-fn gone(key: &Key) -> Skipped {
+pub(super) fn gone(key: &Key) -> Skipped {
     Skipped {
         key: key.clone(),
         reason: "the kernel no longer has it".to_owned(),
@@ -315,138 +315,6 @@ fn set(
         cause: Cause::Set,
     });
     Ok(())
-}
-
-/// The plan that takes `steps` in one go: changes of the journal, undone or done again, each from what the one
-/// before left. Afterwards `after` is remembered.
-///
-/// A key changes when it holds what the first of its steps expects; one that holds already what the last of them
-/// leads to stays. With `force` it changes whatever it holds.
-///
-/// # Errors
-/// Every key that has moved, unless forced: the plan is refused as a whole.
-pub fn retrace(
-    steps: &[Change],
-    memory: &Memory,
-    after: Memory,
-    snapshot: &Snapshot,
-    force: bool,
-) -> Result<Plan, Vec<Refusal>> {
-    let mut plan = Plan {
-        remembers: !after.declares_the_same(memory),
-        after,
-        ..Plan::default()
-    };
-    let mut refusals = Vec::new();
-    for Course { change, unbroken } in compose(steps) {
-        let Change {
-            key,
-            from,
-            to,
-            cause,
-        } = change;
-        match snapshot.get(&key) {
-            Reading::Value(live) if *live == to => {}
-            Reading::Value(live) if (*live == from && unbroken) || force => {
-                plan.live.push(Change {
-                    key,
-                    from: live.clone(),
-                    to,
-                    cause,
-                });
-            }
-            Reading::Value(live) => {
-                refusals.push(Refusal::Moved {
-                    key,
-                    holds: live.clone(),
-                    wrote: from,
-                    from: to,
-                });
-            }
-            Reading::Absent => plan.skipped.push(gone(&key)),
-            Reading::Unreadable(why) => refusals.push(Refusal::Unreadable(key, why.clone())),
-        }
-    }
-    if refusals.is_empty() {
-        Ok(plan)
-    } else {
-        Err(refusals)
-    }
-}
-
-/// All steps of one key as one change.
-struct Course {
-    change: Change,
-    /// Whether every step starts from what the one before left: else somebody wrote in between, and their value
-    /// would be lost.
-    unbroken: bool,
-}
-
-/// The courses in the order in which their keys first appear. A key that comes back to where it was has none.
-fn compose(steps: &[Change]) -> Vec<Course> {
-    let mut courses: Vec<Course> = Vec::new();
-    let mut places: BTreeMap<&Key, usize> = BTreeMap::new();
-    for step in steps {
-        let known = places
-            .get(&step.key)
-            .and_then(|place| courses.get_mut(*place));
-        if let Some(course) = known {
-            course.unbroken &= course.change.to == step.from;
-            course.change.to = step.to.clone();
-        } else {
-            places.insert(&step.key, courses.len());
-            let change = Change {
-                cause: Cause::Restored,
-                ..step.clone()
-            };
-            courses.push(Course {
-                change,
-                unbroken: true,
-            });
-        }
-    }
-    courses.retain(|course| course.change.from != course.change.to);
-    courses
-}
-
-/// What becomes of an entry whose writer died between its intent and its commit, or could not put it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovery {
-    /// Every key holds what was intended: the entry did happen.
-    Commit,
-    /// It did not: these keys go back, and those hold something else altogether and are left.
-    PutBack {
-        /// Keys that still hold our value, in reverse order of writing.
-        changes: Vec<Change>,
-        /// Keys that hold neither value, with what they hold.
-        left: Vec<(Change, Value)>,
-    },
-}
-
-/// Decides it from what the kernel holds now. Keys that are gone do not count. An entry that was reported as
-/// `failed` did not happen, whatever the kernel holds.
-pub fn recovery(changes: &[Change], snapshot: &Snapshot, failed: bool) -> Recovery {
-    let held = changes
-        .iter()
-        .filter_map(|change| Some((change, snapshot.get(&change.key).value()?)));
-    let held: Vec<_> = held.collect();
-    if !failed && held.iter().all(|(change, live)| change.to == **live) {
-        return Recovery::Commit;
-    }
-    let back = held
-        .iter()
-        .rev()
-        .filter(|(change, live)| **live == change.to);
-    let left = held
-        .iter()
-        .rev()
-        .filter(|(change, live)| **live != change.to && **live != change.from);
-    Recovery::PutBack {
-        changes: back.map(|(change, _)| change.undone()).collect(),
-        left: left
-            .map(|(change, live)| ((*change).clone(), (*live).clone()))
-            .collect(),
-    }
 }
 
 #[cfg(test)]
@@ -610,98 +478,6 @@ mod tests {
                 Refusal::Absent(key(A)),
                 Refusal::NoNumber(key("net.ipv4.tcp_rmem"), Value::new("1 2 3"))
             ]
-        );
-    }
-
-    fn wrote(name: &str, from: &str, to: &str) -> Change {
-        Change {
-            key: key(name),
-            from: Value::new(from),
-            to: Value::new(to),
-            cause: Cause::Set,
-        }
-    }
-
-    fn retraced(
-        steps: &[Change],
-        kernel: &Snapshot,
-        force: bool,
-    ) -> Result<Vec<String>, Vec<Refusal>> {
-        retrace(steps, &Memory::default(), Memory::default(), kernel, force)
-            .map(|plan| changes(&plan))
-    }
-
-    #[test]
-    fn an_undo_refuses_what_has_moved() {
-        let undo = [wrote(A, "4096", "100").undone()];
-        let holding = |value| holding(&[(A, value)]);
-        assert_eq!(
-            retraced(&undo, &holding("100"), false).unwrap(),
-            ["net.core.somaxconn 100 -> 4096 Restored"]
-        );
-        assert_eq!(
-            retraced(&undo, &holding("4096"), false).unwrap(),
-            Vec::<String>::new(),
-            "already back"
-        );
-        assert!(matches!(
-            retraced(&undo, &holding("7"), false)
-                .unwrap_err()
-                .as_slice(),
-            [Refusal::Moved { .. }]
-        ));
-        assert_eq!(
-            retraced(&undo, &holding("7"), true).unwrap(),
-            ["net.core.somaxconn 7 -> 4096 Restored"]
-        );
-    }
-
-    #[test]
-    fn steps_compose_unless_somebody_wrote_in_between() {
-        let kernel = holding(&[(A, "3"), (B, "5")]);
-        let steps = [wrote(A, "2", "3").undone(), wrote(A, "1", "2").undone()];
-        assert_eq!(
-            retraced(&steps, &kernel, false).unwrap(),
-            ["net.core.somaxconn 3 -> 1 Restored"]
-        );
-        let broken = [wrote(A, "9", "3").undone(), wrote(A, "1", "2").undone()];
-        assert!(retraced(&broken, &kernel, false).is_err());
-    }
-
-    /// A key that the steps lead back to where it was is none of their business, whatever it holds by now.
-    #[test]
-    fn a_round_trip_is_no_change() {
-        let there_and_back = [wrote(A, "1", "2").undone(), wrote(A, "1", "2")];
-        assert_eq!(
-            retraced(&there_and_back, &holding(&[(A, "77")]), false).unwrap(),
-            Vec::<String>::new()
-        );
-        assert_eq!(
-            retraced(&there_and_back, &holding(&[(A, "77")]), true).unwrap(),
-            Vec::<String>::new()
-        );
-    }
-
-    #[test]
-    fn a_dead_writer_leaves_all_or_nothing() {
-        let done = [wrote(A, "1", "2"), wrote(B, "5", "3")];
-        let recover = |values: &[(&str, &str)], failed| recovery(&done, &holding(values), failed);
-        assert_eq!(recover(&[(A, "2"), (B, "3")], false), Recovery::Commit);
-        assert_eq!(
-            recover(&[(A, "2")], false),
-            Recovery::Commit,
-            "a vanished key does not count"
-        );
-        let counts = |recovery| match recovery {
-            Recovery::PutBack { changes, left } => (changes.len(), left.len()),
-            Recovery::Commit => panic!("it did not happen"),
-        };
-        assert_eq!(counts(recover(&[(A, "2"), (B, "5")], false)), (1, 0));
-        assert_eq!(counts(recover(&[(A, "2"), (B, "77")], false)), (1, 1));
-        assert_eq!(
-            counts(recover(&[(A, "2"), (B, "3")], true)),
-            (2, 0),
-            "what was reported as failed is never committed"
         );
     }
 }

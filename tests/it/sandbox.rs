@@ -19,6 +19,7 @@ mount --bind /proc/sys /proc/sys
 mount --bind /proc/sys/net /proc/sys/net
 mount -o remount,bind,ro /proc/sys
 ip link set lo up
+cd /
 echo ready
 exec sleep infinity
 ";

@@ -1,5 +1,6 @@
 //! What is known about each handshake key: one table that parsing, help, consequences and checks all read.
 
+mod parse;
 mod shape;
 mod table;
 
@@ -171,7 +172,7 @@ pub fn parse_value(key: &Key, raw: &Raw<'_>) -> Result<Value, Complaint> {
             .shape
             .parse(raw)
             .map_err(|complaint| complaint.about(entry)),
-        None => shape::parse_uncatalogued(key, raw),
+        None => parse::uncatalogued(key, raw),
     }
 }
 

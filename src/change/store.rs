@@ -1,0 +1,348 @@
+//! The state directory: a lock, one file per journal entry, and one small file that sums them up.
+//!
+//! The entries are the truth. `state.json` only spares readers the walk through them: it says up to which entry it
+//! counts, and whatever is newer is added when it is read.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, umask};
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::host::files;
+
+use super::journal::{Entry, SCHEMA};
+use super::state::State;
+
+/// Where it lives.
+const DIRECTORY: &str = "/var/lib/tcptune";
+
+/// Most bytes of one file.
+const LARGEST: u64 = 64 << 20;
+
+/// Entries that are kept; older ones go, unless they are in effect somewhere.
+const KEPT: usize = 1000;
+
+/// How often a held lock is asked for again while waiting.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What could be found out about the state.
+#[derive(Debug)]
+pub struct Known {
+    /// The sum of all entries that make sense.
+    pub state: State,
+    /// The others, in words.
+    pub unreadable: Vec<String>,
+    /// Whether a later tcptune has been at work: what it remembers must not be written over.
+    pub later: bool,
+}
+
+/// The state directory, for readers.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::at(DIRECTORY)
+    }
+}
+
+impl Store {
+    /// A state directory elsewhere.
+    pub fn at(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+        }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.directory.join("journal")
+    }
+
+    fn path(&self, id: u64) -> PathBuf {
+        self.journal().join(format!("{id}.json"))
+    }
+
+    /// The state as of now, newer entries counted in. Entries that make no sense are passed over and named.
+    ///
+    /// # Errors
+    /// Where the directory is there but cannot be read, or root may not trust it.
+    pub fn load(&self) -> Result<Known, Error> {
+        let (mut state, mut later) = self.summary()?;
+        let mut unreadable = Vec::new();
+        // What was pending when it was summed up may have been settled since.
+        let open: BTreeSet<u64> = std::mem::take(&mut state.pending).into_iter().collect();
+        let newer = self.ids()?.split_off(&(state.last + 1));
+        for id in open.union(&newer) {
+            match self.entry(*id) {
+                Ok(entry) => state.add(&entry),
+                Err(error) if is_garbage(&error) => {
+                    later |= is_later(&error);
+                    unreadable.push(error.to_string());
+                    state.last = state.last.max(*id);
+                }
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Known {
+            state,
+            unreadable,
+            later,
+        })
+    }
+
+    /// `state.json`, and whether a later tcptune wrote it. One that is missing, or makes no sense, is made from the
+    /// entries.
+    fn summary(&self) -> Result<(State, bool), Error> {
+        match files::read_trusted(&self.directory.join("state.json"), LARGEST) {
+            Ok(bytes) => {
+                let later = schema_of(&bytes).is_some_and(|schema| schema > SCHEMA);
+                let state = serde_json::from_slice::<State>(&bytes)
+                    .ok()
+                    .filter(|state| state.schema == SCHEMA);
+                Ok((state.unwrap_or_default(), later))
+            }
+            Err(Error::File { source, .. })
+                if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::FileTooLarge) =>
+            {
+                Ok((State::default(), false))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ids of all entries, oldest first.
+    ///
+    /// # Errors
+    /// Where the directory is there but cannot be read.
+    pub fn ids(&self) -> Result<BTreeSet<u64>, Error> {
+        match fs::read_dir(self.journal()) {
+            Ok(entries) => {
+                let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+                Ok(names
+                    .filter_map(|name| name.strip_suffix(".json")?.parse().ok())
+                    .collect())
+            }
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(source) => Err(Error::File {
+                doing: "read",
+                path: self.journal(),
+                source,
+            }),
+        }
+    }
+
+    /// One entry.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read, or a later tcptune wrote it.
+    pub fn entry(&self, id: u64) -> Result<Entry, Error> {
+        let path = self.path(id);
+        let bytes = files::read_trusted(&path, LARGEST)?;
+        let error = |message: String| Error::File {
+            doing: "understand",
+            path: path.clone(),
+            source: std::io::Error::new(ErrorKind::InvalidData, message),
+        };
+        if let Some(schema) = schema_of(&bytes).filter(|schema| *schema > SCHEMA) {
+            let source = std::io::Error::new(
+                ErrorKind::Unsupported,
+                format!("a later tcptune wrote it, schema {schema}"),
+            );
+            return Err(Error::File {
+                doing: "understand",
+                path,
+                source,
+            });
+        }
+        let entry: Entry = serde_json::from_slice(&bytes).map_err(|why| error(why.to_string()))?;
+        if entry.schema != SCHEMA || entry.id != id {
+            return Err(error(format!(
+                "schema {}, entry {}",
+                entry.schema, entry.id
+            )));
+        }
+        Ok(entry)
+    }
+
+    /// Every entry that makes sense, oldest first.
+    ///
+    /// # Errors
+    /// Where one is there but cannot be read: a history with a hole must not be rolled back.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        let entries = self.ids()?.into_iter().map(|id| self.entry(id));
+        entries
+            .filter(|entry| {
+                !entry
+                    .as_ref()
+                    .is_err_and(|error| is_garbage(error) || is_gone(error))
+            })
+            .collect()
+    }
+
+    /// Makes the directory where it is missing, and keeps every other tcptune from writing.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another one is still at work after `wait`; [`Error::File`] without the right to.
+    pub fn lock(&self, verb: &str, wait: Duration) -> Result<Locked, Error> {
+        // Whatever the caller's umask: these files are there to be read by everybody.
+        umask(Mode::from_bits_truncate(0o022));
+        files::make_directory(&self.journal())?;
+        files::trust_directory(&self.journal())?;
+        let path = self.directory.join("lock");
+        let error = |source| Error::File {
+            doing: "open",
+            path: path.clone(),
+            source,
+        };
+        let since = Instant::now();
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(OFlag::O_NOFOLLOW.bits())
+                .open(&path)
+                .map_err(error)?;
+            match file.try_lock() {
+                Ok(()) => {
+                    // Who holds it, for the message of those who find it held; no harm if it cannot be said.
+                    let holder = format!("process {} ({verb})\n", std::process::id());
+                    let _for_display_only = file
+                        .set_len(0)
+                        .and_then(|()| file.write_all(holder.as_bytes()));
+                    return Ok(Locked {
+                        store: self.clone(),
+                        _lock: file,
+                    });
+                }
+                Err(TryLockError::WouldBlock) if since.elapsed() < wait => std::thread::sleep(POLL),
+                Err(TryLockError::WouldBlock) => {
+                    let mut holder = String::new();
+                    let _for_display_only = file.take(100).read_to_string(&mut holder);
+                    let holder = holder.trim().escape_debug().to_string();
+                    return Err(Error::Locked {
+                        holder,
+                        waited: wait,
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(error(source)),
+            }
+        }
+    }
+}
+
+/// An entry that was dropped since the directory was listed.
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
+}
+
+/// An entry that was read, but that this tcptune did not write: entries are written whole or not at all.
+fn is_garbage(error: &Error) -> bool {
+    is_later(error)
+        || matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::InvalidData)
+}
+
+/// An entry of a tcptune that is newer than this one.
+fn is_later(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::Unsupported)
+}
+
+/// The schema that a file says it has.
+fn schema_of(bytes: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
+    }
+    serde_json::from_slice::<Head>(bytes)
+        .ok()
+        .map(|head| head.schema)
+}
+
+/// The state directory, for the one writer.
+#[derive(Debug)]
+pub struct Locked {
+    store: Store,
+    /// Held until it is closed.
+    _lock: File,
+}
+
+impl Locked {
+    /// The same directory for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Writes an entry, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`]; what was there before still is.
+    pub fn write(&self, entry: &Entry) -> Result<(), Error> {
+        let path = self.store.path(entry.id);
+        let mut bytes = serde_json::to_vec_pretty(entry).map_err(|why| Error::File {
+            doing: "write",
+            path: path.clone(),
+            source: why.into(),
+        })?;
+        bytes.push(b'\n');
+        files::replace(&path, &bytes)
+    }
+
+    /// Makes what was written last, even if the machine loses power.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn sync(&self) -> Result<(), Error> {
+        files::sync_directory(&self.store.journal())
+    }
+
+    /// Brings `state.json` up to date and drops entries that nothing needs.
+    ///
+    /// # Errors
+    /// [`Error::File`]. Nothing is lost then: readers add newer entries by themselves.
+    pub fn sum_up(&self) -> Result<(), Error> {
+        let state = self.store.load()?.state;
+        let path = self.store.directory.join("state.json");
+        let bytes = serde_json::to_vec(&state).map_err(|why| Error::File {
+            doing: "write",
+            path: path.clone(),
+            source: why.into(),
+        })?;
+        files::replace(&path, &bytes)?;
+        self.prune(&state)
+    }
+
+    fn prune(&self, state: &State) -> Result<(), Error> {
+        let ids = self.store.ids()?;
+        let needed: BTreeSet<u64> = state
+            .namespaces
+            .iter()
+            .flat_map(|one| [one.head, one.last])
+            .chain(state.pending.iter().copied())
+            .collect();
+        for id in ids
+            .iter()
+            .take(ids.len().saturating_sub(KEPT))
+            .filter(|id| !needed.contains(id))
+        {
+            let path = self.store.path(*id);
+            fs::remove_file(&path).map_err(|source| Error::File {
+                doing: "remove",
+                path,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+}

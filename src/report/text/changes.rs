@@ -1,0 +1,204 @@
+//! Plans for people, and what became of them: diff, consequences, what stays, what a reboot forgets.
+
+use std::collections::BTreeMap;
+
+use anstyle::Style;
+
+use crate::model::catalogue::{self, Effect, Entry};
+use crate::model::key::Key;
+use crate::model::plan::{Cause, KeptWhy, Plan};
+use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
+
+use super::{BAD, GOOD, HOST, PLACE, Page, STRONG, plural_of, short};
+
+impl Page {
+    pub(super) fn changes(&mut self, changes: &Changes) {
+        for (index, namespace) in changes.namespaces.iter().enumerate() {
+            if index > 0 {
+                self.line("");
+            }
+            self.namespace(changes, namespace);
+        }
+    }
+
+    fn namespace(&mut self, changes: &Changes, one: &NamespaceChanges) {
+        if let (Some(plan), Some(want)) = (&one.plan, &one.want) {
+            if let Some(undoes) = &one.undoes {
+                self.line(printable(undoes));
+            }
+            let place = printable(&format!("{}, {} namespace", changes.host, one.netns));
+            let title = printable(&format!("{}, desired {}", want.title, short(&want.hash)));
+            let text = diff::unified(one, &format!("live  {place}"), &format!("want  {title}"));
+            if text.is_empty() {
+                self.line(format!("{place}: {title}"));
+            } else {
+                self.diff(&text);
+            }
+            self.consequences(one, plan);
+            self.left_alone(one, plan);
+            self.summary(changes, one, plan);
+            if !plan.live.is_empty() {
+                self.verified(&changes.kernel, changes.verified);
+            }
+        }
+        if one.error.is_some() {
+            let failed = self.styled(BAD, "FAILED");
+            self.line(format!("{} namespace: {failed}", printable(&one.netns)));
+        }
+    }
+
+    fn diff(&mut self, text: &str) {
+        for line in text.lines() {
+            let style = match line.as_bytes() {
+                [b'-', b'-', ..] | [b'+', b'+', ..] => STRONG,
+                [b'-', ..] => BAD,
+                [b'+', ..] => GOOD,
+                [b'@', ..] => PLACE,
+                _ => Style::new(),
+            };
+            let line = self.styled(style, line);
+            self.line(line);
+        }
+    }
+
+    /// What means something else afterwards, also for keys that do not change themselves.
+    fn consequences(&mut self, one: &NamespaceChanges, plan: &Plan) {
+        let before = catalogue::consequences(&one.before.values());
+        let after = catalogue::consequences(&plan.applied_to(&one.before).values());
+        for (key, sentences) in &after {
+            let was: &[String] = before.get(key).map_or(&[], Vec::as_slice);
+            for (index, sentence) in sentences
+                .iter()
+                .enumerate()
+                .filter(|(_, sentence)| !was.contains(*sentence))
+            {
+                self.line(format!("then: {sentence}"));
+                if let Some(was) = was.get(index) {
+                    self.line(format!(" was: {was}"));
+                }
+            }
+        }
+        let mut felt: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for change in &plan.live {
+            if let Some(entry) = Entry::of(&change.key).filter(|entry| {
+                matches!(
+                    entry.effect,
+                    Effect::InProgress | Effect::NextTimer | Effect::Listen
+                )
+            }) {
+                felt.entry(entry.effect.words())
+                    .or_default()
+                    .push(entry.short);
+            }
+        }
+        for (effect, keys) in felt {
+            self.line(format!("{}: takes effect {effect}", keys.join(", ")));
+        }
+        if self.manner.verbose {
+            for change in &plan.live {
+                if let Some(why) = plan.setting(&change.key).and_then(|setting| setting.why()) {
+                    self.line(format!("why: {}: {}", change.key, printable(why)));
+                }
+            }
+        }
+    }
+
+    fn left_alone(&mut self, one: &NamespaceChanges, plan: &Plan) {
+        for kept in &plan.kept {
+            match &kept.why {
+                KeptWhy::OtherWriter(wrote) => self.line(format!(
+                    "left: {} holds {}, held by another writer: tcptune had written {wrote}",
+                    kept.key,
+                    printable(kept.value.as_str())
+                )),
+                KeptWhy::Right => {
+                    let bound = plan
+                        .setting(&kept.key)
+                        .filter(|setting| setting.exact.is_none());
+                    if let Some(setting) = bound {
+                        self.line(format!(
+                            "kept: {} = {}, {} is wanted",
+                            kept.key,
+                            kept.value,
+                            setting.words()
+                        ));
+                    }
+                }
+            }
+        }
+        for skipped in &plan.skipped {
+            self.line(format!(
+                "skipped: {}: {}",
+                skipped.key,
+                printable(&skipped.reason)
+            ));
+        }
+        let written: Vec<&Key> = plan.live.iter().map(|change| &change.key).collect();
+        for (key, note) in one.notes.iter().filter(|(key, _)| !written.contains(key)) {
+            self.line(format!("note: {key}: {}", printable(note)));
+        }
+    }
+
+    fn summary(&mut self, changes: &Changes, one: &NamespaceChanges, plan: &Plan) {
+        let right = plan
+            .kept
+            .iter()
+            .filter(|kept| kept.why == KeptWhy::Right)
+            .count();
+        let live = plan.live.len();
+        let mut counts = format!("{live} live {}", plural_of(live, "change"));
+        if plan.released() > 0 {
+            counts += &format!(", {} of them released", plan.released());
+        }
+        counts += &format!("; {right} {} already right", plural_of(right, "key"));
+        self.line(counts);
+        if one.error.is_some() {
+            return;
+        }
+        match (changes.depth, one.journal) {
+            (Depth::Question, _) if plan.live.is_empty() => self.line("nothing to change"),
+            (Depth::Question, _) => self.lasts(one, plan),
+            (Depth::DryRun | Depth::Deed, None) if plan.is_empty() => self.line("nothing to do"),
+            (Depth::DryRun | Depth::Deed, None) => {
+                self.lasts(one, plan);
+                self.line("dry run: nothing was touched");
+            }
+            (Depth::DryRun | Depth::Deed, Some((id, _))) => self.done(one, plan, id),
+        }
+    }
+
+    /// What a reboot forgets.
+    fn lasts(&mut self, one: &NamespaceChanges, plan: &Plan) {
+        if plan.after.active.is_empty() {
+            return self.line("nothing is declared any more");
+        }
+        let end = if one.netns == HOST {
+            "a reboot"
+        } else {
+            "a reboot, or the end of the namespace,"
+        };
+        self.line(format!("LIVE ONLY: nothing is on disk, {end} forgets it"));
+    }
+
+    fn done(&mut self, one: &NamespaceChanges, plan: &Plan, id: u64) {
+        let done = match plan.live.len() {
+            0 => "no key written".to_owned(),
+            count => format!("{count} {} written and read back", plural_of(count, "key")),
+        };
+        let done = self.styled(GOOD, &done);
+        self.line(format!("{done}, journal {id}"));
+        self.lasts(one, plan);
+        let restored = plan
+            .live
+            .iter()
+            .any(|change| change.cause == Cause::Restored)
+            || one.undoes.is_some();
+        match &one.next_undo {
+            Some(next) if restored => {
+                self.line(format!("the next rollback would undo {}", printable(next)));
+            }
+            None if restored => self.line("there is nothing left to roll back"),
+            _ => self.line("undo: tcptune rollback"),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The report for people.
+
+mod changes;
+mod show;
+mod status;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::error::Error;
+use crate::model::handshake::plural;
+use crate::model::setting::BUILT_IN;
+use crate::model::stack::Named;
+
+use super::{Body, Report, printable, problem};
+
+/// How text is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// With colour.
+    pub color: bool,
+    /// With the reason for every setting.
+    pub verbose: bool,
+}
+
+/// What the namespace of process 1 is called.
+const HOST: &str = "host";
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const PLACE: Style = AnsiColor::Cyan.on_default();
+const STRONG: Style = Style::new().bold();
+
+/// The report itself, for standard output.
+pub fn page(report: &Report, manner: Manner) -> String {
+    let mut page = Page {
+        text: String::new(),
+        manner,
+    };
+    match &report.body {
+        Body::Empty => {}
+        Body::Profiles(profiles) => page.profiles(profiles),
+        Body::Desired(show) => page.show(show),
+        Body::Changes(changes) => page.changes(changes),
+        Body::Status(all) => all.iter().for_each(|status| page.status(status)),
+        Body::History(history) => page.history(history),
+    }
+    page.text
+}
+
+/// The talk about it, for standard error: warnings, and why the run failed as a whole.
+pub fn talk(report: &Report, manner: Manner) -> String {
+    let mut talk = Page {
+        text: String::new(),
+        manner,
+    };
+    for warning in &report.warnings {
+        talk.remark(
+            "warning",
+            AnsiColor::Yellow.on_default(),
+            &warning.message,
+            warning.hint.as_deref(),
+        );
+    }
+    match &report.error {
+        Some(Error::Problems(problems)) => problems
+            .iter()
+            .for_each(|one| talk.line(problem::render(one, manner.color))),
+        Some(error) => talk.error(error),
+        None => {}
+    }
+    let namespaces: Vec<(&str, &Error)> = match &report.body {
+        Body::Changes(changes) => changes
+            .namespaces
+            .iter()
+            .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+            .collect(),
+        Body::Status(all) => all
+            .iter()
+            .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (netns, error) in namespaces {
+        let kind = format!("error: {} namespace", printable(netns));
+        talk.remark(&kind, BAD, &error.to_string(), error.hint().as_deref());
+    }
+    talk.text
+}
+
+struct Page {
+    text: String,
+    manner: Manner,
+}
+
+impl Page {
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.text += line.as_ref();
+        self.text += "\n";
+    }
+
+    fn styled(&self, style: Style, text: &str) -> String {
+        if self.manner.color {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn remark(&mut self, kind: &str, style: Style, message: &str, hint: Option<&str>) {
+        let kind = self.styled(style, kind);
+        self.line(format!("{kind}: {}", printable(message)));
+        if let Some(hint) = hint {
+            self.line(format!("hint: {}", printable(hint)));
+        }
+    }
+
+    fn error(&mut self, error: &Error) {
+        self.remark("error", BAD, &error.to_string(), error.hint().as_deref());
+    }
+
+    fn verified(&mut self, kernel: &str, verified: bool) {
+        if !verified {
+            self.line(format!(
+                "the consequences above are not verified on this kernel ({})",
+                printable(kernel)
+            ));
+        }
+    }
+}
+
+/// The noun for a count of things.
+fn plural_of(count: usize, noun: &str) -> String {
+    plural(i128::try_from(count).unwrap_or(i128::MAX), noun)
+}
+
+/// As much of a hash as people compare.
+fn short(hash: &str) -> &str {
+    hash.get(..7).unwrap_or(hash)
+}
+
+/// What headers call each profile of a stack: `high-traffic (built in)`, `./web.toml`.
+pub fn titles(profiles: &[Named]) -> Vec<String> {
+    let title = |profile: &Named| match profile.file.as_str() {
+        BUILT_IN | "computed" => format!("{} ({})", profile.name, profile.file),
+        file => file.to_owned(),
+    };
+    profiles.iter().map(title).collect()
+}

@@ -1,0 +1,125 @@
+//! `status` and `history` for people.
+
+use anstyle::Style;
+
+use crate::report::{History, KeyState, Status, StatusRow, printable};
+
+use super::{BAD, GOOD, Page, STRONG, plural_of};
+
+impl Page {
+    pub(super) fn status(&mut self, status: &Status) {
+        let netns = self.styled(STRONG, &printable(&status.netns));
+        if status.error.is_some() {
+            let failed = self.styled(BAD, "cannot be looked at");
+            return self.line(format!("{netns} namespace: {failed}"));
+        }
+        let declared = printable(&status.memory.active.name());
+        let since = status
+            .time
+            .as_deref()
+            .map(|time| format!(", since {time}"))
+            .unwrap_or_default();
+        if status.forgotten {
+            self.line(format!(
+                "{netns} namespace: nothing declared; a reboot has forgotten {declared}{since}"
+            ));
+        } else {
+            self.line(format!("{netns} namespace: {declared}{since}"));
+        }
+        let with_word = |row: &StatusRow| match &row.word {
+            Some(word) => format!("{} ({word})", row.want),
+            None => row.want.clone(),
+        };
+        let key_width = status
+            .rows
+            .iter()
+            .map(|row| row.key.as_str().len())
+            .max()
+            .unwrap_or(0);
+        let want_width = status
+            .rows
+            .iter()
+            .map(|row| with_word(row).len())
+            .max()
+            .unwrap_or(0);
+        for row in &status.rows {
+            let live = printable(row.live.as_deref().unwrap_or("nothing that can be read"));
+            let (state, style) = match row.state {
+                KeyState::Ok => ("ok", GOOD),
+                KeyState::Drift => ("DRIFT", BAD),
+                KeyState::Forgotten => ("forgotten", Style::new()),
+            };
+            let by = row
+                .by
+                .as_deref()
+                .map(|by| format!(" ({by})"))
+                .unwrap_or_default();
+            let state = self.styled(style, &format!("{state:<9}"));
+            let want = with_word(row);
+            self.line(format!(
+                "  {state} {:<key_width$}  wants {want:<want_width$}  holds {live}{by}",
+                row.key
+            ));
+        }
+        if status.outdated {
+            self.line("outdated: the profiles say something else by now; look with `tcptune diff`");
+        }
+        match status.pending {
+            Some((id, true)) => self.line(format!("in progress: entry {id}")),
+            Some((id, false)) => self.line(format!(
+                "interrupted: entry {id}; the next writing verb will settle it"
+            )),
+            None => {}
+        }
+        if !status.memory.active.is_empty() && !status.forgotten {
+            self.line("LIVE ONLY: nothing is on disk, a reboot forgets it");
+        }
+        if let Some(next) = &status.next_undo {
+            self.line(format!("the next rollback would undo {}", printable(next)));
+        }
+    }
+
+    pub(super) fn history(&mut self, history: &History) {
+        if history.entries.is_empty() {
+            return self.line("the journal is empty");
+        }
+        let shown = history.limit.unwrap_or(usize::MAX);
+        for past in history.entries.iter().take(shown) {
+            let verb = match past.back_to {
+                Some(0) => format!("{} to the beginning", past.verb),
+                Some(id) => format!("{} to {id}", past.verb),
+                None => past.verb.clone(),
+            };
+            let count = past.changes.len();
+            let id = self.styled(STRONG, &format!("{:>4}", past.id));
+            self.line(format!(
+                "{id}  {}  {:<11} {:<10} {verb}: {}, {count} {}, by {}",
+                past.time,
+                past.state,
+                printable(&past.netns),
+                printable(&past.declared),
+                plural_of(count, "change"),
+                printable(&past.who)
+            ));
+            for remark in past
+                .reason
+                .iter()
+                .map(|r| format!("reason: {r}"))
+                .chain(past.error.iter().map(|e| format!("error: {e}")))
+            {
+                self.line(format!("      {}", printable(&remark)));
+            }
+            if self.manner.verbose {
+                for (key, from, to) in &past.changes {
+                    self.line(printable(&format!("      {key}: {from} -> {to}")));
+                }
+            }
+        }
+        if history.entries.len() > shown {
+            self.line(format!(
+                "{} older ones: tcptune history --all",
+                history.entries.len() - shown
+            ));
+        }
+    }
+}
