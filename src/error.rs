@@ -281,7 +281,7 @@ fn refusal_code(refusal: &Refusal) -> &'static str {
         Refusal::Global(_) => "global-key",
         Refusal::NoNumber(..) => "no-number",
         Refusal::OneWay(_) => "one-way",
-        Refusal::Moved { .. } => "moved",
+        Refusal::WrittenBetween(_) | Refusal::Moved { .. } => "moved",
     }
 }
 
@@ -293,6 +293,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         Refusal::Unreadable(..) | Refusal::OneWay(_) => return None,
         Refusal::Global(_) => "run it in the host's namespace, or set `optional = true`".to_owned(),
         Refusal::NoNumber(..) => "give it an exact value instead of a bound".to_owned(),
+        Refusal::WrittenBetween(_) => "go back one entry at a time, or use `--force`".to_owned(),
         Refusal::Moved { .. } => {
             "somebody else wrote it since; `--force` puts back what tcptune found all the same"
                 .to_owned()
@@ -303,6 +304,9 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
 impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
+            Failure::Write { key, source, .. } if denied(source) && key.as_str() == "net.ipv4.tcp_congestion_control" => {
+                Some("in a network namespace, only what tcp_allowed_congestion_control lists may be chosen".to_owned())
+            }
             Failure::Write { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
                 Some("EINVAL: the kernel does not accept this value".to_owned())
             }
@@ -428,6 +432,12 @@ impl fmt::Display for Refusal {
             ),
             Refusal::NoNumber(key, value) => {
                 write!(f, "{key}: a bound meets `{value}`, which is not one number")
+            }
+            Refusal::WrittenBetween(key) => {
+                write!(
+                    f,
+                    "{key}: somebody else wrote it between two entries, and would lose their value"
+                )
             }
             Refusal::OneWay(key) => write!(
                 f,

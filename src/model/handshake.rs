@@ -297,9 +297,7 @@ pub fn max_syn_backlog(view: View<'_>) -> Vec<String> {
         (Some(2), ..) => {
             Some("no effect while tcp_syncookies is 2: there is no SYN queue".to_owned())
         }
-        (Some(cookies), ..) => Some(format!(
-            "no effect while tcp_syncookies is {cookies}: the SYN queue is as long as the accept queue"
-        )),
+        (Some(_), ..) => Some("no effect while tcp_syncookies is on".to_owned()),
         _ => None,
     }])
 }

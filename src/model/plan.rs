@@ -156,6 +156,8 @@ pub enum Refusal {
     NoNumber(Key, Value),
     /// What it holds is too long to be put back in one write, so nothing could undo a change.
     OneWay(Key),
+    /// A rollback over several entries would lose what somebody else wrote between two of them.
+    WrittenBetween(Key),
     /// A rollback meets a value that is neither the one that was written nor the one to put back.
     Moved {
         /// The key.

@@ -145,6 +145,14 @@ impl Setting {
         ))
     }
 
+    /// Whether a value is exactly what one of the bounds asks for.
+    pub fn is_edge(&self, value: &Value) -> bool {
+        let bounds = self.at_least.iter().chain(&self.at_most);
+        bounds
+            .map(|part| Some(part.value))
+            .any(|bound| bound == value.integer())
+    }
+
     /// The wish in words: `3`, `at least 16384`, `at least 4 and at most 9`.
     pub fn words(&self) -> String {
         if let Some(part) = &self.exact {

@@ -46,6 +46,7 @@ pub fn retrace(
                     cause,
                 });
             }
+            Reading::Value(live) if *live == from => refusals.push(Refusal::WrittenBetween(key)),
             Reading::Value(live) => {
                 refusals.push(Refusal::Moved {
                     key,

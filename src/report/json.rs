@@ -26,19 +26,12 @@ pub fn render(report: &Report) -> String {
         .iter()
         .map(|w| json!({ "code": w.code, "message": w.message, "hint": w.hint }));
     put("warnings", warnings.collect());
-    let namespace_error = match &report.body {
-        Body::Changes(changes) => changes
-            .namespaces
-            .iter()
-            .filter_map(|one| one.error.as_ref())
-            .max_by_key(|e| e.exit()),
-        Body::Status(all) => all
-            .iter()
-            .filter_map(|one| one.error.as_ref())
-            .max_by_key(|e| e.exit()),
-        _ => None,
-    };
-    let cause = report.error.as_ref().or(namespace_error);
+    let worst = report
+        .namespace_errors()
+        .into_iter()
+        .map(|(_, error)| error)
+        .max_by_key(|error| error.exit());
+    let cause = report.error.as_ref().or(worst);
     put("error", cause.map_or(Json::Null, error));
     let problems = match &report.error {
         Some(Error::Problems(problems)) => problems.iter().map(problem).collect(),

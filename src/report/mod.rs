@@ -45,6 +45,24 @@ pub struct Report {
     pub body: Body,
 }
 
+impl Report {
+    /// What failed in single namespaces, with their names.
+    pub(crate) fn namespace_errors(&self) -> Vec<(&str, &Error)> {
+        match &self.body {
+            Body::Changes(changes) => {
+                let all = changes.namespaces.iter();
+                all.filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+                    .collect()
+            }
+            Body::Status(all) => all
+                .iter()
+                .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// The answer of a verb.
 #[derive(Debug)]
 pub enum Body {

@@ -11,13 +11,13 @@ pub(super) fn render(problem: &Problem, color: bool) -> String {
     let message = printable(&problem.message);
     let file = printable(&problem.file);
     let mut group = Group::with_title(Level::ERROR.primary_title(message));
-    if problem.line > 0 && problem.excerpt.is_empty() {
+    if problem.excerpt.is_empty() {
         group = group.element(
             Origin::path(file)
                 .line(problem.line)
                 .char_column(problem.column),
         );
-    } else if problem.line > 0 {
+    } else {
         let excerpt = printable_excerpt(&problem.excerpt);
         let mark = AnnotationKind::Primary.span(problem.mark.clone());
         group = group.element(

@@ -66,15 +66,16 @@ impl Page {
         let before = catalogue::consequences(&one.before.values());
         let after = catalogue::consequences(&plan.applied_to(&one.before).values());
         for (key, sentences) in &after {
+            let name = Entry::of(key).map_or(key.as_str(), |entry| entry.short);
             let was: &[String] = before.get(key).map_or(&[], Vec::as_slice);
             for (index, sentence) in sentences
                 .iter()
                 .enumerate()
                 .filter(|(_, sentence)| !was.contains(*sentence))
             {
-                self.line(format!("then: {sentence}"));
+                self.line(format!("then {name}: {sentence}"));
                 if let Some(was) = was.get(index) {
-                    self.line(format!(" was: {was}"));
+                    self.line(format!(" was {name}: {was}"));
                 }
             }
         }
@@ -111,15 +112,15 @@ impl Page {
                     kept.key,
                     printable(kept.value.as_str())
                 )),
+                // A bound that is met by more than it asks for.
                 KeptWhy::Right => {
-                    let bound = plan
+                    let setting = plan
                         .setting(&kept.key)
                         .filter(|setting| setting.exact.is_none());
-                    if let Some(setting) = bound {
+                    if let Some(setting) = setting.filter(|setting| !setting.is_edge(&kept.value)) {
+                        let (key, value) = (&kept.key, &kept.value);
                         self.line(format!(
-                            "kept: {} = {}, {} is wanted",
-                            kept.key,
-                            kept.value,
+                            "kept: {key} = {value}, {} is wanted",
                             setting.words()
                         ));
                     }

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::error::Error;
 use crate::model::handshake::plural;
+use crate::model::problem::Problem;
 use crate::model::setting::BUILT_IN;
 use crate::model::stack::Named;
 
@@ -41,7 +42,7 @@ pub fn page(report: &Report, manner: Manner) -> String {
         Body::Profiles(profiles) => page.profiles(profiles),
         Body::Desired(show) => page.show(show),
         Body::Changes(changes) => page.changes(changes),
-        Body::Status(all) => all.iter().for_each(|status| page.status(status)),
+        Body::Status(all) => page.statuses(all),
         Body::History(history) => page.history(history),
     }
     page.text
@@ -62,25 +63,11 @@ pub fn talk(report: &Report, manner: Manner) -> String {
         );
     }
     match &report.error {
-        Some(Error::Problems(problems)) => problems
-            .iter()
-            .for_each(|one| talk.line(problem::render(one, manner.color))),
+        Some(Error::Problems(problems)) => problems.iter().for_each(|one| talk.problem(one)),
         Some(error) => talk.error(error),
         None => {}
     }
-    let namespaces: Vec<(&str, &Error)> = match &report.body {
-        Body::Changes(changes) => changes
-            .namespaces
-            .iter()
-            .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
-            .collect(),
-        Body::Status(all) => all
-            .iter()
-            .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
-            .collect(),
-        _ => Vec::new(),
-    };
-    for (netns, error) in namespaces {
+    for (netns, error) in report.namespace_errors() {
         let kind = format!("error: {} namespace", printable(netns));
         talk.remark(&kind, BAD, &error.to_string(), error.hint().as_deref());
     }
@@ -111,6 +98,15 @@ impl Page {
         self.line(format!("{kind}: {}", printable(message)));
         if let Some(hint) = hint {
             self.line(format!("hint: {}", printable(hint)));
+        }
+    }
+
+    /// A problem with a place comes with its line and a caret.
+    fn problem(&mut self, problem: &Problem) {
+        if problem.line > 0 {
+            self.line(problem::render(problem, self.manner.color));
+        } else {
+            self.remark("error", BAD, &problem.message, problem.hint.as_deref());
         }
     }
 

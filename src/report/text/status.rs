@@ -7,7 +7,16 @@ use crate::report::{History, KeyState, Status, StatusRow, printable};
 use super::{BAD, GOOD, Page, STRONG, plural_of};
 
 impl Page {
-    pub(super) fn status(&mut self, status: &Status) {
+    pub(super) fn statuses(&mut self, all: &[Status]) {
+        for (index, status) in all.iter().enumerate() {
+            if index > 0 {
+                self.line("");
+            }
+            self.status(status);
+        }
+    }
+
+    fn status(&mut self, status: &Status) {
         let netns = self.styled(STRONG, &printable(&status.netns));
         if status.error.is_some() {
             let failed = self.styled(BAD, "cannot be looked at");
