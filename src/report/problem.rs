@@ -38,10 +38,40 @@ pub(super) fn render(problem: &Problem, color: bool) -> String {
     renderer.render(&[group])
 }
 
-/// Control characters become one character each, so that the caret stays where it belongs.
+/// Control characters become blanks, as many as they have bytes, so that the mark stays where it belongs.
 fn printable_excerpt(excerpt: &str) -> String {
-    excerpt
-        .chars()
-        .map(|c| if c.is_control() && c != '\t' { ' ' } else { c })
-        .collect()
+    let shown = |c: char| match c {
+        '\t' => c.to_string(),
+        c if c.is_control() => " ".repeat(c.len_utf8()),
+        c => c.to_string(),
+    };
+    excerpt.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::problem::Source;
+
+    #[test]
+    fn no_text_under_a_caret_makes_a_panic() {
+        for text in [
+            "\u{85}\u{85}é = 1",
+            "a\u{1b}[31m = \t2",
+            "",
+            "\r\n\u{7f}",
+            "名前\u{9f}",
+        ] {
+            let source = Source::new("x\u{1b}.toml", text);
+            for start in 0..=text.len() {
+                for end in start..=text.len() {
+                    let shown = render(&source.problem(&(start..end), "x", "m\u{7}", None), false);
+                    assert!(
+                        !shown.contains(|c: char| c.is_control() && c != '\n'),
+                        "{shown:?}"
+                    );
+                }
+            }
+        }
+    }
 }
