@@ -69,6 +69,8 @@ pub enum Error {
     Declined,
     /// The state was written by a later tcptune.
     Later,
+    /// A signal asked tcptune to end before it came to this namespace.
+    Interrupted,
     /// A network namespace could not be used.
     Namespace {
         /// What was tried: "enter", "make", "identify".
@@ -192,6 +194,7 @@ impl Error {
             | Error::MovedSince { .. }
             | Error::Declined
             | Error::Later
+            | Error::Interrupted
             | Error::Namespace { .. } => Exit::Refused,
             Error::Mixed(..) => Exit::Mixed,
         }
@@ -213,6 +216,7 @@ impl Error {
             Error::MovedSince { .. } => "moved",
             Error::Declined => "declined",
             Error::Later => "later-state",
+            Error::Interrupted => "interrupted",
             Error::Namespace { .. } => "namespace",
             Error::PutBack(_) => "put-back",
             Error::Mixed(..) => "mixed",
@@ -233,16 +237,17 @@ impl Error {
             Error::File { source, .. } | Error::Namespace { source, .. } if denied(source) => {
                 Some("run it as root".into())
             }
-            Error::File { .. } | Error::Namespace { .. } | Error::Declined => None,
+            Error::File { .. } | Error::Namespace { .. } | Error::Declined | Error::Interrupted => None,
             Error::Locked { .. } => Some("wait for it with `--wait=1m`".into()),
             Error::Later => Some("use that tcptune, or move /var/lib/tcptune away".into()),
             Error::Denied(keys) if keys.iter().all(|(_, source)| source.kind() == std::io::ErrorKind::ReadOnlyFilesystem) => {
                 Some("/proc/sys is read-only here, as in most containers: run it on the host, with `--netns pid:N`".into())
             }
+            Error::Denied(_) if nix::unistd::geteuid().is_root() => Some("nobody may write it here: the kernel, or a namespace, has it read-only".into()),
             Error::Denied(_) => Some("run it as root".into()),
             Error::Refused { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Error::Refused { refusals, near: None } => refusals.first().and_then(refusal_hint),
-            Error::MovedSince { .. } => Some("somebody else is writing sysctls: look with `tcptune diff`, then try again".into()),
+            Error::MovedSince { .. } => Some("somebody else is writing sysctls: look with `tcptune status`, then try again".into()),
             Error::PutBack(failure) | Error::Mixed(failure, _) => failure.hint(),
         }
     }
@@ -304,8 +309,12 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
 impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
-            Failure::Write { key, source, .. } if denied(source) && key.as_str() == "net.ipv4.tcp_congestion_control" => {
-                Some("in a network namespace, only what tcp_allowed_congestion_control lists may be chosen".to_owned())
+            Failure::Write { key, source, .. }
+                if key.as_str() == "net.ipv4.tcp_congestion_control" =>
+            {
+                let namespace = "in a network namespace, only what tcp_allowed_congestion_control lists may be chosen";
+                let kernel = "this kernel has only what tcp_available_congestion_control lists";
+                Some(if denied(source) { namespace } else { kernel }.to_owned())
             }
             Failure::Write { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
                 Some("EINVAL: the kernel does not accept this value".to_owned())
@@ -318,12 +327,13 @@ impl Failure {
                 Some("two settings of the profile work against each other".to_owned())
             }
             Failure::Moved { .. } => Some(
-                "somebody else is writing sysctls: look with `tcptune diff`, then try again"
+                "somebody else is writing sysctls: look with `tcptune status`, then try again"
                     .to_owned(),
             ),
-            Failure::Interrupted { .. } => {
-                Some("look with `tcptune diff`, then decide key by key".to_owned())
-            }
+            Failure::Interrupted { .. } => Some(
+                "look with `tcptune history` and `tcptune status`, then decide key by key"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -402,6 +412,7 @@ impl fmt::Display for Error {
                 )
             }
             Error::Later => f.write_str("a later tcptune has been at work here, and this one does not know what it remembers; nothing was touched"),
+            Error::Interrupted => f.write_str("not done: a signal came before its turn; nothing was touched"),
             Error::Declined => f.write_str("declined; nothing was touched"),
             Error::Namespace {
                 doing,

@@ -10,7 +10,7 @@
 //! profile text ── parse ──→ Profile ── stack ──→ Desired ──→ ActiveSet ─┐
 //! kernel ──────── read ───→ Snapshot ───────────────────────────────────┼─ plan() ─→ Plan ─ execute() ─┐
 //! state directory ────────→ Memory ─────────────────────────────────────┘   │  journal: intent first    ├─→ Report → text | JSON
-//!                           journal Entry + Snapshot ── inverse() ─→ Plan ──┘                           │
+//!                           journal Entries + Snapshot ─ retrace() ─→ Plan ─┘                           │
 //!                           a dead writer's Entry + Snapshot ── recovery() ─→ commit or put back ───────┘
 //! ```
 //!

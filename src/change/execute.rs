@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use nix::sys::signal::{SigSet, SigmaskHow};
-
 use crate::error::{Error, Failure, Left};
 use crate::host::kernel::Kernel;
+use crate::host::signals;
 use crate::model::key::Key;
-use crate::model::plan::{Cause, Change, Plan};
+use crate::model::plan::{Change, Plan};
 use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
@@ -27,7 +26,7 @@ pub fn execute(
     mut entry: Entry,
 ) -> Result<(), Error> {
     check_rights(kernel, &plan.live)?;
-    let _signals = SignalsBlocked::now();
+    signals::hold();
     let bystanders = bystanders(kernel, plan);
     record(state, &entry)?;
     let mut written = 0;
@@ -38,7 +37,7 @@ pub fn execute(
         return Ok(());
     };
     let left = undo(kernel, plan, written, bystanders);
-    close(state, entry, &failure, left.is_empty());
+    close(state, entry, &failure, &left);
     Err(match failure {
         failure if !left.is_empty() => Error::Mixed(failure, left),
         Failure::Moved {
@@ -85,8 +84,8 @@ fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
         })
 }
 
-/// Declared keys that the plan does not write and that are as declared: some keys change others.
-fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<Change> {
+/// Declared keys that the plan does not write and that are as declared, with what they hold: some keys change others.
+fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<(Key, Value)> {
     let written: BTreeSet<&Key> = plan.live.iter().map(|change| &change.key).collect();
     let others = plan
         .after
@@ -99,12 +98,7 @@ fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<Change> {
             .read(key)
             .ok()
             .filter(|value| setting.accepts(value))?;
-        Some(Change {
-            key: key.clone(),
-            from: value.clone(),
-            to: value,
-            cause: Cause::Restored,
-        })
+        Some((key.clone(), value))
     });
     right.collect()
 }
@@ -145,19 +139,18 @@ fn write_all(kernel: &dyn Kernel, changes: &[Change], written: &mut usize) -> Re
 }
 
 /// One last look at every key: those that were written, and those that were right before.
-fn check_all(kernel: &dyn Kernel, plan: &Plan, bystanders: &[Change]) -> Result<(), Failure> {
-    let written = plan
-        .live
-        .iter()
-        .filter(|change| read(kernel, &change.key) != change.to.as_str());
+fn check_all(kernel: &dyn Kernel, plan: &Plan, bystanders: &[(Key, Value)]) -> Result<(), Failure> {
+    let written = plan.live.iter().map(|change| (&change.key, &change.to));
+    let strayed = written.filter(|(key, to)| read(kernel, key) != to.as_str());
     let dragged = bystanders
         .iter()
-        .filter(|bystander| !is_right(kernel, plan, &bystander.key));
-    match written.chain(dragged).next() {
+        .map(|(key, value)| (key, value))
+        .filter(|(key, _)| !is_right(kernel, plan, key));
+    match strayed.chain(dragged).next() {
         None => Ok(()),
-        Some(Change { key, to, .. }) => Err(Failure::SideEffect {
+        Some((key, wanted)) => Err(Failure::SideEffect {
             key: key.clone(),
-            wanted: to.to_string(),
+            wanted: wanted.to_string(),
             holds: read(kernel, key),
         }),
     }
@@ -181,13 +174,24 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
 }
 
 /// Takes back what was written, last one first, and what it dragged along; returns the keys that did not go back.
-fn undo(kernel: &dyn Kernel, plan: &Plan, written: usize, bystanders: Vec<Change>) -> Vec<Left> {
+fn undo(
+    kernel: &dyn Kernel,
+    plan: &Plan,
+    written: usize,
+    bystanders: Vec<(Key, Value)>,
+) -> Vec<Left> {
     let (written, unwritten) = plan.live.split_at(written);
-    let mut left = put_back(kernel, written.iter().rev().map(Change::undone));
-    let dragged = bystanders
-        .into_iter()
-        .filter(|one| !is_right(kernel, plan, &one.key));
-    left.extend(put_back(kernel, dragged));
+    let back = written
+        .iter()
+        .rev()
+        .map(|change| (change.key.clone(), change.from.clone()));
+    let mut left = put_back(kernel, back);
+    left.extend(put_back(
+        kernel,
+        bystanders
+            .into_iter()
+            .filter(|(key, _)| !is_right(kernel, plan, key)),
+    ));
     if !written.is_empty() {
         // A key that moved before its turn was perhaps dragged along by one of ours: it is not ours to write.
         left.extend(
@@ -200,45 +204,53 @@ fn undo(kernel: &dyn Kernel, plan: &Plan, written: usize, bystanders: Vec<Change
 }
 
 /// Ends an entry that failed. While something is left, it stays pending: the next run tries once more.
-fn close(state: &Locked, mut entry: Entry, failure: &Failure, everything_is_back: bool) {
-    if everything_is_back {
+fn close(state: &Locked, mut entry: Entry, failure: &Failure, left: &[Left]) {
+    if left.is_empty() {
         return revert(state, entry, failure.to_string());
     }
     entry.state = Stage::Pending;
-    entry.error = Some(failure.to_string());
+    entry.error = Some(format!("{failure}; left: {}", list(left)));
     drop(state.write(&entry).and_then(|()| state.sum_up()));
 }
 
-/// Ends an entry that came to nothing. Where this cannot be recorded, the next run finds the same out by itself.
+/// Keys that are left, in one line.
+pub(super) fn list(left: &[Left]) -> String {
+    left.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Ends an entry that came to nothing. On a full disk the intent is taken away instead: nothing of it is left.
 pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
     entry.state = Stage::Reverted;
     entry.error = Some(why);
+    let ended = state.write(&entry).or_else(|_| state.withdraw(&entry));
     drop(
-        state
-            .write(&entry)
+        ended
             .and_then(|()| state.sync())
             .and_then(|()| state.sum_up()),
     );
 }
 
-/// Writes every `to`, going on past errors, and then reads them all again: the keys that do not hold it are left.
+/// Writes values, going on past errors, and then reads them all again: the keys that do not hold them are left.
 pub(super) fn put_back(
     kernel: &dyn Kernel,
-    changes: impl IntoIterator<Item = Change>,
+    values: impl IntoIterator<Item = (Key, Value)>,
 ) -> Vec<Left> {
-    let write = |change: Change| {
-        let holds_it = read(kernel, &change.key) == change.to.as_str();
+    let write = |(key, value): (Key, Value)| {
+        let holds_it = read(kernel, &key) == value.as_str();
         let refused = if holds_it {
             None
         } else {
-            kernel.write(&change.key, &change.to).err()
+            kernel.write(&key, &value).err()
         };
-        (change, refused)
+        (key, value, refused)
     };
-    let written: Vec<_> = changes.into_iter().map(write).collect();
+    let written: Vec<_> = values.into_iter().map(write).collect();
     written
         .iter()
-        .filter_map(|(change, refused)| astray(kernel, &change.key, &change.to, refused.as_ref()))
+        .filter_map(|(key, value, refused)| astray(kernel, key, value, refused.as_ref()))
         .collect()
 }
 
@@ -268,21 +280,4 @@ fn read(kernel: &dyn Kernel, key: &Key) -> String {
     kernel
         .read(key)
         .map_or_else(|error| error.to_string(), |value| value.to_string())
-}
-
-/// Holds every signal back (but SIGKILL and SIGSTOP, which nobody can), so that Ctrl-C finds all or nothing.
-pub(super) struct SignalsBlocked(Option<SigSet>);
-
-impl SignalsBlocked {
-    pub(super) fn now() -> Self {
-        Self(SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).ok())
-    }
-}
-
-impl Drop for SignalsBlocked {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _unchanged_at_worst = before.thread_set_mask();
-        }
-    }
 }

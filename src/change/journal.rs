@@ -18,7 +18,7 @@ pub enum Stage {
     Pending,
     /// Done and read back.
     Committed,
-    /// Given up; everything was put back, or is listed in its error.
+    /// Given up; everything was put back, or its error lists what was not.
     Reverted,
 }
 

@@ -4,9 +4,10 @@ use crate::error::{Error, Failure};
 use crate::host::kernel::{Kernel, snapshot};
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
+use crate::host::signals;
 use crate::model::undo::{Recovery, recovery};
 
-use super::execute::{SignalsBlocked, check_rights, put_back, revert};
+use super::execute::{check_rights, list, put_back, revert};
 use super::journal::{Entry, Stage};
 use super::state::State;
 use super::store::Locked;
@@ -48,52 +49,76 @@ pub fn settle(
             );
         } else if entry.is_of(machine, namespace.id) {
             settled.push(settle_one(kernel, state, entry)?);
+        } else if entry.netns == namespace.label {
+            revert(
+                state,
+                entry,
+                "its namespace is gone; this one has its name, but is another".to_owned(),
+            );
         }
     }
     Ok(settled)
 }
 
 fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<Settled, Error> {
-    let _signals = SignalsBlocked::now();
+    signals::hold();
     let id = entry.id;
     let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
-    match recovery(&entry.changes, &now, entry.error.is_some()) {
+    let (changes, strangers) = match recovery(&entry.changes, &now, entry.error.is_some()) {
         Recovery::Commit => {
             entry.state = Stage::Committed;
             state.write(&entry)?;
             drop(state.sync().and_then(|()| state.sum_up()));
-            Ok(Settled {
+            return Ok(Settled {
                 id,
                 committed: true,
                 wrote: false,
                 left: Vec::new(),
-            })
+            });
         }
-        Recovery::PutBack { changes, left } => {
-            check_rights(kernel, &changes)?;
-            let wrote = !changes.is_empty();
-            let failed = put_back(kernel, changes);
-            let why = "its process did not finish it";
-            if !failed.is_empty() {
-                // Twice is enough: a key that cannot be put back must not keep every later run from its work.
-                revert(
-                    state,
-                    entry,
-                    format!("{why}, and it could not all be put back"),
-                );
-                return Err(Error::Mixed(Failure::Interrupted { entry: id }, failed));
-            }
-            revert(state, entry, format!("{why}; it was put back"));
-            let left = left
-                .iter()
-                .map(|(change, holds)| format!("{} holds {holds}", change.key))
-                .collect();
-            Ok(Settled {
-                id,
-                committed: false,
-                wrote,
-                left,
-            })
-        }
+        Recovery::PutBack { changes, left } => (changes, left),
+    };
+    check_rights(kernel, &changes)?;
+    let wrote = !changes.is_empty();
+    let failed = put_back(
+        kernel,
+        changes.into_iter().map(|change| (change.key, change.to)),
+    );
+    let strangers: Vec<String> = strangers
+        .iter()
+        .map(|(change, holds)| format!("{} holds {holds}", change.key))
+        .collect();
+    let outcome = match (failed.as_slice(), strangers.as_slice()) {
+        ([], []) => "it was put back".to_owned(),
+        ([], others) => format!(
+            "it was put back, but {} (another writer)",
+            others.join(", ")
+        ),
+        (left, _) => format!("it could not all be put back: {}", list(left)),
+    };
+    if failed.is_empty() {
+        revert(
+            state,
+            entry,
+            format!("its process did not finish it; {outcome}"),
+        );
+        return Ok(Settled {
+            id,
+            committed: false,
+            wrote,
+            left: strangers,
+        });
     }
+    if entry.error.is_some() {
+        // A second try is enough: a key that cannot be put back must not keep every later run from its work.
+        revert(
+            state,
+            entry,
+            format!("its process did not finish it; {outcome}"),
+        );
+    } else {
+        entry.error = Some(outcome);
+        drop(state.write(&entry).and_then(|()| state.sum_up()));
+    }
+    Err(Error::Mixed(Failure::Interrupted { entry: id }, failed))
 }

@@ -3,13 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use crate::host::machine::Machine;
-use crate::host::netns::{self, Namespace};
+use crate::host::netns::{self, HOST, Namespace};
 use crate::model::memory::Memory;
 
 use super::journal::{Entry, SCHEMA, Stage};
 
-/// Namespaces that are remembered; those that were not written for longest go first.
+/// Namespaces that are remembered. Above that, those go that matter least: see [`State::dispensable`].
 const NAMESPACES: usize = 512;
+
+/// Entries that a rollback can surely go back, one after the other, in each namespace.
+const DEPTH: usize = 100;
 
 /// What is remembered of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,14 +23,21 @@ pub struct Remembered {
     pub netns: String,
     /// Which one it was.
     pub netns_id: netns::Id,
-    /// The entry in effect, 0 for none.
-    pub head: u64,
+    /// The entry in effect and those that it stands on, newest first; older ones than a hundred are not listed.
+    pub line: Vec<u64>,
     /// The entry that was written last.
     pub last: u64,
     /// When that was.
     pub time: String,
     /// The memory.
     pub memory: Memory,
+}
+
+impl Remembered {
+    /// The entry in effect, 0 for none.
+    pub fn head(&self) -> u64 {
+        self.line.first().copied().unwrap_or(0)
+    }
 }
 
 /// The sum of all entries.
@@ -83,24 +93,53 @@ impl State {
         match entry.state {
             Stage::Pending => self.pending.push(entry.id),
             Stage::Reverted => {}
-            Stage::Committed => {
-                self.namespaces
-                    .retain(|one| (&one.boot, one.netns_id) != (&entry.boot, entry.netns_id));
-                // One memory of earlier boots is enough for each name.
-                self.namespaces
-                    .retain(|one| one.boot == entry.boot || one.netns != entry.netns);
-                self.namespaces.push(Remembered {
-                    boot: entry.boot.clone(),
-                    netns: entry.netns.clone(),
-                    netns_id: entry.netns_id,
-                    head: entry.head(),
-                    last: entry.id,
-                    time: entry.time.clone(),
-                    memory: entry.after.clone(),
-                });
-                let spare = self.namespaces.len().saturating_sub(NAMESPACES);
-                self.namespaces.drain(..spare);
-            }
+            Stage::Committed => self.commit(entry),
         }
+    }
+
+    fn commit(&mut self, entry: &Entry) {
+        let same = |one: &Remembered| one.boot == entry.boot && one.netns_id == entry.netns_id;
+        let line = self
+            .namespaces
+            .iter()
+            .find(|one| same(one))
+            .map(|one| one.line.clone())
+            .unwrap_or_default();
+        let line = match entry.back_to {
+            None => [entry.id].into_iter().chain(line).take(DEPTH).collect(),
+            Some(0) => Vec::new(),
+            Some(id) => match line.iter().position(|one| *one == id) {
+                Some(place) => line.into_iter().skip(place).collect(),
+                None => vec![id],
+            },
+        };
+        self.namespaces.retain(|one| !same(one));
+        // One memory of earlier boots is enough for each name.
+        self.namespaces
+            .retain(|one| one.boot == entry.boot || one.netns != entry.netns);
+        self.namespaces.push(Remembered {
+            boot: entry.boot.clone(),
+            netns: entry.netns.clone(),
+            netns_id: entry.netns_id,
+            line,
+            last: entry.id,
+            time: entry.time.clone(),
+            memory: entry.after.clone(),
+        });
+        if self.namespaces.len() > NAMESPACES {
+            let place = self.dispensable(&entry.boot);
+            self.namespaces.remove(place);
+        }
+    }
+
+    /// The memory that matters least: of an earlier boot, or empty, or of a namespace without a name; in each case
+    /// the one that was not written for longest. The host's is never it.
+    fn dispensable(&self, boot: &str) -> usize {
+        let first = |pick: &dyn Fn(&Remembered) -> bool| self.namespaces.iter().position(pick);
+        first(&|one| one.boot != boot)
+            .or_else(|| first(&|one| one.memory.active.is_empty() && one.memory.held.is_empty()))
+            .or_else(|| first(&|one| one.netns.starts_with("net:[")))
+            .or_else(|| first(&|one| one.netns != HOST))
+            .unwrap_or(0)
     }
 }

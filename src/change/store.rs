@@ -26,7 +26,7 @@ const DIRECTORY: &str = "/var/lib/tcptune";
 /// Most bytes of one file.
 const LARGEST: u64 = 64 << 20;
 
-/// Entries that are kept; older ones go, unless they are in effect somewhere.
+/// Entries that are kept; older ones go, unless a rollback in some namespace may need them.
 const KEPT: usize = 1000;
 
 /// How often a held lock is asked for again while waiting.
@@ -299,6 +299,19 @@ impl Locked {
         files::replace(&path, &bytes)
     }
 
+    /// Takes an entry away, as if it had never been intended.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn withdraw(&self, entry: &Entry) -> Result<(), Error> {
+        let path = self.store.path(entry.id);
+        fs::remove_file(&path).map_err(|source| Error::File {
+            doing: "remove",
+            path,
+            source,
+        })
+    }
+
     /// Makes what was written last, even if the machine loses power.
     ///
     /// # Errors
@@ -328,7 +341,7 @@ impl Locked {
         let needed: BTreeSet<u64> = state
             .namespaces
             .iter()
-            .flat_map(|one| [one.head, one.last])
+            .flat_map(|one| one.line.iter().copied().chain([one.last]))
             .chain(state.pending.iter().copied())
             .collect();
         for id in ids

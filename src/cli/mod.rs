@@ -39,7 +39,7 @@ struct Options {
     /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
     #[arg(long, global = true, value_name = "NETNS")]
     netns: Vec<Target>,
-    /// Wait for another tcptune to finish, at most so long (`--wait=10s`)
+    /// Wait for another tcptune to finish, at most so long: `--wait=10s`, with the `=`
     #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
           default_missing_value = "1m", value_parser = humantime::parse_duration)]
     wait: Option<Duration>,
@@ -81,7 +81,7 @@ enum Verb {
     Set(set::Set),
     /// Declare nothing any more; every key goes back to what it was
     Off(off::Off),
-    /// Undo the last entry of the journal, or everything since one
+    /// Undo the entry in effect; once more goes one further, `--to ID` goes anywhere
     Rollback(rollback::Rollback),
     /// What is declared, and whether it holds; exit 1 if not
     Status(status::Status),
@@ -204,10 +204,13 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
     }
     if wants_json(args) {
         let text = error.render().to_string();
-        let message = text
+        let lines = text
             .lines()
-            .next()
-            .unwrap_or_default()
+            .take_while(|line| !line.is_empty())
+            .map(str::trim);
+        let message = lines
+            .collect::<Vec<_>>()
+            .join(" ")
             .trim_start_matches("error: ")
             .to_owned();
         let hint = Some("`tcptune --help` shows the verbs and options".to_owned());
@@ -218,7 +221,7 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
         };
         say(
             &mut std::io::stdout(),
-            &json::render(&command::failed("tcptune", error)),
+            &json::render(&command::failed(verb_of(args), error)),
         );
     } else {
         let text = error.render();
@@ -230,6 +233,17 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
         say(&mut std::io::stderr(), &text);
     }
     Exit::Wrong
+}
+
+/// The verb that was meant, as far as one was named.
+fn verb_of(args: &[OsString]) -> &'static str {
+    const VERBS: [&str; 9] = [
+        "list", "show", "diff", "apply", "set", "off", "rollback", "status", "history",
+    ];
+    let verb = args
+        .iter()
+        .find_map(|arg| VERBS.iter().find(|verb| arg == **verb));
+    verb.copied().unwrap_or("tcptune")
 }
 
 /// The words could not be parsed, so they are looked at one by one.

@@ -75,7 +75,7 @@ fn wanted(world: &World) -> Result<Vec<netns::Id>, Error> {
 fn in_effect(state: &State, parents: &BTreeMap<u64, u64>) -> Vec<u64> {
     let mut ids = Vec::new();
     for one in &state.namespaces {
-        let mut id = one.head;
+        let mut id = one.head();
         while id > 0 && !ids.contains(&id) {
             ids.push(id);
             id = parents.get(&id).copied().unwrap_or(0);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::change::journal::{Entry, Stage};
+use crate::change::state::Remembered;
 use crate::error::Error;
 use crate::model::memory::Memory;
 use crate::model::plan::{Change, Plan};
@@ -37,7 +38,7 @@ pub fn run(world: &World, request: &Rollback) -> Report {
 }
 
 fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
-    let head = scene.remembered.map_or(0, |one| one.head);
+    let head = scene.remembered.map_or(0, Remembered::head);
     let journal = Journal::of(scene)?;
     let target = match request.to {
         Some(0) => 0,
@@ -147,7 +148,7 @@ fn nothing(scene: &Scene<'_>) -> Draft {
         code: "forgotten",
         message: format!(
             "a reboot has already undone {}",
-            describe(&scene.world.store, one.head)
+            describe(&scene.world.store, one.head())
         ),
         hint: None,
     });

@@ -30,7 +30,7 @@ pub struct Show {
 
 /// Runs `show`.
 pub fn run(world: &World, request: &Show) -> Report {
-    let desired = match stack::resolve(&request.profiles, &mut library::load) {
+    let desired = match stack::resolve(&request.profiles, &Settings::new(), &mut library::load) {
         Ok(desired) => desired,
         Err(problems) => return failed("show", Error::Problems(problems)),
     };

@@ -87,7 +87,7 @@ fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<W
     if let Some(one) = state.of(&world.machine, namespace) {
         told.rows = rows(&world.kernel, one, namespace, false);
         told.outdated = outdated(one, warnings);
-        told.next_undo = (one.head > 0).then(|| describe(&world.store, one.head));
+        told.next_undo = (one.head() > 0).then(|| describe(&world.store, one.head()));
         told.time = (!one.memory.active.is_empty()).then(|| one.time.clone());
         told.memory = one.memory.clone();
     } else if let Some(one) = state.forgotten(&world.machine, namespace) {
@@ -142,7 +142,7 @@ fn rows(
 /// Whether the profiles resolve to something else by now. Where they cannot be read, that is said, not guessed.
 fn outdated(one: &Remembered, warnings: &mut Vec<Warning>) -> bool {
     let active = &one.memory.active;
-    match stack::resolve(&active.profiles, &mut library::load) {
+    match stack::resolve(&active.profiles, &active.settings, &mut library::load) {
         Ok(desired) => !active.profiles.is_empty() && desired.profiles_hash != active.profiles_hash,
         Err(problems) => {
             let messages: Vec<_> = problems

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::host::kernel::{self, snapshot};
 use crate::host::machine::{self, Machine};
 use crate::host::netns::Namespace;
+use crate::host::signals;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::key::Key;
 use crate::model::memory::Memory;
@@ -161,6 +162,9 @@ impl Transaction<'_> {
         one: &mut NamespaceChanges,
     ) -> Result<(), Error> {
         one.netns.clone_from(&namespace.label);
+        if signals::waiting() {
+            return Err(Error::Interrupted);
+        }
         let world = self.world;
         let state = self.state(namespace)?;
         let remembered = state.of(&world.machine, namespace);
@@ -335,7 +339,7 @@ fn entry(manner: &Manner, id: u64, scene: &Scene<'_>, plan: &Plan, back_to: Opti
         started: machine::started(std::process::id()).unwrap_or(0),
         state: Stage::Pending,
         error: None,
-        parent: remembered.map_or(0, |one| one.head),
+        parent: remembered.map_or(0, Remembered::head),
         back_to,
         before: scene.memory.clone(),
         after: plan.after.clone(),
@@ -393,6 +397,7 @@ fn conclude(
         kernel: kernel.clone(),
         verified: world.machine.version() >= VERIFIED_FROM,
         namespaces,
+        named: !world.netns.is_empty(),
     });
     Report {
         command: manner.verb,

@@ -36,8 +36,13 @@ pub(super) struct Wish {
 
 /// Reads the profiles and settings; every problem of all of them is told at once.
 pub(super) fn resolve(words: &Words) -> Result<Wish, Error> {
-    let desired = stack::resolve(&words.profiles, &mut library::load);
     let by_hand = by_hand(&words.set);
+    let nothing = Settings::new();
+    let desired = stack::resolve(
+        &words.profiles,
+        by_hand.as_ref().unwrap_or(&nothing),
+        &mut library::load,
+    );
     let (
         Desired {
             profiles,
@@ -110,7 +115,11 @@ pub(super) fn by_hand(arguments: &[String]) -> Result<Settings, Vec<Problem>> {
 pub(super) fn replace(settings: &mut Settings, by_hand: Settings) -> BTreeMap<Key, String> {
     let mut notes = BTreeMap::new();
     for (key, setting) in by_hand {
-        if let Some(before) = settings.insert(key.clone(), setting) {
+        let wanted = setting.words();
+        if let Some(before) = settings
+            .insert(key.clone(), setting)
+            .filter(|before| before.words() != wanted)
+        {
             notes.insert(key, replaced(&before));
         }
     }

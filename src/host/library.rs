@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn every_built_in_profile_gives_a_reason_for_every_setting() {
         for (name, _) in PROFILES {
-            let desired = resolve(&[name.to_owned()], &mut load).unwrap();
+            let desired = resolve(&[name.to_owned()], &Settings::new(), &mut load).unwrap();
             assert!(
                 !desired.profiles.first().unwrap().description.is_empty(),
                 "{name}"
@@ -283,7 +283,11 @@ mod tests {
     fn any_two_built_in_profiles_stack_unless_they_mean_the_opposite() {
         for (one, _) in PROFILES {
             for (two, _) in PROFILES {
-                let stacked = resolve(&[one.to_owned(), two.to_owned()], &mut load);
+                let stacked = resolve(
+                    &[one.to_owned(), two.to_owned()],
+                    &Settings::new(),
+                    &mut load,
+                );
                 let opposite = one != two
                     && [one, two]
                         .iter()

@@ -7,3 +7,4 @@ pub mod kernel;
 pub mod library;
 pub mod machine;
 pub mod netns;
+pub mod signals;

@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
+/// What the machine's first network namespace is called.
+pub const HOST: &str = "host";
+
+/// What the network namespace of process 1 is called where that is not the machine's first: in a container.
+pub const CONTAINER: &str = "container";
+
 /// Where `ip netns add` keeps names.
 const NAMES: &str = "/run/netns";
 
@@ -88,7 +94,7 @@ pub struct Id {
 /// The namespace that the process is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// What outputs call it: `host`, the name that was asked for, or `net:[INODE]`.
+    /// What outputs call it: `host`, `container`, the name that was asked for, or `net:[INODE]`.
     pub label: String,
     /// Which one it is.
     pub id: Id,
@@ -117,12 +123,15 @@ impl Namespace {
         };
         let first = fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false);
         let host = fs::metadata("/proc/1/ns/net").map_or(first, |of_init| of_init.ino() == inode);
-        let label = match label {
-            // Whoever names a process learns when that means the host.
-            Some(label) if !(host && label.starts_with("pid:")) => label,
-            _ if host => "host".to_owned(),
-            _ => format!("net:[{inode}]"),
+        let own = match (first, host) {
+            (true, _) => HOST.to_owned(),
+            (false, true) => CONTAINER.to_owned(),
+            (false, false) => format!("net:[{inode}]"),
         };
+        // Whoever names a process learns when that means the host.
+        let label = label
+            .filter(|label| !(host && label.starts_with("pid:")))
+            .unwrap_or(own);
         Ok(Self { label, id, first })
     }
 }

@@ -68,11 +68,16 @@ pub type Load<'a> = dyn FnMut(&str, Option<&str>) -> Result<Loaded, Complaint> +
 
 /// Resolves profiles in the order in which they are named.
 ///
-/// `load` is asked for each reference, with the file of the profile that says it (none for the command line).
+/// `load` is asked for each reference, with the file of the profile that says it (none for the command line). The
+/// keys of `by_hand` will be replaced anyway: what the profiles say of them may contradict itself.
 ///
 /// # Errors
 /// Every problem of every file: syntax, values, missing profiles, cycles, contradictions.
-pub fn resolve(names: &[String], load: &mut Load<'_>) -> Result<Desired, Vec<Problem>> {
+pub fn resolve(
+    names: &[String],
+    by_hand: &Settings,
+    load: &mut Load<'_>,
+) -> Result<Desired, Vec<Problem>> {
     let mut resolver = Resolver {
         load,
         texts: BTreeMap::new(),
@@ -86,7 +91,12 @@ pub fn resolve(names: &[String], load: &mut Load<'_>) -> Result<Desired, Vec<Pro
             desired.settings = stack(desired.settings, settings);
         }
     }
-    resolver.contradictions(&desired.settings);
+    resolver.contradictions(
+        desired
+            .settings
+            .iter()
+            .filter(|(key, _)| !by_hand.contains_key(*key)),
+    );
     if resolver.problems.is_empty() {
         desired.profiles_hash = desired_hash(&desired.settings);
         Ok(desired)
@@ -297,7 +307,7 @@ impl Resolver<'_> {
     }
 
     /// Looks for wishes that exclude each other, once, after all stacking.
-    fn contradictions(&mut self, settings: &Settings) {
+    fn contradictions<'s>(&mut self, settings: impl Iterator<Item = (&'s Key, &'s Setting)>) {
         for (key, setting) in settings {
             let (Some(why), Some(origin)) = (setting.contradiction(), setting.origin()) else {
                 continue;
@@ -343,7 +353,7 @@ mod tests {
         names: &[&str],
     ) -> Result<Desired, Vec<(&'static str, String, usize)>> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        resolve(&names, &mut library(files)).map_err(|problems| {
+        resolve(&names, &Settings::new(), &mut library(files)).map_err(|problems| {
             problems
                 .iter()
                 .map(|p| (p.code, p.message.clone(), p.line))

@@ -122,7 +122,8 @@ pub fn recovery(changes: &[Change], snapshot: &Snapshot, failed: bool) -> Recove
         .iter()
         .filter_map(|change| Some((change, snapshot.get(&change.key).value()?)));
     let held: Vec<_> = held.collect();
-    if !failed && held.iter().all(|(change, live)| change.to == **live) {
+    // Without a change there is nothing in the kernel that could show that it did.
+    if !failed && !held.is_empty() && held.iter().all(|(change, live)| change.to == **live) {
         return Recovery::Commit;
     }
     let back = held

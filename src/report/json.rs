@@ -144,7 +144,7 @@ fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
                 format!("held by another writer, tcptune had written {wrote}")
             }
         };
-        json!({ "key": kept.key, "value": kept.value, "why": why })
+        json!({ "key": kept.key, "value": kept.value, "why": why, "note": one.notes.get(&kept.key) })
     });
     let skipped = plan
         .skipped

@@ -113,7 +113,7 @@ pub struct Show {
 /// What is wanted, in a few words and a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
-    /// `high-traffic (built in)`, `nothing`, `as before entry 41`.
+    /// `high-traffic (built in)`, `nothing declared`, `as after entry 41: high-traffic`.
     pub title: String,
     /// [`desired_hash`] of the settings.
     pub hash: String,
@@ -153,6 +153,8 @@ pub struct Changes {
     pub verified: bool,
     /// One for each namespace.
     pub namespaces: Vec<NamespaceChanges>,
+    /// Whether namespaces were asked for by name.
+    pub named: bool,
 }
 
 /// The plan of one namespace.

@@ -45,23 +45,54 @@ const ERRORS: [(&str, &str, &str); 12] = [
 
 type Values = BTreeMap<&'static str, String>;
 
+/// What the kernel holds, and what is declared, in each namespace that takes part.
+#[derive(Debug, Clone, PartialEq)]
+struct End {
+    values: Values,
+    declared: Vec<serde_json::Value>,
+}
+
+/// Which end a run may lead to, once the next one has settled what is pending.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Expected {
+    Before,
+    After,
+    Either,
+}
+
 /// A verb, from a prepared state.
 struct Bench {
     sandbox: Sandbox,
     verb: &'static str,
-    before: Values,
-    after: Values,
+    before: End,
+    after: End,
     tries: u32,
 }
 
 fn values(sandbox: &Sandbox) -> Values {
     let text = sandbox.sh(&format!("sysctl -n {}", KEYS.join(" ")));
-    KEYS.into_iter()
-        .zip(
-            text.lines()
-                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")),
-        )
-        .collect()
+    let values = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    KEYS.into_iter().zip(values).collect()
+}
+
+fn end(sandbox: &Sandbox) -> End {
+    let status = sandbox.tcptune("status --json").json();
+    let live = &status["live"];
+    let wants = live["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| serde_json::json!([row["key"], row["want"]]));
+    let declared = [live["profiles"].clone()]
+        .into_iter()
+        .chain(wants)
+        .collect();
+    End {
+        values: values(sandbox),
+        declared,
+    }
 }
 
 impl Bench {
@@ -75,8 +106,8 @@ impl Bench {
         for words in preparation {
             sandbox.tcptune(words).exits(0);
         }
-        let before = values(&sandbox);
-        sandbox.sh("rm -rf /run/prepared; mkdir /run/prepared; cp -a /var/lib/. /run/prepared");
+        let before = end(&sandbox);
+        sandbox.sh("rm -rf /run/prepared; mkdir /run/prepared; cp -a /var/lib/tcptune /run/prepared || true");
         let mut bench = Self {
             sandbox,
             verb,
@@ -85,7 +116,7 @@ impl Bench {
             tries: 0,
         };
         bench.sandbox.tcptune(verb).exits(0);
-        bench.after = values(&bench.sandbox);
+        bench.after = end(&bench.sandbox);
         assert_ne!(bench.before, bench.after, "{verb} does something");
         bench.prepare();
         bench
@@ -93,8 +124,8 @@ impl Bench {
 
     /// Puts keys and state back to where the verb starts from.
     fn prepare(&self) {
-        let mut script = "rm -rf /var/lib/*; cp -a /run/prepared/. /var/lib\n".to_owned();
-        for (key, value) in &self.before {
+        let mut script = "rm -rf /var/lib/tcptune; cp -a /run/prepared/. /var/lib\n".to_owned();
+        for (key, value) in &self.before.values {
             script += &format!("echo '{value}' > /proc/sys/{}\n", key.replace('.', "/"));
         }
         self.sandbox.sh(&script);
@@ -138,18 +169,21 @@ impl Bench {
     }
 
     /// Whether the state and the kernel agree on one of the two ends, once the next run has settled what is pending.
-    fn settles(&self, what: &str) {
+    fn settles(&self, expected: Expected, what: &str) {
         let next = self
             .sandbox
             .tcptune("rollback --to 4000000000 --json")
             .exits(2);
         assert_eq!(next.json()["error"]["code"], "no-entry", "{what}");
-        let now = values(&self.sandbox);
+        let now = end(&self.sandbox);
+        let ends: &[&End] = match expected {
+            Expected::Before => &[&self.before],
+            Expected::After => &[&self.after],
+            Expected::Either => &[&self.before, &self.after],
+        };
         assert!(
-            now == self.before || now == self.after,
-            "{what}: {now:?}\nis neither {:?}\nnor {:?}",
-            self.before,
-            self.after
+            ends.contains(&&now),
+            "{what}: {now:#?}\nis none of {ends:#?}"
         );
         let status = self.sandbox.tcptune("status --json");
         assert_eq!(status.code, Some(0), "{what}: {}", status.out);
@@ -161,7 +195,10 @@ impl Bench {
             for n in (first + 1..=last).step_by(stride()) {
                 let run = self.with_fault(call, "signal=KILL", &n.to_string());
                 assert_eq!(run.code, None, "{} dies at {call} {n}: {run:?}", self.verb);
-                self.settles(&format!("{} killed at {call} {n}", self.verb));
+                self.settles(
+                    Expected::Either,
+                    &format!("{} killed at {call} {n}", self.verb),
+                );
                 self.prepare();
             }
         }
@@ -177,7 +214,7 @@ impl Bench {
             for n in (first + 1..=last).step_by(stride()) {
                 let run = self.with_fault(call, &format!("signal={signal}"), &n.to_string());
                 let what = format!("{}, SIG{signal} at {call} {n}: {run:?}", self.verb);
-                let now = values(&self.sandbox);
+                let now = end(&self.sandbox);
                 assert!(now == self.before || now == self.after, "{what}: {now:?}");
                 let status = self.sandbox.tcptune("status --json");
                 assert_eq!(
@@ -196,16 +233,17 @@ impl Bench {
             for n in (first + 1..=last).step_by(stride()) {
                 let run = self.with_fault(call, &format!("error={error}"), &format!("{n}{plus}"));
                 let what = format!("{}, {call} {n}{plus} gives {error}", self.verb);
-                self.told_truly(&run, &what);
-                self.settles(&what);
+                let expected = self.told_truly(&run, &what);
+                self.settles(expected, &what);
                 self.prepare();
             }
         }
     }
 
     /// The exit code and the JSON say what the kernel now holds.
-    fn told_truly(&self, run: &Run, what: &str) {
+    fn told_truly(&self, run: &Run, what: &str) -> Expected {
         let now = values(&self.sandbox);
+        let (before, after) = (&self.before.values, &self.after.values);
         // Where the fault hit standard output itself, there is only the code.
         let json = (!run.out.is_empty()).then(|| run.json());
         if let Some(json) = &json {
@@ -220,17 +258,23 @@ impl Bench {
         let keys = |values: &Values| -> Vec<&str> {
             values
                 .iter()
-                .filter(|(key, value)| self.before[*key] != **value)
+                .filter(|(key, value)| before[*key] != **value)
                 .map(|(key, _)| *key)
                 .collect()
         };
         match run.code {
-            Some(0) => assert_eq!(now, self.after, "{what}: done"),
-            Some(2..=4) => assert_eq!(
-                now, self.before,
-                "{what}: nothing touched, or put back\n{}",
-                run.out
-            ),
+            Some(0) => {
+                assert_eq!(now, *after, "{what}: done");
+                Expected::After
+            }
+            Some(2..=4) => {
+                assert_eq!(
+                    now, *before,
+                    "{what}: nothing touched, or put back\n{}",
+                    run.out
+                );
+                Expected::Before
+            }
             Some(5) => {
                 let left = json
                     .map(|json| json["namespaces"][0]["left"].clone())
@@ -247,6 +291,9 @@ impl Bench {
                         "{what}: {key} is not in {left:?}"
                     );
                 }
+                // The next run puts back what is left; or, where even the failure could not be recorded, finds that
+                // everything had been written.
+                Expected::Either
             }
             _ => panic!("{what}: {run:?}"),
         }
@@ -330,6 +377,34 @@ fn off_failing() {
 #[test]
 fn rollback_failing() {
     failing(&["apply one", "apply two --yes"], "rollback");
+}
+
+/// Nothing to write, only something to remember.
+#[test]
+fn a_set_of_what_is_right_already_killed() {
+    killed(&["set syn_retries=6"], "set synack_retries=5");
+}
+
+#[test]
+fn a_set_of_what_is_right_already_failing() {
+    failing(&["set syn_retries=6"], "set synack_retries=5");
+}
+
+/// Forward again, to an entry that was undone.
+#[test]
+fn redo_killed() {
+    killed(
+        &["apply one", "apply two --yes", "rollback"],
+        "rollback --to 2",
+    );
+}
+
+#[test]
+fn redo_failing() {
+    failing(
+        &["apply one", "apply two --yes", "rollback"],
+        "rollback --to 2",
+    );
 }
 
 #[test]

@@ -40,9 +40,10 @@ fn a_connect_fails_when_show_says_so() {
     let script = "s=$(date +%s%N); bash -c 'echo > /dev/tcp/192.0.2.2/9' 2>/dev/null && exit 1; e=$(date +%s%N); echo $(( (e - s) / 1000000 ))";
     let took_ms: f64 = sandbox.sh(script).parse().unwrap();
     let ideal_ms = line["give_up_s"].as_f64().unwrap() * 1000.0;
-    // The timer wheel is late, never early: by 4 % and a tick or two.
+    // The timer wheel is late, never early: by 4 % and a tick or two. The rest is for a busy machine, which has to
+    // start a shell in that time.
     assert!(
-        (ideal_ms..ideal_ms * 1.04 + 300.0).contains(&took_ms),
+        (ideal_ms..ideal_ms * 1.04 + 1500.0).contains(&took_ms),
         "{took_ms} ms, not {ideal_ms}"
     );
     assert_eq!(

@@ -310,3 +310,166 @@ fn a_verb_is_wanted_also_in_json() {
         "usage"
     );
 }
+
+#[test]
+fn a_full_disk_commits_nothing_that_was_reported_as_failed() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("set syn_retries=6").exits(0);
+    let full = format!(
+        "strace -o /dev/null -e inject=rename:error=ENOSPC:when=2+ {} set synack_retries=5",
+        binary().display()
+    );
+    let failed = sandbox.run("sh", &["-c", &full]).exits(4);
+    assert!(
+        failed
+            .err
+            .contains("everything that was written was put back"),
+        "{}",
+        failed.err
+    );
+    let next = sandbox.tcptune("off").exits(0);
+    assert!(!next.err.contains("interrupted"), "{}", next.err);
+    assert!(
+        !sandbox.tcptune("history --json").out.contains("synack"),
+        "nothing of it is left"
+    );
+}
+
+#[test]
+fn many_namespaces_do_not_push_the_named_ones_out() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add web");
+    sandbox.tcptune("set synack_retries=3 --netns web").exits(0);
+    sandbox.sh(&format!(
+        "for i in $(seq 520); do unshare -n {} -q set synack_retries=3; done",
+        binary().display()
+    ));
+    assert!(
+        sandbox
+            .tcptune("status --netns web")
+            .exits(0)
+            .out
+            .starts_with("web namespace: 1 set by hand")
+    );
+    sandbox.tcptune("rollback --netns web").exits(0);
+    assert_eq!(
+        sandbox.sh("ip netns exec web sysctl -n net.ipv4.tcp_synack_retries"),
+        "5"
+    );
+}
+
+#[test]
+fn the_command_line_beats_a_contradiction() {
+    let sandbox = Sandbox::new();
+    sandbox.file("/run/a.toml", "[tcp]\nsynack_retries = { at_least = 10 }\n");
+    sandbox.file("/run/b.toml", "[tcp]\nsynack_retries = 5\n");
+    sandbox.tcptune("diff /run/a.toml /run/b.toml").exits(2);
+    let run = sandbox
+        .tcptune("diff /run/a.toml /run/b.toml --set synack_retries=7")
+        .exits(1);
+    assert!(
+        run.out
+            .contains("+net.ipv4.tcp_synack_retries = 7  # by hand, replaces 5 of /run/b.toml:2"),
+        "{}",
+        run.out
+    );
+    // And a later profile may mend a setting that contradicts itself.
+    sandbox.file(
+        "/run/c.toml",
+        "[tcp]\nsynack_retries = { value = 5, at_least = 10 }\n",
+    );
+    sandbox.tcptune("diff /run/c.toml").exits(2);
+    sandbox.file("/run/d.toml", "[tcp]\nsynack_retries = 20\n");
+    sandbox.tcptune("diff /run/c.toml /run/d.toml").exits(1);
+}
+
+#[test]
+fn the_way_back_names_the_namespace() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add web");
+    let applied = sandbox.tcptune("apply high-traffic --netns web").exits(0);
+    assert!(
+        applied.out.contains("undo: tcptune rollback --netns web\n"),
+        "{}",
+        applied.out
+    );
+}
+
+#[test]
+fn a_key_that_cannot_be_put_back_is_tried_twice_and_then_named() {
+    let sandbox = Sandbox::new();
+    let dies = format!("{} set syn_retries=3 synack_retries=3", binary().display());
+    sandbox.sh(&format!(
+        "strace -o /dev/null -e inject=write:signal=KILL:when=4 {dies} || true"
+    ));
+    assert_eq!(sandbox.sysctl(SYN), "3");
+    let refusing = format!(
+        "strace -o /dev/null -P /proc/sys/net/ipv4/tcp_syn_retries -e inject=write:error=EIO {} off",
+        binary().display()
+    );
+    for state in ["interrupted", "reverted"] {
+        let failed = sandbox.run("sh", &["-c", &refusing]).exits(5);
+        assert!(
+            failed
+                .err
+                .contains("LEFT MIXED: net.ipv4.tcp_syn_retries holds 3, not 6"),
+            "{}",
+            failed.err
+        );
+        let history = sandbox.tcptune("history").exits(0).out;
+        assert!(
+            history.contains(state) && history.contains("net.ipv4.tcp_syn_retries holds 3, not 6"),
+            "{history}"
+        );
+    }
+    sandbox.tcptune("off").exits(0);
+}
+
+#[test]
+fn a_signal_between_two_namespaces_leaves_the_rest_out_and_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add a; ip netns add b");
+    let script = format!(
+        "strace -o /dev/null -e inject=rename:signal=INT:when=1 {} apply high-traffic --netns a --netns b --json",
+        binary().display()
+    );
+    let json = sandbox.run("sh", &["-c", &script]).exits(3).json();
+    assert_eq!(json["namespaces"][0]["journal"]["state"], "committed");
+    assert_eq!(json["namespaces"][1]["error"]["code"], "interrupted");
+    assert_eq!(
+        sandbox.sh("ip netns exec a sysctl -n net.ipv4.tcp_synack_retries"),
+        "3"
+    );
+    assert_eq!(
+        sandbox.sh("ip netns exec b sysctl -n net.ipv4.tcp_synack_retries"),
+        "5"
+    );
+}
+
+#[test]
+fn an_interrupted_entry_goes_with_its_namespace() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add web");
+    let dies = format!("{} apply high-traffic --netns web", binary().display());
+    sandbox.sh(&format!(
+        "strace -o /dev/null -e inject=write:signal=KILL:when=3 {dies} || true"
+    ));
+    sandbox.sh("ip netns delete web; ip netns add web");
+    sandbox.tcptune("off --netns web").exits(0);
+    let history = sandbox.tcptune("history").exits(0).out;
+    assert!(
+        history.contains("reverted") && history.contains("its namespace is gone"),
+        "{history}"
+    );
+}
+
+#[test]
+fn a_usage_error_in_json_says_which_verb_lacks_what() {
+    let sandbox = Sandbox::new();
+    let json = sandbox.tcptune("diff --json").exits(2).json();
+    assert_eq!(json["command"], "diff");
+    assert_eq!(
+        json["error"]["message"],
+        "the following required arguments were not provided: <PROFILE>..."
+    );
+}

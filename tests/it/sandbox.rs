@@ -10,9 +10,10 @@ use std::process::{Child, Command, Output, Stdio};
 const SET_UP: &str = r"
 set -e
 mount -t tmpfs -o mode=755 tmpfs /run
-mount -t tmpfs -o mode=755 tmpfs /var/lib
-mkdir -p /run/netns /run/upper /run/work
-mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc
+mkdir -p /run/netns /run/etc/upper /run/etc/work /run/lib/upper /run/lib/work
+mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work overlay /etc
+mount -t overlay -o lowerdir=/var/lib,upperdir=/run/lib/upper,workdir=/run/lib/work overlay /var/lib
+rm -rf /var/lib/tcptune
 mkdir -p /etc/tcptune/profiles
 echo web-17 > /proc/sys/kernel/hostname
 mount --bind /proc/sys /proc/sys

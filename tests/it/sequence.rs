@@ -40,7 +40,7 @@ fn the_machine_depends_on_what_is_declared_not_on_history() {
             .tcptune("status")
             .exits(0)
             .out
-            .starts_with("host namespace: nothing\n")
+            .starts_with("container namespace: nothing\n")
     );
     assert!(
         sandbox
@@ -150,7 +150,7 @@ fn set_of_one_key_touches_only_it() {
         sandbox
             .tcptune("status")
             .out
-            .starts_with("host namespace: high-traffic + 2 set by hand")
+            .starts_with("container namespace: high-traffic + 2 set by hand")
     );
     // The bound came from the profile; to declare the profile again brings it back.
     sandbox.tcptune("apply high-traffic").exits(0);
@@ -266,7 +266,7 @@ fn rollback_goes_one_further_each_time_and_to_any_entry() {
             .tcptune("status")
             .exits(0)
             .out
-            .starts_with("host namespace: high-traffic,")
+            .starts_with("container namespace: high-traffic,")
     );
     sandbox.tcptune("rollback").exits(0);
     assert_eq!(sandbox.all(), snapshots[0]);
@@ -281,7 +281,7 @@ fn rollback_goes_one_further_each_time_and_to_any_entry() {
     assert!(
         unknown
             .err
-            .contains("there is no committed entry 99 of this boot in namespace host"),
+            .contains("there is no committed entry 99 of this boot in namespace container"),
         "{}",
         unknown.err
     );

@@ -113,7 +113,7 @@ fn a_damaged_state_file_is_made_again_from_the_journal() {
                 .tcptune("status")
                 .exits(0)
                 .out
-                .starts_with("host namespace: high-traffic,"),
+                .starts_with("container namespace: high-traffic,"),
             "{damage}"
         );
     }
@@ -128,7 +128,7 @@ fn a_damaged_state_file_is_made_again_from_the_journal() {
         status.err
     );
     assert!(
-        status.out.starts_with("host namespace: high-traffic,"),
+        status.out.starts_with("container namespace: high-traffic,"),
         "{}",
         status.out
     );

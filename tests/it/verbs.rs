@@ -1,6 +1,6 @@
 //! Each verb as its users meet it.
 
-use crate::sandbox::{Run, Sandbox, binary};
+use crate::sandbox::{Sandbox, binary};
 
 const KEYS: [&str; 4] = [
     "net.core.somaxconn",
@@ -89,7 +89,7 @@ fn diff_and_dry_run_need_no_root_and_touch_nothing() {
     );
     let json = as_nobody("apply high-traffic --json").exits(3).json();
     assert_eq!(json["error"]["code"], "not-permitted");
-    assert_eq!(sandbox.sh("ls /var/lib"), "", "no state directory was made");
+    sandbox.sh("test ! -e /var/lib/tcptune");
 }
 
 #[test]
@@ -215,31 +215,43 @@ fn alone_it_prints_help_and_a_closed_pipe_is_no_error() {
 #[test]
 fn no_variable_but_no_color_changes_anything() {
     let sandbox = Sandbox::new();
-    let plain = sandbox.tcptune("diff high-traffic --json").out;
-    let odd = [
-        ("CLICOLOR_FORCE", "1"),
-        ("TERM", "dumb"),
-        ("SUDO_USER", "x"),
-        ("LANG", "tr_TR"),
-        ("RUST_BACKTRACE", "1"),
-        ("HOME", "/nowhere"),
-        ("TCPTUNE_UNDER_TEST", "x"),
-        ("COLUMNS", "10"),
-    ];
-    let mut command = sandbox.command(binary().to_str().unwrap());
-    let other: Run = command
-        .args(["diff", "high-traffic", "--json"])
-        .envs(odd)
-        .output()
-        .unwrap()
-        .into();
-    assert_eq!(other.out, plain);
-    let coloured = sandbox.tcptune("diff high-traffic --color always");
-    assert!(coloured.out.contains("\u{1b}[32m+net"), "{}", coloured.out);
-    assert!(
-        !sandbox.tcptune("diff high-traffic").out.contains('\u{1b}'),
-        "no terminal, no colour"
-    );
+    let odd = "CLICOLOR_FORCE=1 CLICOLOR=0 TERM=dumb SUDO_USER=x LANG=tr_TR RUST_BACKTRACE=1 HOME=/nowhere COLUMNS=10";
+    let run = |environment: &str, words: &str| {
+        sandbox.sh(&format!(
+            "env {environment} {} {words} 2>&1 || true",
+            binary().display()
+        ))
+    };
+    let on_a_terminal = |environment: &str, words: &str| {
+        sandbox.sh(&format!(
+            "env {environment} script -qec '{} {words}' /dev/null || true",
+            binary().display()
+        ))
+    };
+    for words in [
+        "diff high-traffic",
+        "diff high-traffic --json",
+        "status",
+        "nonsense",
+        "set somaxconn=x",
+    ] {
+        assert_eq!(run(odd, words), run("", words), "{words}");
+        assert!(
+            !run(odd, words).contains('\u{1b}'),
+            "no terminal, no colour: {words}"
+        );
+    }
+    let coloured = on_a_terminal("", "diff high-traffic");
+    assert!(coloured.contains("\u{1b}[32m+net"), "{coloured}");
+    assert_eq!(on_a_terminal(odd, "diff high-traffic"), coloured);
+    for words in ["diff high-traffic", "nonsense", "set somaxconn=x"] {
+        assert!(on_a_terminal("", words).contains('\u{1b}'), "{words}");
+        assert!(
+            !on_a_terminal("NO_COLOR=1", words).contains('\u{1b}'),
+            "{words}"
+        );
+    }
+    assert!(run("NO_COLOR=1", "diff high-traffic --color always").contains('\u{1b}'));
 }
 
 #[test]
@@ -311,7 +323,7 @@ fn each_namespace_is_its_own_plan_and_one_failing_does_not_stop_the_others() {
         .collect();
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(
-        names.contains(&"one".to_owned()) && names.contains(&"host".to_owned()),
+        names.contains(&"one".to_owned()) && names.contains(&"container".to_owned()),
         "{names:?}"
     );
 }
@@ -339,9 +351,11 @@ fn kernel_defaults_are_what_a_fresh_namespace_has() {
 fn another_tcptune_at_work_is_waited_for_or_named() {
     let sandbox = Sandbox::new();
     sandbox.tcptune("apply high-traffic").exits(0);
+    // Somebody holds the lock until a line comes through the pipe.
+    sandbox.sh("mkfifo /run/pipe");
     let mut holder = sandbox
         .command("flock")
-        .args(["/var/lib/tcptune/lock", "sleep", "0.6"])
+        .args(["/var/lib/tcptune/lock", "cat", "/run/pipe"])
         .spawn()
         .unwrap();
     sandbox.sh("until ! flock -n /var/lib/tcptune/lock true; do sleep 0.01; done");
@@ -359,7 +373,16 @@ fn another_tcptune_at_work_is_waited_for_or_named() {
         refused.err
     );
     sandbox.tcptune("diff fail-fast").exits(1);
-    sandbox.tcptune("off --wait=30s").exits(0);
+    let impatient = sandbox.tcptune("off --wait=50ms").exits(3);
+    assert!(
+        impatient.err.contains("still at work after 50ms"),
+        "{}",
+        impatient.err
+    );
+    sandbox.sh(&format!(
+        "(sleep 0.2; echo > /run/pipe) & {} off --wait=1m",
+        binary().display()
+    ));
     holder.wait().unwrap();
 }
 

@@ -312,9 +312,6 @@ impl<'a> Reader<'a> {
             }),
         };
         if let Some(setting) = setting {
-            if let Some(why) = setting.contradiction() {
-                self.refuse(span, "contradiction", format!("`{key}`: {why}"));
-            }
             self.profile.settings.insert(key, (setting, span.clone()));
         }
     }

@@ -164,7 +164,7 @@ impl Page {
                 self.lasts(one, plan);
                 self.line("dry run: nothing was touched");
             }
-            (Depth::DryRun | Depth::Deed, Some((id, _))) => self.done(one, plan, id),
+            (Depth::DryRun | Depth::Deed, Some((id, _))) => self.done(changes, one, plan, id),
         }
     }
 
@@ -173,15 +173,10 @@ impl Page {
         if plan.after.active.is_empty() {
             return self.line("nothing is declared any more");
         }
-        let end = if one.netns == HOST {
-            "a reboot"
-        } else {
-            "a reboot, or the end of the namespace,"
-        };
-        self.line(format!("LIVE ONLY: nothing is on disk, {end} forgets it"));
+        self.live_only(&one.netns);
     }
 
-    fn done(&mut self, one: &NamespaceChanges, plan: &Plan, id: u64) {
+    fn done(&mut self, changes: &Changes, one: &NamespaceChanges, plan: &Plan, id: u64) {
         let done = match plan.live.len() {
             0 => "no key written".to_owned(),
             count => format!("{count} {} written and read back", plural_of(count, "key")),
@@ -199,6 +194,12 @@ impl Page {
                 self.line(format!("the next rollback would undo {}", printable(next)));
             }
             None if restored => self.line("there is nothing left to roll back"),
+            _ if changes.named && one.netns != HOST => {
+                self.line(format!(
+                    "undo: tcptune rollback --netns {}",
+                    printable(&one.netns)
+                ));
+            }
             _ => self.line("undo: tcptune rollback"),
         }
     }

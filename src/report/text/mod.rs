@@ -23,7 +23,7 @@ pub struct Manner {
     pub verbose: bool,
 }
 
-/// What the namespace of process 1 is called.
+/// What the machine's first network namespace is called.
 const HOST: &str = "host";
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -108,6 +108,16 @@ impl Page {
         } else {
             self.remark("error", BAD, &problem.message, problem.hint.as_deref());
         }
+    }
+
+    /// What ends what was applied.
+    fn live_only(&mut self, netns: &str) {
+        let end = if netns == HOST {
+            "a reboot"
+        } else {
+            "a reboot, or the end of the namespace,"
+        };
+        self.line(format!("LIVE ONLY: nothing is on disk, {end} forgets it"));
     }
 
     fn error(&mut self, error: &Error) {

@@ -71,7 +71,8 @@ impl Page {
             ));
         }
         if status.outdated {
-            self.line("outdated: the profiles say something else by now; look with `tcptune diff`");
+            let profiles = printable(&status.memory.active.profiles.join(" "));
+            self.line(format!("outdated: the profiles say something else by now; look with `tcptune diff {profiles}`"));
         }
         match status.pending {
             Some((id, true)) => self.line(format!("in progress: entry {id}")),
@@ -81,7 +82,7 @@ impl Page {
             None => {}
         }
         if !status.memory.active.is_empty() && !status.forgotten {
-            self.line("LIVE ONLY: nothing is on disk, a reboot forgets it");
+            self.live_only(&status.netns);
         }
         if let Some(next) = &status.next_undo {
             self.line(format!("the next rollback would undo {}", printable(next)));

@@ -1,0 +1,35 @@
+//! Signals wait until a transaction is over and its report is out.
+
+use std::fs;
+
+use nix::sys::signal::{SigSet, Signal};
+
+/// Signals that ask a process to end.
+const ENDING: [Signal; 4] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+];
+
+/// From here on no signal is delivered any more (but SIGKILL and SIGSTOP, which nobody can hold back): the rest of
+/// this run is short, and its exit code says what was done.
+pub fn hold() {
+    // It fails for no mask that exists (sigprocmask(2)); if it did, recovery would do what it is there for.
+    let _always_succeeds = SigSet::all().thread_block();
+}
+
+/// Whether somebody asked this process to end while signals were held.
+pub fn waiting() -> bool {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let masks = status.lines().filter_map(|line| {
+        line.strip_prefix("SigPnd:")
+            .or(line.strip_prefix("ShdPnd:"))
+    });
+    let pending = masks
+        .filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .fold(0, |all, mask| all | mask);
+    ENDING
+        .iter()
+        .any(|signal| pending & (1 << (*signal as i32 - 1)) != 0)
+}
