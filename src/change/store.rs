@@ -29,6 +29,9 @@ const LARGEST: u64 = 64 << 20;
 /// Entries that are kept; older ones go, unless a rollback in some namespace may need them.
 const KEPT: usize = 1000;
 
+/// Larger numbers are no ids of ours: somebody put a file of that name there.
+const NO_ID: u64 = 1_000_000_000_000_000;
+
 /// How often a held lock is asked for again while waiting.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -128,9 +131,8 @@ impl Store {
         match fs::read_dir(self.journal()) {
             Ok(entries) => {
                 let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-                Ok(names
-                    .filter_map(|name| name.strip_suffix(".json")?.parse().ok())
-                    .collect())
+                let numbers = names.filter_map(|name| name.strip_suffix(".json")?.parse().ok());
+                Ok(numbers.filter(|id| *id < NO_ID).collect())
             }
             Err(source) if source.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
             Err(source) => Err(Error::File {

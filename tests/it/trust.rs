@@ -118,7 +118,7 @@ fn a_damaged_state_file_is_made_again_from_the_journal() {
         );
     }
     sandbox
-        .sh("cd /var/lib/tcptune/journal; rm ../state.json; echo '{}' > 2.json; echo x > 3.json");
+        .sh("cd /var/lib/tcptune/journal; rm ../state.json; echo '{}' > 2.json; echo x > 3.json; echo x > 18446744073709551615.json");
     let status = sandbox.tcptune("status").exits(0);
     assert!(
         status

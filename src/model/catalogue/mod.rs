@@ -36,7 +36,7 @@ impl Effect {
             Effect::InProgress => "at once, also on connections in progress",
             Effect::NextTimer => "on connections in progress too, when they next start that timer",
             Effect::NextHandshake => "with the next handshake",
-            Effect::NewSockets => "for sockets created from now on",
+            Effect::NewSockets => "for what is created from now on",
             Effect::Listen => "at each listener's next listen(); until then it keeps its limit",
         }
     }
