@@ -394,12 +394,12 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "open for writing: {}; nothing was touched",
-                    keys.join(", ")
+                    enumerate(&keys, ", ")
                 )
             }
             Error::Refused { refusals, .. } => {
                 let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
-                write!(f, "{}; nothing was touched", refusals.join("; "))
+                write!(f, "{}; nothing was touched", enumerate(&refusals, "; "))
             }
             Error::MovedSince {
                 key,
@@ -427,6 +427,21 @@ impl fmt::Display for Error {
                 write!(f, "{failure}; LEFT MIXED: {}", left.join(", "))
             }
         }
+    }
+}
+
+/// As many as a reader takes in at once. Keys that are left after a failure are never cut: the list must be exact.
+fn enumerate(items: &[String], separator: &str) -> String {
+    const SHOWN: usize = 10;
+    let shown = items
+        .iter()
+        .take(SHOWN)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(separator);
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}{separator}and {more} more"),
     }
 }
 

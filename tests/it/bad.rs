@@ -105,6 +105,15 @@ fn limits_are_told_not_felt() {
         refused.err
     );
 
+    let absent = (0..5000).fold(String::new(), |text, n| text + &format!("net.x.k{n} = 1\n"));
+    sandbox.file("/run/absent.toml", &format!("[sysctl]\n{absent}"));
+    let refused = sandbox.tcptune("diff /run/absent.toml").exits(3);
+    assert!(
+        refused.err.contains("; and 4990 more; nothing was touched"),
+        "{}",
+        refused.err
+    );
+
     sandbox.sh("mkdir /run/chain");
     for n in 0..40 {
         sandbox.file(
