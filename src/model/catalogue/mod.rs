@@ -1,5 +1,6 @@
 //! What is known about each handshake key: one table that parsing, help, consequences and checks all read.
 
+mod complaint;
 mod parse;
 mod shape;
 mod table;
@@ -7,7 +8,8 @@ mod table;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-pub use shape::{Complaint, Raw, Shape};
+pub use complaint::{Complaint, Raw};
+pub use shape::Shape;
 pub use table::TABLE;
 
 use super::handshake::{Consequence, View};

@@ -2,7 +2,41 @@
 
 use super::super::key::Key;
 use super::super::value::{self, Value};
-use super::shape::{Complaint, Raw, Shape};
+use super::complaint::{Complaint, Raw};
+use super::shape::Shape;
+
+impl Shape {
+    /// The canonical value, or why not.
+    pub fn parse(&self, raw: &Raw<'_>) -> Result<Value, Complaint> {
+        match self {
+            Shape::Integer { min, max, .. } => integer(raw, *min, *max).map(Value::from),
+            Shape::Switch => match raw {
+                Raw::Bool(on) => Ok(Value::from(i128::from(*on))),
+                Raw::Text("off" | "false") => Ok(Value::from(0)),
+                Raw::Text("on" | "true") => Ok(Value::from(1)),
+                raw => integer(raw, 0, 1).map(Value::from),
+            },
+            Shape::Choice(names) => choice(raw, names).map(Value::from),
+            Shape::Bits(names) => bits(raw, names).map(Value::from),
+            Shape::Vector { count, min, max, .. } => vector(raw, *count, *min, *max),
+            Shape::Word => word(raw),
+            Shape::Words => words(raw),
+            Shape::Ports => ports(raw),
+            Shape::Secret => Err(Complaint::new("secret", "a secret is not managed by tcptune")
+                .hint("a profile, a journal and a diff would all show it, and an all-zero key means that there is none yet; load it from your secret store")),
+            Shape::ReadOnly => Err(Complaint::new("read-only", "the kernel computes this value; nobody can write it")),
+            Shape::Removed(why) => Err(Complaint::new("removed-key", "no current kernel has this key").hint(*why)),
+        }
+    }
+
+    /// What the kernel printed, as a value that can be compared.
+    pub fn stored(&self, text: &str) -> Value {
+        match self {
+            Shape::Words => sorted(text),
+            _ => Value::new(text),
+        }
+    }
+}
 
 /// A decimal number without sign games: what the kernel stores is what the reader read.
 fn decimal(text: &str) -> Result<i128, Complaint> {
@@ -34,7 +68,7 @@ fn decimal(text: &str) -> Result<i128, Complaint> {
         .map_err(|_| Complaint::new("not-a-number", format!("`{text}` is too long a number")))
 }
 
-pub(super) fn integer(raw: &Raw<'_>, min: i128, max: i128) -> Result<i128, Complaint> {
+fn integer(raw: &Raw<'_>, min: i128, max: i128) -> Result<i128, Complaint> {
     let number = match raw {
         Raw::Integer(number) => *number,
         Raw::Text(text) => decimal(text)?,
@@ -61,7 +95,7 @@ pub(super) fn integer(raw: &Raw<'_>, min: i128, max: i128) -> Result<i128, Compl
     }
 }
 
-pub(super) fn choice(raw: &Raw<'_>, names: &[(i128, &str)]) -> Result<i128, Complaint> {
+fn choice(raw: &Raw<'_>, names: &[(i128, &str)]) -> Result<i128, Complaint> {
     let number = match raw {
         Raw::Text(text) => match names.iter().find(|(_, name)| name == text) {
             Some((number, _)) => *number,
@@ -85,7 +119,7 @@ pub(super) fn choice(raw: &Raw<'_>, names: &[(i128, &str)]) -> Result<i128, Comp
     }
 }
 
-pub(super) fn bits(raw: &Raw<'_>, names: &[(i128, &str)]) -> Result<i128, Complaint> {
+fn bits(raw: &Raw<'_>, names: &[(i128, &str)]) -> Result<i128, Complaint> {
     let bit = |word: &str| {
         names
             .iter()
@@ -136,12 +170,7 @@ pub(super) fn bits(raw: &Raw<'_>, names: &[(i128, &str)]) -> Result<i128, Compla
     }
 }
 
-pub(super) fn vector(
-    raw: &Raw<'_>,
-    count: usize,
-    min: i128,
-    max: i128,
-) -> Result<Value, Complaint> {
+fn vector(raw: &Raw<'_>, count: usize, min: i128, max: i128) -> Result<Value, Complaint> {
     let numbers: Vec<i128> = match raw {
         Raw::List(items) => items
             .iter()
@@ -181,7 +210,7 @@ fn is_name(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
-pub(super) fn word(raw: &Raw<'_>) -> Result<Value, Complaint> {
+fn word(raw: &Raw<'_>) -> Result<Value, Complaint> {
     match raw {
         Raw::Text(text) if is_name(text) => Ok(Value::new(text)),
         Raw::Text(text) => Err(Complaint::new(
@@ -192,7 +221,7 @@ pub(super) fn word(raw: &Raw<'_>) -> Result<Value, Complaint> {
     }
 }
 
-pub(super) fn words(raw: &Raw<'_>) -> Result<Value, Complaint> {
+fn words(raw: &Raw<'_>) -> Result<Value, Complaint> {
     let names: Vec<Value> = match raw {
         Raw::List(items) => items.iter().map(word).collect::<Result<_, _>>()?,
         Raw::Text(text) => text
@@ -214,14 +243,14 @@ pub(super) fn words(raw: &Raw<'_>) -> Result<Value, Complaint> {
 }
 
 /// A set of names has no order, whatever the kernel prints.
-pub(super) fn sorted(text: &str) -> Value {
+fn sorted(text: &str) -> Value {
     let mut names: Vec<&str> = text.split_whitespace().collect();
     names.sort_unstable();
     Value::new(&names.join(" "))
 }
 
 /// `proc_do_large_bitmap` in kernel/sysctl.c prints merged, ascending ranges; so do we.
-pub(super) fn ports(raw: &Raw<'_>) -> Result<Value, Complaint> {
+fn ports(raw: &Raw<'_>) -> Result<Value, Complaint> {
     let mut ranges = Vec::new();
     let mut add = |text: &str| -> Result<(), Complaint> {
         let (low, high) = text.split_once('-').unwrap_or((text, text));

@@ -1,59 +1,6 @@
-//! The shapes of values: what is accepted for a key, and its canonical spelling.
+//! The shapes of values: what is accepted for a key, in words.
 
 use super::super::value::Value;
-use super::Entry;
-use super::parse::{bits, choice, integer, ports, sorted, vector, word, words};
-
-/// A value as it came from outside, before anybody checked it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Raw<'a> {
-    /// A decimal number.
-    Integer(i128),
-    /// `true` or `false`.
-    Bool(bool),
-    /// Text, also everything from the command line.
-    Text(&'a str),
-    /// A list.
-    List(Vec<Raw<'a>>),
-}
-
-/// Why a value or a name is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
-    /// A stable word for programs.
-    pub code: &'static str,
-    /// What is wrong.
-    pub message: String,
-    /// What to do instead.
-    pub hint: Option<String>,
-}
-
-impl Complaint {
-    /// A complaint without a hint.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    /// Adds the hint.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// Puts the name of the key in front and, where there is no better hint, what it accepts behind.
-    pub(super) fn about(mut self, entry: &Entry) -> Self {
-        self.message = format!("{}: {}", entry.short, self.message);
-        self.hint = self
-            .hint
-            .or_else(|| entry.shape.accepts().map(|what| format!("it takes {what}")));
-        self
-    }
-}
 
 /// What values a key takes.
 #[derive(Debug, Clone, Copy)]
@@ -141,37 +88,6 @@ impl Shape {
             }
             Shape::Secret | Shape::ReadOnly | Shape::Removed(_) => return None,
         })
-    }
-
-    /// The canonical value, or why not.
-    pub fn parse(&self, raw: &Raw<'_>) -> Result<Value, Complaint> {
-        match self {
-            Shape::Integer { min, max, .. } => integer(raw, *min, *max).map(Value::from),
-            Shape::Switch => match raw {
-                Raw::Bool(on) => Ok(Value::from(i128::from(*on))),
-                Raw::Text("off" | "false") => Ok(Value::from(0)),
-                Raw::Text("on" | "true") => Ok(Value::from(1)),
-                raw => integer(raw, 0, 1).map(Value::from),
-            },
-            Shape::Choice(names) => choice(raw, names).map(Value::from),
-            Shape::Bits(names) => bits(raw, names).map(Value::from),
-            Shape::Vector { count, min, max, .. } => vector(raw, *count, *min, *max),
-            Shape::Word => word(raw),
-            Shape::Words => words(raw),
-            Shape::Ports => ports(raw),
-            Shape::Secret => Err(Complaint::new("secret", "a secret is not managed by tcptune")
-                .hint("a profile, a journal and a diff would all show it, and an all-zero key means that there is none yet; load it from your secret store")),
-            Shape::ReadOnly => Err(Complaint::new("read-only", "the kernel computes this value; nobody can write it")),
-            Shape::Removed(why) => Err(Complaint::new("removed-key", "no current kernel has this key").hint(*why)),
-        }
-    }
-
-    /// What the kernel printed, as a value that can be compared.
-    pub fn stored(&self, text: &str) -> Value {
-        match self {
-            Shape::Words => sorted(text),
-            _ => Value::new(text),
-        }
     }
 
     /// The word for a value, if the shape has words.
