@@ -1,8 +1,13 @@
 //! Everything that can go wrong, in one place: what was tried, with what, why it failed, and who can act.
 
+mod failure;
+mod refusal;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use failure::{Failure, Left};
 
 use crate::exit::Exit;
 use crate::model::key::Key;
@@ -86,88 +91,6 @@ pub enum Error {
     Mixed(Failure, Vec<Left>),
 }
 
-/// Why a transaction failed.
-#[derive(Debug)]
-pub enum Failure {
-    /// The kernel refused a value.
-    Write {
-        /// The key.
-        key: Key,
-        /// What was written.
-        to: Value,
-        /// Its answer.
-        source: std::io::Error,
-    },
-    /// The kernel took a value, but holds another one.
-    ReadBack {
-        /// The key.
-        key: Key,
-        /// What was written.
-        to: Value,
-        /// What it holds, or why that cannot be read.
-        holds: String,
-    },
-    /// Writing one key changed another that is declared too.
-    SideEffect {
-        /// The declared key.
-        key: Key,
-        /// What is wanted.
-        wanted: String,
-        /// What it holds at the end.
-        holds: String,
-    },
-    /// A key changed under the transaction.
-    Moved {
-        /// The key.
-        key: Key,
-        /// What the plan saw.
-        planned: Value,
-        /// What it held.
-        holds: String,
-    },
-    /// The journal could not be written.
-    Journal {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A process died in the middle, and its keys could not all be put back.
-    Interrupted {
-        /// Its entry in the journal.
-        entry: u64,
-    },
-}
-
-/// A key that is not as it should be after a failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// The key.
-    pub key: Key,
-    /// What it holds; nothing if that cannot be read.
-    pub value: Option<Value>,
-    /// What it should hold.
-    pub wanted: Value,
-    /// Why it could not be put back, or read.
-    pub why: Option<String>,
-}
-
-impl fmt::Display for Left {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{} holds {value}, not {}", self.key, self.wanted)?,
-            None => write!(
-                f,
-                "{} cannot be read, it should hold {}",
-                self.key, self.wanted
-            )?,
-        }
-        self.why
-            .as_ref()
-            .map_or(Ok(()), |why| write!(f, " ({why})"))
-    }
-}
-
 impl Error {
     /// The exit code: every error has one, and a new error does not compile without it.
     pub fn exit(&self) -> Exit {
@@ -212,7 +135,7 @@ impl Error {
             Error::File { .. } => "file",
             Error::Locked { .. } => "locked",
             Error::Denied(_) => "not-permitted",
-            Error::Refused { refusals, .. } => refusals.first().map_or("refused", refusal_code),
+            Error::Refused { refusals, .. } => refusals.first().map_or("refused", refusal::code),
             Error::MovedSince { .. } => "moved",
             Error::Declined => "declined",
             Error::Later => "later-state",
@@ -246,7 +169,7 @@ impl Error {
             Error::Denied(_) if nix::unistd::geteuid().is_root() => Some("nobody may write it here: the kernel, or a namespace, has it read-only".into()),
             Error::Denied(_) => Some("run it as root".into()),
             Error::Refused { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
-            Error::Refused { refusals, near: None } => refusals.first().and_then(refusal_hint),
+            Error::Refused { refusals, near: None } => refusals.first().and_then(refusal::hint),
             Error::MovedSince { .. } => Some("somebody else is writing sysctls: look with `tcptune status`, then try again".into()),
             Error::PutBack(failure) | Error::Mixed(failure, _) => failure.hint(),
         }
@@ -276,89 +199,6 @@ fn problem_exit(problem: &Problem) -> Exit {
         "untrusted" | "no-fresh-namespace" => Exit::Refused,
         "unreadable" => Exit::Failed,
         _ => Exit::Wrong,
-    }
-}
-
-fn refusal_code(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Absent(_) => "absent-key",
-        Refusal::Unreadable(..) => "unreadable-key",
-        Refusal::Global(_) => "global-key",
-        Refusal::NoNumber(..) => "no-number",
-        Refusal::OneWay(_) => "one-way",
-        Refusal::WrittenBetween(_) | Refusal::Moved { .. } => "moved",
-    }
-}
-
-fn refusal_hint(refusal: &Refusal) -> Option<String> {
-    Some(match refusal {
-        Refusal::Absent(_) => {
-            "set `optional = true` if kernels without it shall be passed over".to_owned()
-        }
-        Refusal::Unreadable(..) | Refusal::OneWay(_) => return None,
-        Refusal::Global(_) => "run it in the host's namespace, or set `optional = true`".to_owned(),
-        Refusal::NoNumber(..) => "give it an exact value instead of a bound".to_owned(),
-        Refusal::WrittenBetween(_) => "go back one entry at a time, or use `--force`".to_owned(),
-        Refusal::Moved { .. } => {
-            "somebody else wrote it since; `--force` puts back what tcptune found all the same"
-                .to_owned()
-        }
-    })
-}
-
-impl Failure {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Failure::Write { key, source, .. }
-                if key.as_str() == "net.ipv4.tcp_congestion_control" =>
-            {
-                let namespace = "in a network namespace, only what tcp_allowed_congestion_control lists may be chosen";
-                let kernel = "this kernel has only what tcp_available_congestion_control lists";
-                Some(if denied(source) { namespace } else { kernel }.to_owned())
-            }
-            Failure::Write { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
-                Some("EINVAL: the kernel does not accept this value".to_owned())
-            }
-            Failure::Journal { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Some("make room on the file system of /var/lib/tcptune".to_owned())
-            }
-            Failure::Write { .. } | Failure::ReadBack { .. } | Failure::Journal { .. } => None,
-            Failure::SideEffect { .. } => {
-                Some("two settings of the profile work against each other".to_owned())
-            }
-            Failure::Moved { .. } => Some(
-                "somebody else is writing sysctls: look with `tcptune status`, then try again"
-                    .to_owned(),
-            ),
-            Failure::Interrupted { .. } => Some(
-                "look with `tcptune history` and `tcptune status`, then decide key by key"
-                    .to_owned(),
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Write { key, to, source } => write!(f, "write {key} = {to}: {source}"),
-            Failure::ReadBack { key, to, holds } => {
-                write!(f, "wrote {key} = {to}, but it reads back {holds}")
-            }
-            Failure::SideEffect { key, wanted, holds } => {
-                write!(
-                    f,
-                    "{key} shall be {wanted}, but holds {holds} once the other keys are written"
-                )
-            }
-            Failure::Moved {
-                key,
-                planned,
-                holds,
-            } => write!(f, "{key} was {planned} in the plan, but holds {holds}"),
-            Failure::Journal { path, source } => write!(f, "write {}: {source}", path.display()),
-            Failure::Interrupted { entry } => write!(f, "entry {entry} was interrupted"),
-        }
     }
 }
 
@@ -446,40 +286,3 @@ fn enumerate(items: &[String], separator: &str) -> String {
 }
 
 impl std::error::Error for Error {}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Absent(key) => write!(f, "{key}: this kernel does not have it"),
-            Refusal::Unreadable(key, why) => write!(f, "{key}: cannot be read back ({why})"),
-            Refusal::Global(key) => write!(
-                f,
-                "{key}: global, a network namespace would change the whole machine"
-            ),
-            Refusal::NoNumber(key, value) => {
-                write!(f, "{key}: a bound meets `{value}`, which is not one number")
-            }
-            Refusal::WrittenBetween(key) => {
-                write!(
-                    f,
-                    "{key}: somebody else wrote it between two entries, and would lose their value"
-                )
-            }
-            Refusal::OneWay(key) => write!(
-                f,
-                "{key}: what it holds is too long to be put back in one write"
-            ),
-            Refusal::Moved {
-                key,
-                holds,
-                wrote,
-                from,
-            } => {
-                write!(
-                    f,
-                    "{key} has moved: tcptune wrote {wrote} over {from}, it holds {holds}"
-                )
-            }
-        }
-    }
-}

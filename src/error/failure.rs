@@ -1,0 +1,147 @@
+//! Why a transaction failed, and which keys are not as they should be.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::model::key::Key;
+use crate::model::value::Value;
+
+use super::denied;
+
+/// Why a transaction failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The kernel refused a value.
+    Write {
+        /// The key.
+        key: Key,
+        /// What was written.
+        to: Value,
+        /// Its answer.
+        source: std::io::Error,
+    },
+    /// The kernel took a value, but holds another one.
+    ReadBack {
+        /// The key.
+        key: Key,
+        /// What was written.
+        to: Value,
+        /// What it holds, or why that cannot be read.
+        holds: String,
+    },
+    /// Writing one key changed another that is declared too.
+    SideEffect {
+        /// The declared key.
+        key: Key,
+        /// What is wanted.
+        wanted: String,
+        /// What it holds at the end.
+        holds: String,
+    },
+    /// A key changed under the transaction.
+    Moved {
+        /// The key.
+        key: Key,
+        /// What the plan saw.
+        planned: Value,
+        /// What it held.
+        holds: String,
+    },
+    /// The journal could not be written.
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A process died in the middle, and its keys could not all be put back.
+    Interrupted {
+        /// Its entry in the journal.
+        entry: u64,
+    },
+}
+
+/// A key that is not as it should be after a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The key.
+    pub key: Key,
+    /// What it holds; nothing if that cannot be read.
+    pub value: Option<Value>,
+    /// What it should hold.
+    pub wanted: Value,
+    /// Why it could not be put back, or read.
+    pub why: Option<String>,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} holds {value}, not {}", self.key, self.wanted)?,
+            None => write!(
+                f,
+                "{} cannot be read, it should hold {}",
+                self.key, self.wanted
+            )?,
+        }
+        self.why
+            .as_ref()
+            .map_or(Ok(()), |why| write!(f, " ({why})"))
+    }
+}
+
+impl Failure {
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Failure::Write { key, source, .. }
+                if key.as_str() == "net.ipv4.tcp_congestion_control" =>
+            {
+                let namespace = "in a network namespace, only what tcp_allowed_congestion_control lists may be chosen";
+                let kernel = "this kernel has only what tcp_available_congestion_control lists";
+                Some(if denied(source) { namespace } else { kernel }.to_owned())
+            }
+            Failure::Write { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
+                Some("EINVAL: the kernel does not accept this value".to_owned())
+            }
+            Failure::Journal { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some("make room on the file system of /var/lib/tcptune".to_owned())
+            }
+            Failure::Write { .. } | Failure::ReadBack { .. } | Failure::Journal { .. } => None,
+            Failure::SideEffect { .. } => {
+                Some("two settings of the profile work against each other".to_owned())
+            }
+            Failure::Moved { .. } => Some(
+                "somebody else is writing sysctls: look with `tcptune status`, then try again"
+                    .to_owned(),
+            ),
+            Failure::Interrupted { .. } => Some(
+                "look with `tcptune history` and `tcptune status`, then decide key by key"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Write { key, to, source } => write!(f, "write {key} = {to}: {source}"),
+            Failure::ReadBack { key, to, holds } => {
+                write!(f, "wrote {key} = {to}, but it reads back {holds}")
+            }
+            Failure::SideEffect { key, wanted, holds } => {
+                write!(
+                    f,
+                    "{key} shall be {wanted}, but holds {holds} once the other keys are written"
+                )
+            }
+            Failure::Moved {
+                key,
+                planned,
+                holds,
+            } => write!(f, "{key} was {planned} in the plan, but holds {holds}"),
+            Failure::Journal { path, source } => write!(f, "write {}: {source}", path.display()),
+            Failure::Interrupted { entry } => write!(f, "entry {entry} was interrupted"),
+        }
+    }
+}
