@@ -294,9 +294,6 @@ pub fn max_syn_backlog(view: View<'_>) -> Vec<String> {
             "a listener that asks for {somaxconn} or more holds {} half-open requests of unknown peers",
             syn_queue(0, somaxconn, backlog)
         )),
-        (Some(2), ..) => {
-            Some("no effect while tcp_syncookies is 2: there is no SYN queue".to_owned())
-        }
         (Some(_), ..) => Some("no effect while tcp_syncookies is on".to_owned()),
         _ => None,
     }])
