@@ -96,20 +96,7 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
         ),
         (left, _) => format!("it could not all be put back: {}", list(left)),
     };
-    if failed.is_empty() {
-        revert(
-            state,
-            entry,
-            format!("its process did not finish it; {outcome}"),
-        );
-        return Ok(Settled {
-            id,
-            committed: false,
-            wrote,
-            left: strangers,
-        });
-    }
-    if entry.error.is_some() {
+    if failed.is_empty() || entry.error.is_some() {
         // A second try is enough: a key that cannot be put back must not keep every later run from its work.
         revert(
             state,
@@ -119,6 +106,14 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
     } else {
         entry.error = Some(outcome);
         drop(state.write(&entry).and_then(|()| state.sum_up()));
+    }
+    if failed.is_empty() {
+        return Ok(Settled {
+            id,
+            committed: false,
+            wrote,
+            left: strangers,
+        });
     }
     Err(Error::Mixed(Failure::Interrupted { entry: id }, failed))
 }
