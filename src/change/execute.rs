@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use crate::error::{Error, Failure, Left};
+use crate::error::{Error, Failure, Left, list};
 use crate::host::kernel::Kernel;
 use crate::host::signals;
 use crate::model::key::Key;
@@ -211,14 +211,6 @@ fn close(state: &Locked, mut entry: Entry, failure: &Failure, left: &[Left]) {
     entry.state = Stage::Pending;
     entry.error = Some(format!("{failure}; left: {}", list(left)));
     drop(state.write(&entry).and_then(|()| state.sum_up()));
-}
-
-/// Keys that are left, in one line.
-pub(super) fn list(left: &[Left]) -> String {
-    left.iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 /// Ends an entry that came to nothing. On a full disk the intent is taken away instead: nothing of it is left.

@@ -1,28 +1,24 @@
 //! Settles entries whose process died between intent and commit: they did happen, or they are put back.
 
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, list};
 use crate::host::kernel::{Kernel, snapshot};
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
 use crate::host::signals;
 use crate::model::undo::{Recovery, recovery};
 
-use super::execute::{check_rights, list, put_back, revert};
+use super::execute::{check_rights, put_back, revert};
 use super::journal::{Entry, Stage};
 use super::state::State;
 use super::store::Locked;
 
-/// What was found out about an entry.
+/// What became of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// The entry.
-    pub id: u64,
-    /// Whether it had happened after all.
-    pub committed: bool,
+    /// In words, with its id.
+    pub message: String,
     /// Whether keys were written now.
     pub wrote: bool,
-    /// Keys that hold something that tcptune neither found nor wrote; they were left alone.
-    pub left: Vec<String>,
 }
 
 /// Settles every pending entry of this namespace, and those of earlier boots, which took their keys with them.
@@ -69,11 +65,11 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
             entry.state = Stage::Committed;
             state.write(&entry)?;
             drop(state.sync().and_then(|()| state.sum_up()));
+            let message =
+                format!("entry {id} was interrupted, but everything had been written: it stands");
             return Ok(Settled {
-                id,
-                committed: true,
+                message,
                 wrote: false,
-                left: Vec::new(),
             });
         }
         Recovery::PutBack { changes, left } => (changes, left),
@@ -104,15 +100,13 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
             format!("its process did not finish it; {outcome}"),
         );
     } else {
-        entry.error = Some(outcome);
+        entry.error = Some(outcome.clone());
         drop(state.write(&entry).and_then(|()| state.sum_up()));
     }
     if failed.is_empty() {
         return Ok(Settled {
-            id,
-            committed: false,
+            message: format!("entry {id} was interrupted: {outcome}"),
             wrote,
-            left: strangers,
         });
     }
     Err(Error::Mixed(Failure::Interrupted { entry: id }, failed))

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::host::machine::Machine;
-use crate::host::netns::{self, HOST, Namespace};
-use crate::model::memory::Memory;
+use crate::host::netns::{self, Namespace};
+use crate::model::memory::{HOST, Memory};
 
 use super::journal::{Entry, SCHEMA, Stage};
 

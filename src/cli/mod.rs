@@ -90,20 +90,6 @@ enum Verb {
 }
 
 impl Verb {
-    fn name(&self) -> &'static str {
-        match self {
-            Verb::List(_) => "list",
-            Verb::Show(_) => "show",
-            Verb::Diff(_) => "diff",
-            Verb::Apply(_) => "apply",
-            Verb::Set(_) => "set",
-            Verb::Off(_) => "off",
-            Verb::Rollback(_) => "rollback",
-            Verb::Status(_) => "status",
-            Verb::History(_) => "history",
-        }
-    }
-
     fn run(&self, world: &World) -> Report {
         match self {
             Verb::List(_) => list::run(),
@@ -136,7 +122,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Cli {
             options,
             verb: Some(verb),
-        }) => obey(&options, &verb),
+        }) => obey(&options, &verb, &args),
         Ok(Cli {
             verb: None,
             options,
@@ -159,7 +145,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-fn obey(options: &Options, verb: &Verb) -> Exit {
+fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let report = match Machine::here() {
         Ok(machine) => verb.run(&World {
@@ -170,7 +156,7 @@ fn obey(options: &Options, verb: &Verb) -> Exit {
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
         }),
-        Err(error) => command::failed(verb.name(), error),
+        Err(error) => command::failed(verb_of(args), error),
     };
     publish(&report, options);
     report.exit
@@ -235,7 +221,7 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
     Exit::Wrong
 }
 
-/// The verb that was meant, as far as one was named.
+/// The verb that was meant, as far as one was named, for reports that no verb made.
 fn verb_of(args: &[OsString]) -> &'static str {
     const VERBS: [&str; 9] = [
         "list", "show", "diff", "apply", "set", "off", "rollback", "status", "history",

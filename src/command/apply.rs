@@ -3,10 +3,9 @@
 use clap::Args;
 
 use crate::error::Error;
-use crate::model::plan::{Place, plan};
 use crate::report::{Depth, Report, Want};
 
-use super::transaction::{self, Draft, Manner, Scene, refused};
+use super::transaction::{self, Draft, Manner, Scene};
 use super::wish::{self, Wish, Words};
 use super::{World, failed};
 
@@ -74,16 +73,10 @@ pub fn run(world: &World, request: &Apply) -> Report {
 /// Plans for a wish; `diff` asks the same question.
 pub(super) fn draft(scene: &Scene<'_>, wish: &Wish) -> Result<Draft, Error> {
     let before = scene.snapshot(wish.active.settings.keys().chain(scene.memory.held.keys()));
-    let place = Place {
-        first_namespace: scene.namespace.first,
-    };
-    let plan = plan(&wish.active, None, &scene.memory, &before, place).map_err(refused)?;
+    let plan = scene.plan(&wish.active, None, &before)?;
+    let want = Want::new(&wish.title, &wish.active.settings);
     Ok(Draft {
-        want: Want::new(&wish.title, &wish.active.settings),
-        plan,
-        before,
         notes: wish.notes.clone(),
-        undoes: None,
-        warnings: Vec::new(),
+        ..Draft::new(want, plan, before)
     })
 }

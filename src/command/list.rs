@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::host::library;
-use crate::report::{Body, Listed, Report};
+use crate::report::{Body, Report};
 
 use super::told;
 
@@ -13,10 +13,5 @@ pub struct List {}
 
 /// Runs `list`.
 pub fn run() -> Report {
-    let listed = library::list().into_iter().map(|one| Listed {
-        name: one.name,
-        file: one.file,
-        description: one.description,
-    });
-    told("list", Body::Profiles(listed.collect()), Vec::new())
+    told("list", Body::Profiles(library::list()), Vec::new())
 }

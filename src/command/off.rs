@@ -4,12 +4,11 @@ use clap::Args;
 
 use crate::error::Error;
 use crate::model::memory::ActiveSet;
-use crate::model::plan::{Place, plan};
 use crate::report::{Report, Want};
 
 use super::World;
 use super::apply::Deed;
-use super::transaction::{self, Draft, Scene, refused};
+use super::transaction::{self, Draft, Scene};
 
 /// The words of `off`.
 #[derive(Debug, Clone, Args)]
@@ -25,18 +24,11 @@ pub fn run(world: &World, request: &Off) -> Report {
 
 fn draft(scene: &Scene<'_>) -> Result<Draft, Error> {
     let before = scene.snapshot(scene.memory.held.keys());
-    let place = Place {
-        first_namespace: scene.namespace.first,
-    };
     let nothing = ActiveSet::default();
-    let plan = plan(&nothing, None, &scene.memory, &before, place).map_err(refused)?;
-    let want = Want::new("nothing declared", &nothing.settings);
-    Ok(Draft {
-        want,
+    let plan = scene.plan(&nothing, None, &before)?;
+    Ok(Draft::new(
+        Want::new("nothing declared", &nothing.settings),
         plan,
         before,
-        notes: std::collections::BTreeMap::new(),
-        undoes: None,
-        warnings: Vec::new(),
-    })
+    ))
 }

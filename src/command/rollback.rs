@@ -68,14 +68,9 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
         None => format!("rollback of {}", describe(&scene.world.store, head)),
         Some(_) => format!("rollback to how things stood {standing}"),
     };
-    let notes = BTreeMap::new();
     Ok(Draft {
-        want,
-        plan,
-        before,
-        notes,
         undoes: Some((words, target)),
-        warnings: Vec::new(),
+        ..Draft::new(want, plan, before)
     })
 }
 
@@ -152,16 +147,15 @@ fn nothing(scene: &Scene<'_>) -> Draft {
         ),
         hint: None,
     });
+    let want = Want::new("nothing to roll back", &scene.memory.active.settings);
+    let plan = Plan {
+        after: scene.memory.clone(),
+        ..Plan::default()
+    };
+    let warnings = forgotten.into_iter().collect();
     Draft {
-        want: Want::new("nothing to roll back", &scene.memory.active.settings),
-        plan: Plan {
-            after: scene.memory.clone(),
-            ..Plan::default()
-        },
-        before: Snapshot::default(),
-        notes: BTreeMap::new(),
-        undoes: None,
-        warnings: forgotten.into_iter().collect(),
+        warnings,
+        ..Draft::new(want, plan, Snapshot::default())
     }
 }
 

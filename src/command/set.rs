@@ -7,11 +7,10 @@ use clap::Args;
 use crate::error::Error;
 use crate::model::key::Key;
 use crate::model::memory::Settings;
-use crate::model::plan::{Place, plan};
 use crate::report::{Report, Want};
 
 use super::apply::Deed;
-use super::transaction::{self, Draft, Scene, refused};
+use super::transaction::{self, Draft, Scene};
 use super::{World, failed, wish};
 
 /// The words of `set`.
@@ -39,16 +38,10 @@ fn draft(scene: &Scene<'_>, settings: &Settings) -> Result<Draft, Error> {
     let notes = wish::replace(&mut wanted.settings, settings.clone());
     let only: BTreeSet<Key> = settings.keys().cloned().collect();
     let before = scene.snapshot(&only);
-    let place = Place {
-        first_namespace: scene.namespace.first,
-    };
-    let plan = plan(&wanted, Some(&only), &scene.memory, &before, place).map_err(refused)?;
+    let plan = scene.plan(&wanted, Some(&only), &before)?;
+    let want = Want::new(wanted.name(), &wanted.settings);
     Ok(Draft {
-        want: Want::new(wanted.name(), &wanted.settings),
-        plan,
-        before,
         notes,
-        undoes: None,
-        warnings: Vec::new(),
+        ..Draft::new(want, plan, before)
     })
 }

@@ -123,10 +123,7 @@ fn rows(
             (false, false) => KeyState::Drift,
         };
         let by = (state == KeyState::Drift && live.is_some()).then(|| "another writer".to_owned());
-        let word = setting
-            .exact
-            .as_ref()
-            .and_then(|part| catalogue::word(key, &part.value));
+        let word = setting.word(key);
         StatusRow {
             key: key.clone(),
             want: setting.words(),

@@ -17,8 +17,8 @@ use crate::host::netns::Namespace;
 use crate::host::signals;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::key::Key;
-use crate::model::memory::Memory;
-use crate::model::plan::{Cause, Plan, Refusal};
+use crate::model::memory::{ActiveSet, Memory};
+use crate::model::plan::{Cause, Place, Plan, Refusal, plan};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Want, Warning, printable};
 
@@ -44,10 +44,21 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Reads keys, and with them those that give others their meaning.
     pub(super) fn snapshot<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
-        let keys: BTreeSet<&Key> = keys.into_iter().chain(CONTEXT.iter()).collect();
         snapshot(&self.world.kernel, keys)
+    }
+
+    /// Compares what is wanted here with what is remembered and what was found; see [`plan`].
+    pub(super) fn plan(
+        &self,
+        wanted: &ActiveSet,
+        only: Option<&BTreeSet<Key>>,
+        found: &Snapshot,
+    ) -> Result<Plan, Error> {
+        let place = Place {
+            first_namespace: self.namespace.first,
+        };
+        plan(wanted, only, &self.memory, found, place).map_err(refused)
     }
 }
 
@@ -60,6 +71,19 @@ pub(super) struct Draft {
     /// For a rollback: what it undoes, in words, and the entry as of which things stand again.
     pub(super) undoes: Option<(String, u64)>,
     pub(super) warnings: Vec<Warning>,
+}
+
+impl Draft {
+    pub(super) fn new(want: Want, plan: Plan, before: Snapshot) -> Self {
+        Self {
+            want,
+            plan,
+            before,
+            notes: BTreeMap::new(),
+            undoes: None,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// What a verb wants in the namespace that it sees.
@@ -186,6 +210,14 @@ impl Transaction<'_> {
         let (undoes, back_to) = draft.undoes.unzip();
         one.undoes = undoes;
         let plan = &*one.plan.insert(draft.plan);
+        if !plan.live.is_empty() {
+            // What the changed keys mean depends on these as well.
+            let unread = CONTEXT
+                .iter()
+                .filter(|key| !one.before.0.contains_key(*key));
+            let context = scene.snapshot(unread);
+            one.before.0.extend(context.0);
+        }
         match &self.hands {
             _ if plan.is_empty() => {}
             Hands::Still => {}
@@ -227,8 +259,14 @@ impl Transaction<'_> {
         if let Hands::Free(locked) = &self.hands {
             let settled =
                 recover::settle(&world.kernel, locked, &state, &world.machine, namespace)?;
-            self.warnings.extend(settled.iter().map(was_settled));
-            self.wrote |= settled.iter().any(|settled| settled.wrote);
+            for Settled { message, wrote } in settled {
+                self.warnings.push(Warning {
+                    code: "interrupted",
+                    message,
+                    hint: None,
+                });
+                self.wrote |= wrote;
+            }
             return Ok(world.store.load()?.state);
         }
         let entries = state
@@ -255,30 +293,6 @@ fn ended(id: u64, error: Option<&Error>) -> Option<(u64, Stage)> {
         Some(Error::MovedSince { .. } | Error::PutBack(_)) => Some((id, Stage::Reverted)),
         Some(Error::Mixed(..)) => Some((id, Stage::Pending)),
         Some(_) => None,
-    }
-}
-
-fn was_settled(settled: &Settled) -> Warning {
-    let Settled {
-        id,
-        committed,
-        left,
-        ..
-    } = settled;
-    let message = match (committed, left.as_slice()) {
-        (true, _) => {
-            format!("entry {id} was interrupted, but everything had been written: it stands")
-        }
-        (false, []) => format!("entry {id} was interrupted: it was put back"),
-        (false, left) => format!(
-            "entry {id} was interrupted: it was put back, but {} (another writer)",
-            left.join(", ")
-        ),
-    };
-    Warning {
-        code: "interrupted",
-        message,
-        hint: None,
     }
 }
 

@@ -74,6 +74,14 @@ pub struct Left {
     pub why: Option<String>,
 }
 
+/// Keys that are left, in one line. It is never cut: the list must be exact.
+pub fn list(left: &[Left]) -> String {
+    left.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {

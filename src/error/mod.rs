@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use failure::{Failure, Left};
+pub use failure::{Failure, Left, list};
 
 use crate::exit::Exit;
 use crate::model::key::Key;
@@ -263,14 +263,13 @@ impl fmt::Display for Error {
                 write!(f, "{failure}; everything that was written was put back")
             }
             Error::Mixed(failure, left) => {
-                let left: Vec<_> = left.iter().map(ToString::to_string).collect();
-                write!(f, "{failure}; LEFT MIXED: {}", left.join(", "))
+                write!(f, "{failure}; LEFT MIXED: {}", list(left))
             }
         }
     }
 }
 
-/// As many as a reader takes in at once. Keys that are left after a failure are never cut: the list must be exact.
+/// As many as a reader takes in at once.
 fn enumerate(items: &[String], separator: &str) -> String {
     const SHOWN: usize = 10;
     let shown = items

@@ -9,8 +9,8 @@ use crate::model::catalogue::{Complaint, Fresh, KEYS, Raw, Scope, TABLE, parse_v
 use crate::model::memory::Settings;
 use crate::model::problem::Source;
 use crate::model::profile::{self, LARGEST};
-use crate::model::setting::{BUILT_IN, Origin, Part, Setting};
-use crate::model::stack::Loaded;
+use crate::model::setting::{BUILT_IN, COMPUTED, Origin, Part, Setting};
+use crate::model::stack::{Listed, Loaded};
 
 use super::files;
 use super::kernel::{Proc, snapshot};
@@ -37,17 +37,6 @@ const KERNEL_DEFAULTS: &str = "kernel-defaults";
 /// What `list` says of it.
 const KERNEL_DEFAULTS_DESCRIPTION: &str = "what this kernel gives a fresh network namespace: neither a rollback nor your \
      distribution's defaults; keys sized by memory are left out";
-
-/// One profile that can be asked for by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Its name.
-    pub name: String,
-    /// Its file, `built in` or `computed`.
-    pub file: String,
-    /// What it is for; nothing if it cannot be read.
-    pub description: Option<String>,
-}
 
 /// Finds what a name or path leads to; `from` is the file of the profile that says it.
 ///
@@ -181,7 +170,7 @@ fn computed() -> Result<Loaded, Error> {
         if let Ok(value) = parse_value(&key, &Raw::Text(value.as_str())) {
             let origin = Origin {
                 profile: KERNEL_DEFAULTS.into(),
-                file: "computed".into(),
+                file: COMPUTED.into(),
                 line: None,
             };
             let exact = Some(Part {
@@ -217,7 +206,7 @@ pub fn list() -> Vec<Listed> {
     found.insert(
         KERNEL_DEFAULTS.to_owned(),
         (
-            "computed".to_owned(),
+            COMPUTED.to_owned(),
             Some(KERNEL_DEFAULTS_DESCRIPTION.to_owned()),
         ),
     );

@@ -12,12 +12,10 @@ use nix::sched::{CloneFlags, setns, unshare};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-
-/// What the machine's first network namespace is called.
-pub const HOST: &str = "host";
+use crate::model::memory::HOST;
 
 /// What the network namespace of process 1 is called where that is not the machine's first: in a container.
-pub const CONTAINER: &str = "container";
+const CONTAINER: &str = "container";
 
 /// Where `ip netns add` keeps names.
 const NAMES: &str = "/run/netns";

@@ -48,6 +48,9 @@ impl ActiveSet {
     }
 }
 
+/// What the machine's first network namespace is called: only a reboot ends it.
+pub const HOST: &str = "host";
+
 /// The `profile` of an origin on the command line.
 pub const BY_HAND: &str = "--set";
 

@@ -7,6 +7,8 @@ pub mod handshake;
 pub mod key;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod literals;
 pub mod memory;
 pub mod plan;
 pub mod problem;

@@ -321,6 +321,7 @@ fn set(
 
 #[cfg(test)]
 mod tests {
+    use super::super::literals::{changes, holding};
     use super::super::setting::Part;
     use super::*;
 
@@ -373,22 +374,6 @@ mod tests {
             profiles_hash: String::new(),
             settings,
         }
-    }
-
-    fn holding(values: &[(&str, &str)]) -> Snapshot {
-        Snapshot(
-            values
-                .iter()
-                .map(|(name, value)| (key(name), Reading::Value(Value::new(value))))
-                .collect(),
-        )
-    }
-
-    fn changes(plan: &Plan) -> Vec<String> {
-        plan.live
-            .iter()
-            .map(|c| format!("{} {} -> {} {:?}", c.key, c.from, c.to, c.cause))
-            .collect()
     }
 
     const A: &str = "net.core.somaxconn";

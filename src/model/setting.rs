@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::catalogue;
+use super::key::Key;
 use super::value::Value;
 
 /// Where a wish was written.
@@ -29,6 +31,9 @@ impl Origin {
 
 /// The `file` of a profile that is part of the program.
 pub const BUILT_IN: &str = "built in";
+
+/// The `file` of a profile that is not written anywhere.
+pub const COMPUTED: &str = "computed";
 
 /// One part of a wish: a number or value, its origin, and the reason given for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +175,16 @@ impl Setting {
             .chain(high)
             .collect::<Vec<_>>()
             .join(" and ")
+    }
+
+    /// The wish in words, if there is no exact value but only bounds.
+    pub fn bound(&self) -> Option<String> {
+        self.exact.is_none().then(|| self.words())
+    }
+
+    /// The word for the exact value, where the key has words.
+    pub fn word(&self, key: &Key) -> Option<String> {
+        catalogue::word(key, &self.exact.as_ref()?.value)
     }
 
     /// Whose wish it is in the first place: the exact value's, else the lower bound's, else the upper bound's.

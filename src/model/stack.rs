@@ -8,7 +8,7 @@ use super::key::Key;
 use super::memory::{BY_HAND, Settings, desired_hash};
 use super::problem::{Problem, Source};
 use super::profile::{self, Profile};
-use super::setting::{Origin, Part, Setting};
+use super::setting::{COMPUTED, Origin, Part, Setting};
 
 /// Deepest nesting of `extends`.
 const DEEPEST: usize = 16;
@@ -50,6 +50,17 @@ pub struct Named {
     pub file: String,
     /// What it is for.
     pub description: String,
+}
+
+/// One profile that can be asked for by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its file, `built in` or `computed`.
+    pub file: String,
+    /// What it is for; nothing if it cannot be read.
+    pub description: Option<String>,
 }
 
 /// A stack of profiles, resolved: what is wanted, before anybody looked at a kernel.
@@ -197,7 +208,7 @@ impl Resolver<'_> {
                     Named {
                         reference,
                         name,
-                        file: "computed".to_owned(),
+                        file: COMPUTED.to_owned(),
                         description,
                     },
                     settings,

@@ -144,27 +144,11 @@ pub fn recovery(changes: &[Change], snapshot: &Snapshot, failed: bool) -> Recove
 
 #[cfg(test)]
 mod tests {
+    use super::super::literals::{changes, holding};
     use super::*;
 
     const A: &str = "net.core.somaxconn";
     const B: &str = "net.ipv4.tcp_synack_retries";
-
-    fn holding(values: &[(&str, &str)]) -> Snapshot {
-        let reading = |value: &str| Reading::Value(Value::new(value));
-        Snapshot(
-            values
-                .iter()
-                .map(|(name, value)| (name.parse().unwrap(), reading(value)))
-                .collect(),
-        )
-    }
-
-    fn changes(plan: &Plan) -> Vec<String> {
-        plan.live
-            .iter()
-            .map(|c| format!("{} {} -> {} {:?}", c.key, c.from, c.to, c.cause))
-            .collect()
-    }
 
     fn wrote(name: &str, from: &str, to: &str) -> Change {
         Change {

@@ -25,12 +25,12 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
     }
     for change in &plan.live {
         let released = (change.cause == Cause::Released).then(|| "released".to_owned());
-        let bound = plan
+        let setting = plan
             .setting(&change.key)
-            .filter(|s| s.exact.is_none() && change.cause == Cause::Set);
+            .filter(|_| change.cause == Cause::Set);
         let remarks = [
             released,
-            bound.map(Setting::words),
+            setting.and_then(Setting::bound),
             changes.notes.get(&change.key).cloned(),
         ];
         let (from, to) = (

@@ -132,13 +132,13 @@ fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
             "file": origin.map(|origin| &origin.file),
             "line": origin.and_then(|origin| origin.line),
             "why": setting.and_then(Setting::why),
-            "note": one.notes.get(&change.key).cloned().or_else(|| bound(setting)),
+            "note": one.notes.get(&change.key).cloned().or_else(|| setting.and_then(Setting::bound)),
         })
     });
     let kept = plan.kept.iter().map(|kept| {
         let why = match &kept.why {
             KeptWhy::Right => {
-                bound(plan.setting(&kept.key)).unwrap_or_else(|| "already right".to_owned())
+                plan.setting(&kept.key).and_then(Setting::bound).unwrap_or_else(|| "already right".to_owned())
             }
             KeptWhy::OtherWriter(wrote) => {
                 format!("held by another writer, tcptune had written {wrote}")
@@ -158,12 +158,6 @@ fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
     })
 }
 
-fn bound(setting: Option<&Setting>) -> Option<String> {
-    setting
-        .filter(|setting| setting.exact.is_none())
-        .map(Setting::words)
-}
-
 fn show(show: &Show) -> Json {
     let profiles = show.profiles.iter().map(|profile| {
         json!({ "name": profile.name, "file": profile.file, "description": profile.description })
@@ -175,7 +169,7 @@ fn show(show: &Show) -> Json {
         json!({
             "key": key,
             "value": setting.exact.as_ref().map(|part| &part.value),
-            "word": setting.exact.as_ref().and_then(|part| catalogue::word(key, &part.value)),
+            "word": setting.word(key),
             "at_least": setting.at_least.as_ref().map(|part| part.value.to_string()),
             "at_most": setting.at_most.as_ref().map(|part| part.value.to_string()),
             "optional": setting.optional,

@@ -14,7 +14,7 @@ use crate::model::key::Key;
 use crate::model::memory::{Memory, Settings, desired_hash};
 use crate::model::plan::Plan;
 use crate::model::snapshot::Snapshot;
-use crate::model::stack::Named;
+use crate::model::stack::{Listed, Named};
 use crate::model::value::Value;
 
 /// Something that the reader should know, but that stopped nothing.
@@ -78,17 +78,6 @@ pub enum Body {
     Status(Vec<Status>),
     /// `history`, newest first.
     History(History),
-}
-
-/// A profile of `list`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Its name.
-    pub name: String,
-    /// Its file, `built in` or `computed`.
-    pub file: String,
-    /// What it is for; nothing if it cannot be read.
-    pub description: Option<String>,
 }
 
 /// A resolved stack of profiles.

@@ -1,5 +1,7 @@
 //! Bugs that were, each with its name.
 
+use clap::CommandFactory;
+
 use crate::sandbox::{Sandbox, binary};
 
 const SYN: &str = "net.ipv4.tcp_syn_retries";
@@ -250,11 +252,8 @@ fn another_spelling_of_a_path_and_a_new_comment_are_nothing_to_do() {
 #[test]
 fn putting_back_is_a_change_too() {
     let sandbox = Sandbox::new();
-    let dies = format!("{} apply high-traffic", binary().display());
     // After the first key was written and before the second one.
-    sandbox.sh(&format!(
-        "strace -o /dev/null -e inject=write:signal=KILL:when=4 {dies} || true"
-    ));
+    sandbox.killed_at_write(4, "apply high-traffic");
     assert_eq!(
         sandbox.sysctl("net.core.somaxconn"),
         "16384",
@@ -398,10 +397,7 @@ fn the_way_back_names_the_namespace() {
 #[test]
 fn a_key_that_cannot_be_put_back_is_tried_twice_and_then_named() {
     let sandbox = Sandbox::new();
-    let dies = format!("{} set syn_retries=3 synack_retries=3", binary().display());
-    sandbox.sh(&format!(
-        "strace -o /dev/null -e inject=write:signal=KILL:when=4 {dies} || true"
-    ));
+    sandbox.killed_at_write(4, "set syn_retries=3 synack_retries=3");
     assert_eq!(sandbox.sysctl(SYN), "3");
     let refusing = format!(
         "strace -o /dev/null -P /proc/sys/net/ipv4/tcp_syn_retries -e inject=write:error=EIO {} off",
@@ -450,10 +446,7 @@ fn a_signal_between_two_namespaces_leaves_the_rest_out_and_says_so() {
 fn an_interrupted_entry_goes_with_its_namespace() {
     let sandbox = Sandbox::new();
     sandbox.sh("ip netns add web");
-    let dies = format!("{} apply high-traffic --netns web", binary().display());
-    sandbox.sh(&format!(
-        "strace -o /dev/null -e inject=write:signal=KILL:when=3 {dies} || true"
-    ));
+    sandbox.killed_at_write(3, "apply high-traffic --netns web");
     sandbox.sh("ip netns delete web; ip netns add web");
     sandbox.tcptune("off --netns web").exits(0);
     let history = sandbox.tcptune("history").exits(0).out;
@@ -468,6 +461,14 @@ fn a_usage_error_in_json_says_which_verb_lacks_what() {
     let sandbox = Sandbox::new();
     let json = sandbox.tcptune("diff --json").exits(2).json();
     assert_eq!(json["command"], "diff");
+    for verb in tcptune::cli::Cli::command().get_subcommands() {
+        let name = verb.get_name();
+        let json = sandbox
+            .tcptune(&format!("{name} --nonsense --json"))
+            .exits(2)
+            .json();
+        assert_eq!(json["command"], name);
+    }
     assert_eq!(
         json["error"]["message"],
         "the following required arguments were not provided: <PROFILE>..."

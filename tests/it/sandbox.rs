@@ -147,6 +147,15 @@ impl Sandbox {
         self.run("setpriv", &args)
     }
 
+    /// tcptune, killed at its N-th write: 1 names the holder of the lock, 2 records the intent, 3 is the first key.
+    pub(crate) fn killed_at_write(&self, n: usize, words: &str) {
+        let kill = format!("inject=write:signal=KILL:when={n}");
+        self.sh(&format!(
+            "strace -o /dev/null -e {kill} {} {words} >/dev/null || true",
+            binary().display()
+        ));
+    }
+
     /// A script that must succeed; its output, trimmed.
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {

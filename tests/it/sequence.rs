@@ -361,12 +361,7 @@ fn outdated_is_told_from_drift() {
 fn an_interrupted_entry_of_another_namespace_is_settled_when_its_turn_comes() {
     let sandbox = Sandbox::new();
     sandbox.sh("ip netns add one; ip netns add two");
-    let binary = crate::sandbox::binary();
-    // The first write is to the lock, the second is the intent, the third would be the first key.
-    let dies = format!("{} apply high-traffic --netns one", binary.display());
-    sandbox.sh(&format!(
-        "strace -o /dev/null -e inject=write:signal=KILL:when=3 {dies} || true"
-    ));
+    sandbox.killed_at_write(3, "apply high-traffic --netns one");
     assert!(
         sandbox
             .tcptune("status --netns one")

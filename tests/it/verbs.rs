@@ -482,11 +482,7 @@ fn an_entry_that_was_interrupted_is_mentioned_and_then_settled() {
         .position(|line| line.contains("\"4096\\n\""))
         .unwrap();
     sandbox.tcptune("rollback").exits(0);
-    let when = format!("inject=write:signal=KILL:when={}", at + 1);
-    sandbox.sh(&format!(
-        "strace -o /dev/null -e {when} {} apply fail-fast --yes >/dev/null || true",
-        binary.display()
-    ));
+    sandbox.killed_at_write(at + 1, "apply fail-fast --yes");
 
     let status = sandbox.tcptune("status").exits(1);
     assert!(

@@ -13,7 +13,7 @@ pub use shape::Shape;
 pub use table::TABLE;
 
 use super::handshake::{Consequence, View};
-use super::key::Key;
+use super::key::{Key, KeyError};
 use super::value::Value;
 
 /// When a new value is felt.
@@ -104,6 +104,16 @@ impl Entry {
         })
     }
 
+    /// The name as a key.
+    ///
+    /// # Errors
+    /// None that a test of the table would not have found.
+    pub fn key(&self) -> Result<Key, Complaint> {
+        self.name
+            .parse()
+            .map_err(|why: KeyError| Complaint::new("bad-key", why.to_string()))
+    }
+
     /// Finds a key of the table by key.
     pub fn of(key: &Key) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| entry.name == key.as_str())
@@ -112,7 +122,7 @@ impl Entry {
 
 /// Keys of the table, in the table's order.
 pub static KEYS: LazyLock<Vec<Key>> =
-    LazyLock::new(|| TABLE.iter().filter_map(|e| e.name.parse().ok()).collect());
+    LazyLock::new(|| TABLE.iter().filter_map(|entry| entry.key().ok()).collect());
 
 /// A name from outside, as a key: a short name of the table, or any full name.
 ///
@@ -120,7 +130,7 @@ pub static KEYS: LazyLock<Vec<Key>> =
 /// A complaint with the nearest names of the table where it is neither.
 pub fn key_named(name: &str) -> Result<Key, Complaint> {
     if let Some(entry) = Entry::named(name) {
-        return name_of(entry);
+        return entry.key();
     }
     if !name.contains(['.', '/']) {
         return Err(Complaint::new(
@@ -134,13 +144,6 @@ pub fn key_named(name: &str) -> Result<Key, Complaint> {
     }
     name.parse::<Key>()
         .map_err(|why| Complaint::new("bad-key", format!("`{}`: {why}", name.escape_debug())))
-}
-
-fn name_of(entry: &Entry) -> Result<Key, Complaint> {
-    entry
-        .name
-        .parse::<Key>()
-        .map_err(|why| Complaint::new("bad-key", why.to_string()))
 }
 
 /// Keys of the kernel that look like a slip of one in the table, but are their own.

@@ -179,9 +179,9 @@ impl<'a> Reader<'a> {
         for (key, item) in table {
             let name: &str = key.get_ref();
             match Entry::named(name) {
-                Some(entry) => match entry.name.parse::<Key>() {
+                Some(entry) => match entry.key() {
                     Ok(found) => self.setting(found, &key.span(), item),
-                    Err(why) => self.refuse(&key.span(), "bad-key", why.to_string()),
+                    Err(complaint) => self.complain(&key.span(), complaint),
                 },
                 // A full name without quotes arrives as nested tables.
                 None if matches!(name, "net" | "fs") && item.get_ref().is_table() => {

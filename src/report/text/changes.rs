@@ -6,10 +6,12 @@ use anstyle::Style;
 
 use crate::model::catalogue::{self, Effect, Entry};
 use crate::model::key::Key;
+use crate::model::memory::HOST;
 use crate::model::plan::{Cause, KeptWhy, Plan};
+use crate::model::setting::Setting;
 use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
 
-use super::{BAD, GOOD, HOST, PLACE, Page, STRONG, plural_of, short};
+use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
 
 impl Page {
     pub(super) fn changes(&mut self, changes: &Changes) {
@@ -116,12 +118,11 @@ impl Page {
                 KeptWhy::Right => {
                     let setting = plan
                         .setting(&kept.key)
-                        .filter(|setting| setting.exact.is_none());
-                    if let Some(setting) = setting.filter(|setting| !setting.is_edge(&kept.value)) {
-                        let (key, value) = (&kept.key, &kept.value);
+                        .filter(|setting| !setting.is_edge(&kept.value));
+                    if let Some(bound) = setting.and_then(Setting::bound) {
                         self.line(format!(
-                            "kept: {key} = {value}, {} is wanted",
-                            setting.words()
+                            "kept: {} = {}, {bound} is wanted",
+                            kept.key, kept.value
                         ));
                     }
                 }

@@ -8,8 +8,9 @@ use anstyle::{AnsiColor, Style};
 
 use crate::error::Error;
 use crate::model::handshake::plural;
+use crate::model::memory::HOST;
 use crate::model::problem::Problem;
-use crate::model::setting::BUILT_IN;
+use crate::model::setting::{BUILT_IN, COMPUTED};
 use crate::model::stack::Named;
 
 use super::{Body, Report, printable, problem};
@@ -22,9 +23,6 @@ pub struct Manner {
     /// With the reason for every setting.
     pub verbose: bool,
 }
-
-/// What the machine's first network namespace is called.
-const HOST: &str = "host";
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -147,7 +145,7 @@ fn short(hash: &str) -> &str {
 /// What headers call each profile of a stack: `high-traffic (built in)`, `./web.toml`.
 pub fn titles(profiles: &[Named]) -> Vec<String> {
     let title = |profile: &Named| match profile.file.as_str() {
-        BUILT_IN | "computed" => format!("{} ({})", profile.name, profile.file),
+        BUILT_IN | COMPUTED => format!("{} ({})", profile.name, profile.file),
         file => file.to_owned(),
     };
     profiles.iter().map(title).collect()

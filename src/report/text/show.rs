@@ -1,7 +1,8 @@
 //! `list` and `show` for people.
 
 use crate::model::catalogue::{self, Entry};
-use crate::report::{Listed, Show, Want, printable};
+use crate::model::stack::Listed;
+use crate::report::{Show, Want, printable};
 
 use super::{PLACE, Page, STRONG, plural_of, short};
 
@@ -46,10 +47,9 @@ impl Page {
         let consequences = catalogue::consequences(&show.values);
         for (key, setting) in &show.settings {
             let word = setting
-                .exact
-                .as_ref()
-                .and_then(|part| catalogue::word(key, &part.value));
-            let word = word.map(|word| format!(" ({word})")).unwrap_or_default();
+                .word(key)
+                .map(|word| format!(" ({word})"))
+                .unwrap_or_default();
             let optional = if setting.optional {
                 ", where the kernel has it"
             } else {
