@@ -3,8 +3,10 @@
 #[cfg(test)]
 pub mod fake;
 pub mod files;
+pub mod fragments;
 pub mod kernel;
 pub mod library;
 pub mod machine;
 pub mod netns;
+pub mod root;
 pub mod signals;

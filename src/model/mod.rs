@@ -16,5 +16,6 @@ pub mod profile;
 pub mod setting;
 pub mod snapshot;
 pub mod stack;
+pub mod sysctld;
 pub mod undo;
 pub mod value;

@@ -13,6 +13,7 @@ mod docs;
 mod faults;
 mod handshake;
 mod layers;
+mod loaders;
 mod regressions;
 mod sandbox;
 mod sequence;

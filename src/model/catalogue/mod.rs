@@ -4,6 +4,7 @@ mod complaint;
 mod parse;
 mod shape;
 mod table;
+mod taken;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,6 +12,7 @@ use std::sync::LazyLock;
 pub use complaint::{Complaint, Raw};
 pub use shape::Shape;
 pub use table::TABLE;
+pub use taken::{Taken, taken};
 
 use super::handshake::{Consequence, View};
 use super::key::{Key, KeyError};

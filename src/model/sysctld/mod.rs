@@ -1,0 +1,51 @@
+//! How sysctl.d is read at boot: which files, in which order, which line wins, for each of the programs that do it.
+//!
+//! Rules: sysctl.d(5) and src/sysctl/sysctl.c of systemd 252, sysctl.conf(5) and src/sysctl.c of procps 4.0.2. Random
+//! trees are compared with what both of them leave in the kernel (`tests/it/loaders.rs`).
+//!
+//! One thing is not modelled: keys that change other keys, as `net.ipv4.ip_forward` does.
+
+mod lint;
+mod order;
+mod pattern;
+mod sequence;
+mod statement;
+
+pub use lint::{Remark, remarks};
+pub use order::{Content, Found, Tree};
+pub use sequence::{Outcome, Placed, Sequence};
+pub use statement::{Line, Statement, lines};
+
+/// A program that reads sysctl configuration and writes it to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loader {
+    /// `systemd-sysctl`, at boot where systemd runs.
+    Systemd,
+    /// `sysctl --system` of procps, at boot elsewhere, and whenever somebody runs it.
+    Procps,
+    /// `sysctl -p` of procps: `/etc/sysctl.conf` alone.
+    SysctlP,
+}
+
+impl Loader {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loader::Systemd => "systemd-sysctl",
+            Loader::Procps => "sysctl --system",
+            Loader::SysctlP => "sysctl -p",
+        }
+    }
+}
+
+/// Directories of fragments, the strongest first; a file hides those of the same name in weaker ones.
+pub const DIRECTORIES: [&str; 5] = [
+    "/etc/sysctl.d",
+    "/run/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
+];
+
+/// The file that procps reads last, and systemd only where a link in a directory leads to it.
+pub const SYSCTL_CONF: &str = "/etc/sysctl.conf";

@@ -1,0 +1,301 @@
+//! Everything that a loader reads, in its order, and which line wins for a key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::catalogue::{Taken, taken};
+use super::super::key::Key;
+use super::Loader;
+use super::order::Tree;
+use super::pattern;
+use super::statement::{Line, Statement, lines, walked};
+
+/// A statement and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The file, as the loader names it.
+    pub path: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// What it says.
+    pub statement: Statement,
+}
+
+impl Placed {
+    /// `/etc/sysctl.d/60-app.conf:4`.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.path, self.line)
+    }
+}
+
+/// What becomes of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome<'s> {
+    /// The line whose value the kernel holds afterwards, and what the kernel makes of it. Nothing if no line writes
+    /// the key: it keeps what it holds.
+    pub winner: Option<(&'s Placed, Taken)>,
+    /// Every line that speaks of the key, in the order of reading, the winner included.
+    pub chain: Vec<&'s Placed>,
+}
+
+/// Everything that a loader reads, in its order.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    loader: Loader,
+    statements: Vec<Placed>,
+    /// Places in `statements` by path, for those that are no patterns: as systemd and procps compare them.
+    explicit: BTreeMap<String, Vec<usize>>,
+    /// The same by the path that the kernel would walk, for procps.
+    walked: BTreeMap<String, Vec<usize>>,
+    /// Those that are patterns.
+    patterns: Vec<usize>,
+}
+
+impl Sequence {
+    /// Reads a tree as a loader does.
+    pub fn read(tree: &Tree, loader: Loader) -> Self {
+        let mut sequence = Self {
+            loader,
+            statements: Vec::new(),
+            explicit: BTreeMap::new(),
+            walked: BTreeMap::new(),
+            patterns: Vec::new(),
+        };
+        for found in tree.read_by(loader) {
+            for (line, said) in lines(found.text(), loader) {
+                if let Line::Statement(statement) = said {
+                    let path = found.path.clone();
+                    sequence.add(Placed {
+                        path,
+                        line,
+                        statement,
+                    });
+                }
+            }
+        }
+        sequence
+    }
+
+    fn add(&mut self, placed: Placed) {
+        let index = self.statements.len();
+        let path = &placed.statement.path;
+        if placed.statement.is_pattern() {
+            self.patterns.push(index);
+        } else {
+            self.explicit.entry(path.clone()).or_default().push(index);
+            if let Some(path) = walked(path) {
+                self.walked.entry(path).or_default().push(index);
+            }
+        }
+        self.statements.push(placed);
+    }
+
+    /// Every statement, in the order of reading.
+    pub fn statements(&self) -> &[Placed] {
+        &self.statements
+    }
+
+    /// Keys that are named in full, as far as they can be keys at all.
+    pub fn keys(&self) -> BTreeSet<Key> {
+        let paths = self.walked.keys().filter(|path| path.contains('/'));
+        paths.filter_map(|path| path.parse().ok()).collect()
+    }
+
+    /// What becomes of a key.
+    pub fn outcome(&self, key: &Key) -> Outcome<'_> {
+        let path = key.path();
+        let (writes, mut chain) = match self.loader {
+            Loader::Systemd => self.systemd(&path),
+            Loader::Procps | Loader::SysctlP => self.procps(&path),
+        };
+        chain.sort_unstable();
+        chain.dedup();
+        let placed = |index: &usize| self.statements.get(*index);
+        let written = writes.iter().rev().filter_map(placed).find_map(|placed| {
+            let taken = taken(key, placed.statement.value.as_deref()?);
+            (taken != Taken::Refused).then_some((placed, taken))
+        });
+        Outcome {
+            winner: written,
+            chain: chain.iter().filter_map(placed).collect(),
+        }
+    }
+
+    /// systemd keeps one entry for each name. Another value replaces it, and moves it to the end; a bare `-key`
+    /// replaces it too. A name that has an entry is out of reach for patterns.
+    fn systemd(&self, path: &str) -> (Vec<usize>, Vec<usize>) {
+        let own = self.explicit.get(path).map_or(&[][..], Vec::as_slice);
+        let matching = self
+            .patterns
+            .iter()
+            .copied()
+            .filter(|index| self.reaches(*index, path));
+        let matching: Vec<usize> = matching.collect();
+        let chain = [own, &matching].concat();
+        let writes = if own.is_empty() {
+            self.entries(&matching)
+        } else {
+            self.entries(own)
+        };
+        (writes, chain)
+    }
+
+    /// The entries that are left of some statements, in the order of writing.
+    fn entries(&self, indices: &[usize]) -> Vec<usize> {
+        let mut entries: Vec<usize> = Vec::new();
+        for index in indices {
+            let Some(Placed { statement, .. }) = self.statements.get(*index) else {
+                continue;
+            };
+            let earlier = entries.iter().position(|earlier| {
+                self.statements
+                    .get(*earlier)
+                    .is_some_and(|one| one.statement.path == statement.path)
+            });
+            if let Some(place) = earlier {
+                let same = |earlier: &Placed| earlier.statement.value == statement.value;
+                if entries
+                    .get(place)
+                    .and_then(|earlier| self.statements.get(*earlier))
+                    .is_some_and(same)
+                {
+                    continue;
+                }
+                entries.remove(place);
+            }
+            entries.push(*index);
+        }
+        entries
+    }
+
+    fn reaches(&self, index: usize, path: &str) -> bool {
+        let Some(Placed { statement, .. }) = self.statements.get(index) else {
+            return false;
+        };
+        match self.loader {
+            Loader::Systemd => pattern::braces(&statement.path)
+                .iter()
+                .any(|one| pattern::matches(one, path)),
+            Loader::Procps | Loader::SysctlP => {
+                !statement.path.ends_with('/') && pattern::matches(&statement.path, path)
+            }
+        }
+    }
+
+    /// procps writes line by line. A name that stands anywhere, letter for letter, is out of reach for patterns.
+    fn procps(&self, path: &str) -> (Vec<usize>, Vec<usize>) {
+        let own = self.walked.get(path).map_or(&[][..], Vec::as_slice);
+        let matching = self
+            .patterns
+            .iter()
+            .copied()
+            .filter(|index| self.reaches(*index, path));
+        let mut chain = [own, &matching.collect::<Vec<_>>()].concat();
+        chain.sort_unstable();
+        let named = self.explicit.contains_key(path);
+        let is_own = |index: &usize| own.contains(index);
+        let writes = chain
+            .iter()
+            .copied()
+            .filter(|index| is_own(index) || !named);
+        (writes.collect(), chain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::order::{Content, Found};
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        let found = |(name, text): &(&str, &str)| Found {
+            path: format!("/etc/sysctl.d/{name}.conf"),
+            leads_to: None,
+            content: Content::Text(text.as_bytes().to_vec()),
+        };
+        Tree {
+            fragments: files.iter().map(found).collect(),
+            ..Tree::default()
+        }
+    }
+
+    /// The winner under both loaders: `b:1 = 2`.
+    fn winners(files: &[(&str, &str)], key: &str) -> [String; 2] {
+        let tree = tree(files);
+        let key: Key = key.parse().unwrap();
+        [Loader::Systemd, Loader::Procps].map(|loader| {
+            let sequence = Sequence::read(&tree, loader);
+            match sequence.outcome(&key).winner {
+                Some((placed, Taken::Value(value))) => {
+                    let name = placed
+                        .path
+                        .trim_start_matches("/etc/sysctl.d/")
+                        .trim_end_matches(".conf");
+                    format!("{name}:{} = {value}", placed.line)
+                }
+                Some((placed, other)) => format!("{} {other:?}", placed.place()),
+                None => "none".to_owned(),
+            }
+        })
+    }
+
+    const KEY: &str = "net.core.somaxconn";
+
+    #[test]
+    fn the_last_assignment_wins() {
+        let files = [
+            ("a", "net.core.somaxconn = 1\n"),
+            ("b", "# x\nnet/core/somaxconn=2"),
+        ];
+        assert_eq!(winners(&files, KEY), ["b:2 = 2", "b:2 = 2"]);
+    }
+
+    #[test]
+    fn a_bare_exclusion_cancels_an_assignment_in_systemd_only() {
+        let files = [
+            ("a", "net.core.somaxconn = 1\n"),
+            ("b", "-net.core.somaxconn"),
+        ];
+        assert_eq!(winners(&files, KEY), ["none", "a:1 = 1"]);
+        let files = [
+            ("a", "-net.core.somaxconn\n"),
+            ("b", "net.core.somaxconn = 2"),
+        ];
+        assert_eq!(winners(&files, KEY), ["b:1 = 2", "b:1 = 2"]);
+    }
+
+    #[test]
+    fn a_name_beats_every_pattern_wherever_it_stands() {
+        let files = [
+            ("a", "net.core.somaxconn = 1\n"),
+            ("b", "net.core.soma* = 2"),
+        ];
+        assert_eq!(winners(&files, KEY), ["a:1 = 1", "a:1 = 1"]);
+        let files = [("a", "net.core.soma* = 2\n"), ("b", "-net.core.somaxconn")];
+        assert_eq!(winners(&files, KEY), ["none", "none"]);
+    }
+
+    #[test]
+    fn a_pattern_with_its_old_value_keeps_its_place_in_systemd() {
+        let files = [(
+            "a",
+            "net.core.soma* = 1\nnet.core.*conn = 2\nnet.core.soma* = 1\n",
+        )];
+        assert_eq!(winners(&files, KEY), ["a:2 = 2", "a:3 = 1"]);
+    }
+
+    /// A value that the kernel refuses leaves what an earlier line wrote, where that line was written at all.
+    #[test]
+    fn a_refused_value_wins_nothing() {
+        let files = [
+            ("a", "net.core.somaxconn = 1\n"),
+            ("b", "net.core.somaxconn = many"),
+        ];
+        assert_eq!(winners(&files, KEY), ["none", "a:1 = 1"]);
+    }
+
+    #[test]
+    fn what_the_kernel_reads_is_not_what_a_person_reads() {
+        let files = [("a", "net.core.somaxconn = 010 # ten\n")];
+        assert_eq!(winners(&files, KEY), ["a:1 = 8", "a:1 = 8"]);
+    }
+}
