@@ -2,18 +2,22 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
-use crate::command::{self, World, apply, diff, history, list, off, rollback, set, show, status};
+use crate::command::{
+    self, World, apply, diff, history, list, off, rollback, set, show, status, whence,
+};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::kernel::Proc;
 use crate::host::machine::Machine;
 use crate::host::netns::Target;
+use crate::host::root::Root;
 use crate::report::text::Manner;
 use crate::report::{Report, json, text};
 
@@ -39,6 +43,9 @@ struct Options {
     /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
     #[arg(long, global = true, value_name = "NETNS")]
     netns: Vec<Target>,
+    /// The file system of an image, unpacked in a directory, instead of this machine's
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Wait for another tcptune to finish, at most so long: `--wait=10s`, with the `=`
     #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
           default_missing_value = "1m", value_parser = humantime::parse_duration)]
@@ -87,6 +94,8 @@ enum Verb {
     Status(status::Status),
     /// The journal
     History(history::History),
+    /// Who wins for each key at the next boot, under every loader; exit 1 if they disagree
+    Where(whence::Where),
 }
 
 impl Verb {
@@ -101,6 +110,7 @@ impl Verb {
             Verb::Rollback(request) => rollback::run(world, request),
             Verb::Status(_) => status::run(world),
             Verb::History(request) => history::run(world, request),
+            Verb::Where(request) => whence::run(world, request),
         }
     }
 }
@@ -147,9 +157,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let report = match Machine::here() {
-        Ok(machine) => verb.run(&World {
+    let place = Machine::here().and_then(|machine| Ok((machine, root(options)?)));
+    let report = match place {
+        Ok((machine, root)) => verb.run(&World {
             machine,
+            root,
             store: Store::default(),
             kernel: Proc,
             netns: options.netns.clone(),
@@ -160,6 +172,13 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
     };
     publish(&report, options);
     report.exit
+}
+
+fn root(options: &Options) -> Result<Root, Error> {
+    options
+        .root
+        .as_deref()
+        .map_or_else(|| Ok(Root::default()), Root::image)
 }
 
 /// Says it all, once everything is done: a reader that goes away can interrupt nothing.
@@ -223,8 +242,8 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
 
 /// The verb that was meant, as far as one was named, for reports that no verb made.
 fn verb_of(args: &[OsString]) -> &'static str {
-    const VERBS: [&str; 9] = [
-        "list", "show", "diff", "apply", "set", "off", "rollback", "status", "history",
+    const VERBS: [&str; 10] = [
+        "list", "show", "diff", "apply", "set", "off", "rollback", "status", "history", "where",
     ];
     let verb = args
         .iter()

@@ -10,6 +10,7 @@ pub mod set;
 pub mod show;
 pub mod status;
 mod transaction;
+pub mod whence;
 mod wish;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::exit::Exit;
 use crate::host::kernel::Proc;
 use crate::host::machine::Machine;
 use crate::host::netns::{self, Namespace, Target};
+use crate::host::root::Root;
 use crate::report::{Body, Report, Warning};
 
 /// What every verb works on.
@@ -31,6 +33,8 @@ pub struct World {
     pub store: Store,
     /// Its keys.
     pub kernel: Proc,
+    /// Where its files are: its own, or those of an image.
+    pub root: Root,
     /// The namespaces that were asked for; none for the one that we are in.
     pub netns: Vec<Target>,
     /// How long to wait for another tcptune.
@@ -63,6 +67,17 @@ pub fn failed(command: &'static str, error: Error) -> Report {
         warnings: Vec::new(),
         error: Some(error),
         body: Body::Empty,
+    }
+}
+
+/// The files of the next boot belong to the whole machine.
+fn no_boot(what: &str) -> Error {
+    Error::Usage {
+        code: "boot-scope",
+        message: format!(
+            "{what} speaks of the files in /etc/sysctl.d, which are read for the machine, not for a namespace"
+        ),
+        hint: Some("leave out `--netns`".to_owned()),
     }
 }
 

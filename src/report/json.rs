@@ -3,15 +3,18 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::error::{Error, Left};
-use crate::model::catalogue::{self, Effect, Entry, Scope};
+use crate::model::catalogue::{self, Effect, Entry, Scope, Taken};
 use crate::model::handshake::{Timeline, View};
 use crate::model::key::Key;
 use crate::model::memory::desired_hash;
 use crate::model::plan::{KeptWhy, Plan};
 use crate::model::problem::Problem;
 use crate::model::setting::Setting;
+use crate::model::sysctld::Win;
 
-use super::{Body, Changes, Depth, History, KeyState, NamespaceChanges, Report, Show, Status};
+use super::{
+    Body, Changes, Depth, History, KeyState, NamespaceChanges, Report, Show, Status, Winners,
+};
 
 /// Renders a report as one JSON document with a newline at its end.
 pub fn render(report: &Report) -> String {
@@ -59,6 +62,7 @@ pub fn render(report: &Report) -> String {
             one
         }
         Body::History(all) => history(all),
+        Body::Winners(one) => winners(one),
     };
     if let Json::Object(fields) = body {
         document.extend(fields);
@@ -259,6 +263,33 @@ fn status(status: &Status) -> Json {
         "pending": status.pending.map(|(id, in_progress)| json!({ "id": id, "in_progress": in_progress })),
         "next_rollback": status.next_undo,
         "error": status.error.as_ref().map(error),
+    })
+}
+
+fn winners(winners: &Winners) -> Json {
+    let win = |win: &Win| json!({ "value": win.value(), "text": win.text, "certain": win.taken != Taken::Unknown, "path": win.path, "line": win.line });
+    let line = |win: &Win| json!({ "path": win.path, "line": win.line, "value": win.text });
+    let keys = winners.keys.iter().map(|one| {
+        json!({
+            "key": one.key,
+            "live": one.live,
+            "agree": one.next.agree(),
+            "systemd": one.next.systemd.as_ref().map(win),
+            "procps": one.next.procps.as_ref().map(win),
+            "sysctl_p": one.next.sysctl_p.as_ref().map(win),
+            "shadowed": one.next.shadowed.iter().map(line).collect::<Vec<_>>(),
+        })
+    });
+    let remarks = winners.remarks.iter().map(|one| {
+        json!({ "path": one.path, "line": (one.line > 0).then_some(one.line), "code": one.code, "message": one.message })
+    });
+    json!({
+        "loader": winners.loader.name(),
+        "root": winners.root,
+        "keys": keys.collect::<Vec<_>>(),
+        "remarks": remarks.collect::<Vec<_>>(),
+        "credential": winners.credential,
+        "writers": winners.writers,
     })
 }
 

@@ -1,11 +1,14 @@
 //! The voice: one report per run, rendered as text or as JSON. Never touches the host.
 
+mod boot;
 mod diff;
 pub mod json;
 mod problem;
 pub mod text;
 
 use std::collections::BTreeMap;
+
+pub use boot::{KeyWinner, Winners};
 
 use crate::change::journal::Stage;
 use crate::error::Error;
@@ -78,6 +81,8 @@ pub enum Body {
     Status(Vec<Status>),
     /// `history`, newest first.
     History(History),
+    /// `where`.
+    Winners(Winners),
 }
 
 /// A resolved stack of profiles.

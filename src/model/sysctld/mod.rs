@@ -5,12 +5,14 @@
 //!
 //! One thing is not modelled: keys that change other keys, as `net.ipv4.ip_forward` does.
 
+mod forecast;
 mod lint;
 mod order;
 mod pattern;
 mod sequence;
 mod statement;
 
+pub use forecast::{Forecast, NextBoot, Win};
 pub use lint::{Remark, remarks};
 pub use order::{Content, Found, Tree};
 pub use sequence::{Outcome, Placed, Sequence};

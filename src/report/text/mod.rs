@@ -1,5 +1,6 @@
 //! The report for people.
 
+mod boot;
 mod changes;
 mod show;
 mod status;
@@ -42,6 +43,7 @@ pub fn page(report: &Report, manner: Manner) -> String {
         Body::Changes(changes) => page.changes(changes),
         Body::Status(all) => page.statuses(all),
         Body::History(history) => page.history(history),
+        Body::Winners(winners) => page.winners(winners),
     }
     page.text
 }

@@ -1,0 +1,194 @@
+//! `where`: who wins at the next boot, under every loader, and what is odd in the files.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::host::fragments::{self, Writer};
+use crate::host::kernel::{reading, snapshot};
+use crate::model::catalogue;
+use crate::model::key::Key;
+use crate::model::problem::{Problem, Source};
+use crate::model::snapshot::{Reading, Snapshot};
+use crate::model::sysctld::{Forecast, Line, Loader, Remark, Sequence, Tree, lines, remarks};
+use crate::report::{Body, KeyWinner, Report, Winners};
+
+use super::{World, failed};
+
+/// The words of `where`.
+#[derive(Debug, Clone, Args)]
+pub struct Where {
+    /// Keys, by short or full name; without any, every key that a file names
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+}
+
+/// Runs `where`.
+pub fn run(world: &World, request: &Where) -> Report {
+    let asked = match keys(&request.keys) {
+        Ok(asked) => asked,
+        Err(problems) => return failed("where", Error::Problems(problems)),
+    };
+    if !world.netns.is_empty() {
+        return failed("where", super::no_boot("`where`"));
+    }
+    let tree = fragments::read(&world.root);
+    let forecast = Forecast::of(&tree, fragments::loader(&world.root));
+    let keys = if asked.is_empty() {
+        forecast.keys()
+    } else {
+        asked.clone()
+    };
+    let live = if world.root.is_image() {
+        Snapshot::default()
+    } else {
+        snapshot(&world.kernel, &keys)
+    };
+    let rows = keys.into_iter().map(|key| KeyWinner {
+        live: live.get(&key).value().cloned(),
+        next: forecast.next_boot(&key),
+        key,
+    });
+    let rows: Vec<KeyWinner> = rows.collect();
+    let mut remarks = oddities(world, &tree, &forecast);
+    if !asked.is_empty() {
+        let spoken_of = places(&rows);
+        remarks.retain(|remark| {
+            remark.code == "unreadable" || spoken_of.contains(&(remark.path.clone(), remark.line))
+        });
+    }
+    let clean = remarks.iter().all(|remark| remark.code == "semicolon")
+        && rows.iter().all(|row| row.next.agree());
+    let body = Body::Winners(Winners {
+        loader: forecast.loader,
+        root: world.root.path().map(|path| path.display().to_string()),
+        credential: tree.credential.as_ref().map(|found| found.path.clone()),
+        writers: others(world, &rows),
+        keys: rows,
+        remarks,
+    });
+    Report {
+        command: "where",
+        exit: if clean { Exit::Done } else { Exit::NotClean },
+        changed: false,
+        warnings: Vec::new(),
+        error: None,
+        body,
+    }
+}
+
+/// Names of keys on the command line.
+pub(super) fn keys(names: &[String]) -> Result<BTreeSet<Key>, Vec<Problem>> {
+    let mut keys = BTreeSet::new();
+    let mut problems = Vec::new();
+    for name in names {
+        match catalogue::key_named(name) {
+            Ok(key) => drop(keys.insert(key)),
+            Err(complaint) => problems.push(Source::new("KEY", name).problem(
+                &(0..name.len()),
+                complaint.code,
+                complaint.message,
+                complaint.hint,
+            )),
+        }
+    }
+    if problems.is_empty() {
+        Ok(keys)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Every line that speaks of one of the keys.
+fn places(rows: &[KeyWinner]) -> BTreeSet<(String, usize)> {
+    let wins = rows.iter().flat_map(|row| {
+        let winners = [&row.next.systemd, &row.next.procps, &row.next.sysctl_p];
+        winners.into_iter().flatten().chain(&row.next.shadowed)
+    });
+    wins.map(|win| (win.path.clone(), win.line)).collect()
+}
+
+/// What is odd in the files that any loader reads.
+fn oddities(world: &World, tree: &Tree, forecast: &Forecast) -> Vec<Remark> {
+    let mut read = tree.read_by(Loader::Systemd);
+    read.extend(tree.read_by(Loader::Procps));
+    let mut seen = BTreeSet::new();
+    read.retain(|found| seen.insert(found.path.as_str()));
+    // A link and the file that it leads to are one text.
+    let mut real = BTreeSet::new();
+    read.retain(|found| real.insert(found.leads_to.as_deref().unwrap_or(&found.path)));
+    let mut all: Vec<Remark> = read.iter().flat_map(|found| remarks(found)).collect();
+    let unreadable = tree.unreadable().map(|(found, why)| Remark {
+        path: found.path.clone(),
+        line: 0,
+        code: "unreadable",
+        message: format!("cannot be read ({why}): what it says is not in this answer"),
+    });
+    all.extend(unreadable);
+    if !world.root.is_image() {
+        all.extend(unknown(world, forecast.sequence(forecast.loader)));
+    }
+    all.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    all
+}
+
+/// Lines that name a key which this kernel does not have, as far as a minus does not say that it knows.
+fn unknown(world: &World, sequence: &Sequence) -> Vec<Remark> {
+    let named = sequence.statements().iter().filter(|placed| {
+        !placed.statement.is_pattern()
+            && !placed.statement.optional
+            && placed.statement.value.is_some()
+    });
+    let absent = named.filter(|placed| {
+        let key = placed.statement.path.parse::<Key>();
+        !key.is_ok_and(|key| reading(&world.kernel, &key) != Reading::Absent)
+    });
+    absent
+        .map(|placed| Remark {
+            path: placed.path.clone(),
+            line: placed.line,
+            code: "absent-key",
+            message: format!(
+                "this kernel has no key `{}`",
+                placed.statement.name.escape_debug()
+            ),
+        })
+        .collect()
+}
+
+/// Programs that write sysctls by themselves, in words.
+fn others(world: &World, rows: &[KeyWinner]) -> Vec<String> {
+    let one = |writer: Writer| {
+        let Writer {
+            name,
+            path,
+            does,
+            found,
+        } = writer;
+        let said = found
+            .as_ref()
+            .map(|found| lines(found.text(), Loader::SysctlP))
+            .unwrap_or_default();
+        let said = said.into_iter().filter_map(|(line, said)| match said {
+            Line::Statement(statement) => {
+                let key = statement.path.parse::<Key>().ok()?;
+                let row = rows.iter().find(|row| row.key == key)?;
+                Some(format!("{} = {} in line {line}", row.key, statement.value?))
+            }
+            _ => None,
+        });
+        let said: Vec<String> = said.collect();
+        let said = if said.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", said.join(", "))
+        };
+        format!("{name} ({path}) {does}{said}")
+    };
+    fragments::writers(&world.root)
+        .into_iter()
+        .map(one)
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! What each key will be after the next boot, and who says so.
+
+use std::collections::BTreeSet;
+
+use super::super::catalogue::Taken;
+use super::super::key::Key;
+use super::super::value::Value;
+use super::Loader;
+use super::order::Tree;
+use super::sequence::{Outcome, Placed, Sequence};
+
+/// What all loaders make of a tree.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// The loader that this machine boots with.
+    pub loader: Loader,
+    sequences: [Sequence; 3],
+}
+
+/// A line that speaks of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Win {
+    /// The file.
+    pub path: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// What the line says; empty for an exclusion.
+    pub text: String,
+    /// What the kernel makes of that.
+    pub taken: Taken,
+}
+
+impl Win {
+    fn new(placed: &Placed, taken: Taken) -> Self {
+        Self {
+            path: placed.path.clone(),
+            line: placed.line,
+            text: placed.statement.value.clone().unwrap_or_default(),
+            taken,
+        }
+    }
+
+    /// `/etc/sysctl.d/60-app.conf:4`
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.path, self.line)
+    }
+
+    /// What the key will hold, as far as that can be told: else what the line says, folded like a value.
+    pub fn value(&self) -> Value {
+        self.taken
+            .value()
+            .cloned()
+            .unwrap_or_else(|| Value::new(&self.text))
+    }
+}
+
+/// What becomes of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextBoot {
+    /// The line that wins under systemd-sysctl; nothing if none writes the key.
+    pub systemd: Option<Win>,
+    /// The same under `sysctl --system`.
+    pub procps: Option<Win>,
+    /// The same under `sysctl -p`.
+    pub sysctl_p: Option<Win>,
+    /// Lines that speak of the key and win under neither of the first two.
+    pub shadowed: Vec<Win>,
+}
+
+impl NextBoot {
+    /// The winner under a loader.
+    pub fn under(&self, loader: Loader) -> Option<&Win> {
+        match loader {
+            Loader::Systemd => self.systemd.as_ref(),
+            Loader::Procps => self.procps.as_ref(),
+            Loader::SysctlP => self.sysctl_p.as_ref(),
+        }
+    }
+
+    /// Whether systemd-sysctl and `sysctl --system` leave the same value.
+    pub fn agree(&self) -> bool {
+        self.systemd.as_ref().map(Win::value) == self.procps.as_ref().map(Win::value)
+    }
+}
+
+impl Forecast {
+    /// Reads a tree as every loader does; `loader` is the one that counts.
+    pub fn of(tree: &Tree, loader: Loader) -> Self {
+        let sequences = [Loader::Systemd, Loader::Procps, Loader::SysctlP];
+        Self {
+            loader,
+            sequences: sequences.map(|loader| Sequence::read(tree, loader)),
+        }
+    }
+
+    /// What a loader reads.
+    pub fn sequence(&self, loader: Loader) -> &Sequence {
+        let [systemd, procps, sysctl_p] = &self.sequences;
+        match loader {
+            Loader::Systemd => systemd,
+            Loader::Procps => procps,
+            Loader::SysctlP => sysctl_p,
+        }
+    }
+
+    /// The winner for a key under this machine's loader.
+    pub fn winner(&self, key: &Key) -> Option<Win> {
+        self.winner_under(self.loader, key)
+    }
+
+    /// The winner for a key under a loader.
+    pub fn winner_under(&self, loader: Loader, key: &Key) -> Option<Win> {
+        let Outcome { winner, .. } = self.sequence(loader).outcome(key);
+        winner.map(|(placed, taken)| Win::new(placed, taken))
+    }
+
+    /// Everything about a key.
+    pub fn next_boot(&self, key: &Key) -> NextBoot {
+        let outcomes = self
+            .sequences
+            .each_ref()
+            .map(|sequence| sequence.outcome(key));
+        let winners: Vec<&Placed> = outcomes
+            .iter()
+            .take(2)
+            .filter_map(|one| Some(one.winner.as_ref()?.0))
+            .collect();
+        let mut shadowed: Vec<Win> = Vec::new();
+        for placed in outcomes.iter().take(2).flat_map(|one| &one.chain) {
+            let won = winners
+                .iter()
+                .any(|winner| winner.place() == placed.place());
+            let win = Win::new(placed, Taken::Refused);
+            if !won && !shadowed.contains(&win) {
+                shadowed.push(win);
+            }
+        }
+        let [systemd, procps, sysctl_p] =
+            outcomes.map(|one| one.winner.map(|(placed, taken)| Win::new(placed, taken)));
+        NextBoot {
+            systemd,
+            procps,
+            sysctl_p,
+            shadowed,
+        }
+    }
+
+    /// Every key that is named in full.
+    pub fn keys(&self) -> BTreeSet<Key> {
+        self.sequences.iter().flat_map(Sequence::keys).collect()
+    }
+}
