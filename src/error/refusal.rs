@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use similar::{ChangeTag, TextDiff};
+
+use crate::model::dropin::Unfit;
+use crate::model::persist::Shadow;
 use crate::model::plan::Refusal;
+use crate::model::sysctld::Win;
 
 /// A stable word for programs.
 pub(super) fn code(refusal: &Refusal) -> &'static str {
@@ -12,7 +17,9 @@ pub(super) fn code(refusal: &Refusal) -> &'static str {
         Refusal::Global(_) => "global-key",
         Refusal::NoNumber(..) => "no-number",
         Refusal::OneWay(_) => "one-way",
-        Refusal::WrittenBetween(_) | Refusal::Moved { .. } => "moved",
+        Refusal::Shadowed { .. } => "shadowed",
+        Refusal::Unfit(_) => "drop-in",
+        Refusal::WrittenBetween(_) | Refusal::Moved { .. } | Refusal::FileMoved(_) => "moved",
     }
 }
 
@@ -25,12 +32,55 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::Unreadable(..) | Refusal::OneWay(_) => return None,
         Refusal::Global(_) => "run it in the host's namespace, or set `optional = true`".to_owned(),
         Refusal::NoNumber(..) => "give it an exact value instead of a bound".to_owned(),
+        Refusal::Shadowed {
+            wins_as: Some(name),
+            ..
+        } => {
+            format!("`--drop-in {name}` would win; `--allow-shadowed` goes on all the same")
+        }
+        Refusal::Shadowed { wins_as: None, .. } => {
+            "no name of ours would win: change that line; `--allow-shadowed` goes on all the same"
+                .to_owned()
+        }
+        Refusal::Unfit(Unfit::Edited { path, .. }) => {
+            format!("put the edit into a profile, remove {path}, and apply again")
+        }
+        Refusal::Unfit(Unfit::Twice(..)) => "remove the copy".to_owned(),
+        Refusal::Unfit(Unfit::InTheWay(..)) => {
+            "move it away, or choose another name with `--drop-in NAME`".to_owned()
+        }
+        Refusal::FileMoved(_) => {
+            "somebody else wrote it since; `--force` puts back what was there before all the same"
+                .to_owned()
+        }
         Refusal::WrittenBetween(_) => "go back one entry at a time, or use `--force`".to_owned(),
         Refusal::Moved { .. } => {
             "somebody else wrote it since; `--force` puts back what tcptune found all the same"
                 .to_owned()
         }
     })
+}
+
+/// The line that wins, and what it says.
+pub(super) fn obeyed(win: &Win) -> String {
+    let said = if win.text.is_empty() {
+        "which excludes it".to_owned()
+    } else {
+        format!("which says {}", win.text)
+    };
+    format!("{}, {said}", win.place())
+}
+
+/// The lines that were edited, in one line.
+fn edited(wrote: &str, holds: &str) -> String {
+    let diff = TextDiff::from_lines(wrote, holds);
+    let lines = diff
+        .iter_all_changes()
+        .filter(|line| line.tag() != ChangeTag::Equal);
+    let lines: Vec<String> = lines
+        .map(|line| format!("{}{}", line.tag(), line.value().trim_end()))
+        .collect();
+    lines.join("; ")
 }
 
 impl fmt::Display for Refusal {
@@ -51,6 +101,31 @@ impl fmt::Display for Refusal {
                     "{key}: somebody else wrote it between two entries, and would lose their value"
                 )
             }
+            Refusal::Shadowed { shadow, .. } => {
+                let Shadow {
+                    key,
+                    wanted,
+                    win,
+                    loader,
+                } = &**shadow;
+                write!(
+                    f,
+                    "{key} shall be {wanted}, but {} would obey {}",
+                    loader.name(),
+                    obeyed(win)
+                )
+            }
+            Refusal::Unfit(Unfit::Edited { path, wrote, holds }) => {
+                write!(f, "{path} was edited by hand")?;
+                wrote
+                    .as_ref()
+                    .map_or(Ok(()), |wrote| write!(f, " ({})", edited(wrote, holds)))
+            }
+            Refusal::Unfit(Unfit::Twice(one, other)) => {
+                write!(f, "{one} and {other} both say that they are tcptune's")
+            }
+            Refusal::Unfit(Unfit::InTheWay(path, what)) => write!(f, "{path} is {what}"),
+            Refusal::FileMoved(path) => write!(f, "{path} has been changed since tcptune wrote it"),
             Refusal::OneWay(key) => write!(
                 f,
                 "{key}: what it holds is too long to be put back in one write"

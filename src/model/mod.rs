@@ -3,6 +3,7 @@
 //! Nothing here touches files, processes, clocks or the network, so every rule can be tested with literals.
 
 pub mod catalogue;
+pub mod dropin;
 pub mod handshake;
 pub mod key;
 #[cfg(test)]
@@ -10,7 +11,9 @@ mod laws;
 #[cfg(test)]
 mod literals;
 pub mod memory;
+pub mod persist;
 pub mod plan;
+pub mod printable;
 pub mod problem;
 pub mod profile;
 pub mod setting;

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::catalogue;
+use super::dropin::Unfit;
 use super::key::Key;
 use super::memory::{ActiveSet, Held, Memory, hex};
+use super::persist::{BootPlan, FileChange, Shadow};
 use super::setting::{Origin, Setting};
 use super::snapshot::{Reading, Snapshot};
 use super::value::{self, Value};
@@ -93,12 +95,32 @@ pub struct Plan {
     pub after: Memory,
     /// Whether that differs from what is remembered now.
     pub remembers: bool,
+    /// The same for the next boot; nothing where that is not asked for.
+    pub boot: Option<BootPlan>,
 }
 
 impl Plan {
+    /// A plan that leaves the live axis as it is.
+    pub fn still(memory: &Memory) -> Self {
+        Self {
+            after: memory.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Nothing to write and nothing new to remember.
     pub fn is_empty(&self) -> bool {
-        self.live.is_empty() && !self.remembers
+        !self.writes() && !self.remembers
+    }
+
+    /// Whether any key or file is written.
+    pub fn writes(&self) -> bool {
+        !self.live.is_empty() || !self.files().is_empty()
+    }
+
+    /// Files to write.
+    pub fn files(&self) -> &[FileChange] {
+        self.boot.as_ref().map_or(&[], |boot| &boot.files)
     }
 
     /// The setting that asks for a change, if it is still declared after the plan.
@@ -139,6 +161,9 @@ impl Plan {
         for Change { key, from, to, .. } in &self.live {
             hash.update(format!("\n{key}: {from} -> {to}"));
         }
+        for FileChange { path, from, to } in self.files() {
+            hash.update(format!("\n{path}: {from:?} -> {to:?}"));
+        }
         hex(&hash.finalize())
     }
 }
@@ -158,6 +183,17 @@ pub enum Refusal {
     OneWay(Key),
     /// A rollback over several entries would lose what somebody else wrote between two of them.
     WrittenBetween(Key),
+    /// Another file would win at the next boot.
+    Shadowed {
+        /// Which, and how.
+        shadow: Box<Shadow>,
+        /// A name for the drop-in that would win.
+        wins_as: Option<String>,
+    },
+    /// The drop-in is not as tcptune left it, or cannot be made.
+    Unfit(Unfit),
+    /// A rollback meets a file that is neither as it was written nor as it was before.
+    FileMoved(String),
     /// A rollback meets a value that is neither the one that was written nor the one to put back.
     Moved {
         /// The key.

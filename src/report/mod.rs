@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::model::key::Key;
 use crate::model::memory::{Memory, Settings, desired_hash};
 use crate::model::plan::Plan;
+pub(crate) use crate::model::printable::printable;
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Listed, Named};
 use crate::model::value::Value;
@@ -269,17 +270,4 @@ pub struct Past {
     pub back_to: Option<u64>,
     /// What was written: key, from, to.
     pub changes: Vec<(Key, Value, Value)>,
-}
-
-/// Text that is safe on a terminal and stays on its line: control characters are shown, not obeyed.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                c.escape_default().to_string()
-            } else {
-                c.to_string()
-            }
-        })
-        .collect()
 }

@@ -40,6 +40,11 @@ impl Win {
         }
     }
 
+    /// A line that keeps a loader from writing a key.
+    pub fn excluding(placed: &Placed) -> Self {
+        Self::new(placed, Taken::Refused)
+    }
+
     /// `/etc/sysctl.d/60-app.conf:4`
     pub fn place(&self) -> String {
         format!("{}:{}", self.path, self.line)

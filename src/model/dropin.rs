@@ -1,0 +1,334 @@
+//! The drop-in: the one file of sysctl.d that is tcptune's. It is also all that tcptune remembers of the boot axis, so it
+//! says everything about itself: a copy of the machine, or an image, needs no other memory.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::key::Key;
+use super::memory::{ActiveSet, hex};
+use super::printable::printable;
+use super::setting::{Origin, Setting};
+use super::sysctld::{Content, Found, Tree};
+use super::value::Value;
+
+/// Where the drop-in lies.
+pub const DIRECTORY: &str = "/etc/sysctl.d";
+
+/// What it is called unless somebody wants another name. Debian's `99-sysctl.conf` must come before it.
+pub const NAME: &str = "99-tcptune.conf";
+
+const HEADER: &str =
+    "# Written by tcptune. An edit by hand is refused: change the profile, and apply it again.";
+const CONTENT: &str = "# content: sha256 ";
+const FOR_US: &str = "# From here on for tcptune itself.";
+const RECORD: &str = "#: ";
+
+/// What a drop-in declares, and which of it is written for the loader.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DropIn {
+    /// The active set of the boot axis.
+    pub active: ActiveSet,
+    /// The assignments. A bound that the machine satisfies by itself has none.
+    pub assigned: BTreeMap<Key, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Profiles {
+    profiles: Vec<String>,
+    profiles_hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    key: Key,
+    setting: Setting,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<Value>,
+}
+
+impl DropIn {
+    /// The text of the file: the same declarations give the same bytes, at any time and on any host.
+    pub fn render(&self) -> String {
+        let body = self.body();
+        let content = content_hash(&body);
+        format!("{HEADER}\n{CONTENT}{content}\n{body}")
+    }
+
+    fn body(&self) -> String {
+        let mut text = format!("# declares: {}\n", printable(&self.active.name()));
+        for (key, setting) in &self.active.settings {
+            let place = setting.origin().map(Origin::place).unwrap_or_default();
+            text += &format!("\n# {} [{}]\n", setting.words(), printable(&place));
+            if let Some(why) = setting.why() {
+                text += &format!("# why: {}\n", printable(why));
+            }
+            let minus = if setting.optional { "-" } else { "" };
+            match self.assigned.get(key) {
+                Some(value) => {
+                    text += &format!("{minus}{}\n", format!("{key} = {value}").trim_end())
+                }
+                None => {
+                    text +=
+                        &format!("# {key} is left out: this machine boots with enough without it\n")
+                }
+            }
+        }
+        text += &format!("\n{FOR_US}\n");
+        let ActiveSet {
+            profiles,
+            profiles_hash,
+            settings,
+        } = &self.active;
+        text += &record(&Profiles {
+            profiles: profiles.clone(),
+            profiles_hash: profiles_hash.clone(),
+        });
+        for (key, setting) in settings {
+            text += &record(&Record {
+                key: key.clone(),
+                setting: setting.clone(),
+                written: self.assigned.get(key).cloned(),
+            });
+        }
+        text
+    }
+
+    /// What the records of a text say, whatever else was done to it.
+    fn recorded(text: &str) -> Option<Self> {
+        let mut records = text.lines().filter_map(|line| line.strip_prefix(RECORD));
+        let Profiles {
+            profiles,
+            profiles_hash,
+        } = serde_json::from_str(records.next()?).ok()?;
+        let mut drop_in = Self::default();
+        for line in records {
+            let Record {
+                key,
+                setting,
+                written,
+            } = serde_json::from_str(line).ok()?;
+            drop_in
+                .assigned
+                .extend(written.map(|value| (key.clone(), value)));
+            drop_in.active.settings.insert(key, setting);
+        }
+        drop_in.active.profiles = profiles;
+        drop_in.active.profiles_hash = profiles_hash;
+        Some(drop_in)
+    }
+}
+
+fn record(record: &impl Serialize) -> String {
+    // Strings, numbers and maps by string: nothing in a record can fail.
+    let text = serde_json::to_string(record).unwrap_or_default();
+    format!("{RECORD}{text}\n")
+}
+
+fn content_hash(body: &str) -> String {
+    hex(&Sha256::digest(body))
+}
+
+/// A drop-in that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its path.
+    pub path: String,
+    /// Its bytes.
+    pub text: String,
+    /// What it declares.
+    pub drop_in: DropIn,
+}
+
+/// Why the drop-in cannot be worked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// It was changed by hand: its path, what tcptune had written, what is there.
+    Edited {
+        /// The file.
+        path: String,
+        /// What tcptune had written, if that can still be told.
+        wrote: Option<String>,
+        /// What is there.
+        holds: String,
+    },
+    /// Two files say that they are the drop-in.
+    Twice(String, String),
+    /// Something else is where the drop-in should be: its path, and what it is.
+    InTheWay(String, String),
+}
+
+/// Finds the drop-in by what it says of itself, whatever it is called.
+///
+/// # Errors
+/// [`Unfit`] where there is one that somebody else has had in hand.
+pub fn installed(tree: &Tree) -> Result<Option<Installed>, Unfit> {
+    let mut claims = tree.fragments.iter().filter_map(claim);
+    let Some((found, text)) = claims.next() else {
+        return Ok(None);
+    };
+    if let Some((other, _)) = claims.next() {
+        return Err(Unfit::Twice(found.path.clone(), other.path.clone()));
+    }
+    if found.leads_to.is_some() {
+        return Err(Unfit::InTheWay(found.path.clone(), "a link".to_owned()));
+    }
+    let (path, text) = (found.path.clone(), text.to_owned());
+    match (is_intact(&text), DropIn::recorded(&text)) {
+        (true, Some(drop_in)) => Ok(Some(Installed {
+            path,
+            text,
+            drop_in,
+        })),
+        (_, recorded) => Err(Unfit::Edited {
+            path,
+            wrote: recorded.map(|drop_in| drop_in.render()),
+            holds: text,
+        }),
+    }
+}
+
+/// A file of our directory that says that it is ours.
+fn claim(found: &Found) -> Option<(&Found, &str)> {
+    let ours = found
+        .path
+        .rsplit_once('/')
+        .is_some_and(|(directory, _)| directory == DIRECTORY);
+    let text = std::str::from_utf8(found.text())
+        .ok()
+        .filter(|text| text.starts_with(HEADER))?;
+    ours.then_some((found, text))
+}
+
+/// Whether nobody has touched it since. Another version may have written it.
+fn is_intact(text: &str) -> bool {
+    let mut lines = text.splitn(3, '\n');
+    let (_, content, body) = (lines.next(), lines.next(), lines.next());
+    let claimed = content.and_then(|line| line.strip_prefix(CONTENT));
+    claimed
+        .zip(body)
+        .is_some_and(|(claimed, body)| claimed == content_hash(body))
+}
+
+/// Whether a drop-in may be made at a path.
+///
+/// # Errors
+/// [`Unfit::InTheWay`] where something of somebody else is there already.
+pub fn is_free(tree: &Tree, path: &str) -> Result<(), Unfit> {
+    let what = match tree.fragments.iter().find(|found| found.path == path) {
+        None => return Ok(()),
+        Some(Found {
+            leads_to: Some(to), ..
+        }) => format!("a link to {to}"),
+        Some(Found {
+            content: Content::Dangling,
+            ..
+        }) => "a link to nothing".to_owned(),
+        Some(Found {
+            content: Content::Directory,
+            ..
+        }) => "a directory".to_owned(),
+        Some(Found {
+            content: Content::Unreadable(why),
+            ..
+        }) => format!("something that cannot be read ({why})"),
+        Some(Found {
+            content: Content::Text(_),
+            ..
+        }) => "a file that tcptune did not write".to_owned(),
+    };
+    Err(Unfit::InTheWay(path.to_owned(), what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::setting::Part;
+    use super::*;
+
+    fn drop_in() -> DropIn {
+        let origin = Origin {
+            profile: "web".into(),
+            file: "/etc/tcptune/profiles/web.toml".into(),
+            line: Some(3),
+        };
+        let exact = Some(Part {
+            value: Value::from(3),
+            origin,
+            why: Some("two\nlines".into()),
+        });
+        let setting = Setting {
+            exact,
+            optional: true,
+            ..Setting::default()
+        };
+        let key: Key = "net.ipv4.tcp_synack_retries".parse().unwrap();
+        DropIn {
+            active: ActiveSet {
+                profiles: vec!["web".into()],
+                profiles_hash: "abc".into(),
+                settings: [(key.clone(), setting)].into(),
+            },
+            assigned: [(key, Value::from(3))].into(),
+        }
+    }
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        files.iter().fold(Tree::default(), |tree, (path, text)| {
+            tree.with(path, Some(text))
+        })
+    }
+
+    #[test]
+    fn it_says_everything_about_itself() {
+        let text = drop_in().render();
+        assert!(text.contains("\n# 3 [/etc/tcptune/profiles/web.toml:3]\n# why: two\\nlines\n-net.ipv4.tcp_synack_retries = 3\n"), "{text}");
+        let found = installed(&tree(&[("/etc/sysctl.d/50-x.conf", &text)]))
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (found.path.as_str(), found.drop_in),
+            ("/etc/sysctl.d/50-x.conf", drop_in())
+        );
+        assert_eq!(
+            installed(&tree(&[("/usr/lib/sysctl.d/50-x.conf", &text)])),
+            Ok(None),
+            "only ours counts"
+        );
+        assert_eq!(
+            installed(&tree(&[("/etc/sysctl.d/50-x.conf", "# mine\n")])),
+            Ok(None)
+        );
+    }
+
+    #[test]
+    fn an_edit_is_noticed_and_can_be_shown() {
+        let text = drop_in().render();
+        let holds = text.replace("retries = 3\n", "retries = 4\n");
+        let unfit = installed(&tree(&[("/etc/sysctl.d/a.conf", &holds)])).unwrap_err();
+        let path = "/etc/sysctl.d/a.conf".to_owned();
+        assert_eq!(
+            unfit,
+            Unfit::Edited {
+                path,
+                wrote: Some(text.clone()),
+                holds
+            }
+        );
+        let twice = tree(&[
+            ("/etc/sysctl.d/a.conf", &text),
+            ("/etc/sysctl.d/b.conf", &text),
+        ]);
+        assert!(matches!(installed(&twice), Err(Unfit::Twice(..))));
+    }
+
+    #[test]
+    fn nobody_elses_file_is_replaced() {
+        let theirs = tree(&[("/etc/sysctl.d/99-tcptune.conf", "net.core.somaxconn = 1\n")]);
+        assert!(matches!(
+            is_free(&theirs, "/etc/sysctl.d/99-tcptune.conf"),
+            Err(Unfit::InTheWay(..))
+        ));
+        assert_eq!(is_free(&theirs, "/etc/sysctl.d/98-tcptune.conf"), Ok(()));
+    }
+}
