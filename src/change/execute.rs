@@ -5,38 +5,66 @@ use std::io;
 
 use crate::error::{Error, Failure, Left, list};
 use crate::host::kernel::Kernel;
+use crate::host::root::Root;
 use crate::host::signals;
+use crate::host::staged::{self, Staged};
 use crate::model::key::Key;
+use crate::model::persist::FileChange;
 use crate::model::plan::{Change, Plan};
 use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
 use super::store::Locked;
 
-/// Does what a plan says, and records it as `entry`.
+/// Where the two axes are written.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The live axis.
+    pub kernel: &'a dyn Kernel,
+    /// The boot axis.
+    pub root: &'a Root,
+}
+
+/// How far a transaction came.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Keys that may hold something new.
+    written: usize,
+    /// Files that may say something new.
+    installed: usize,
+}
+
+/// Does what a plan says, and records it as `entry`. It ends committed, or unconfirmed
+/// where it waits for that.
 ///
 /// # Errors
-/// * [`Error::Denied`], [`Error::MovedSince`]: nothing was touched.
-/// * [`Error::PutBack`]: something failed, and every key that was written holds again what it held.
-/// * [`Error::Mixed`]: something failed, and so did putting back; the keys are listed, and the entry stays pending.
+/// * [`Error::Denied`], [`Error::File`], [`Error::MovedSince`]: nothing was touched.
+/// * [`Error::PutBack`]: something failed, and everything that was written is again as it was.
+/// * [`Error::Mixed`]: something failed, and so did putting back; what is left is listed, and the entry stays pending.
 pub fn execute(
-    kernel: &dyn Kernel,
+    target: Target<'_>,
     state: &Locked,
     plan: &Plan,
     mut entry: Entry,
 ) -> Result<(), Error> {
+    let Target { kernel, root } = target;
     check_rights(kernel, &plan.live)?;
+    check_files(root, plan.files())?;
     signals::hold();
     let bystanders = bystanders(kernel, plan);
     record(state, &entry)?;
-    let mut written = 0;
-    let outcome = write_all(kernel, &plan.live, &mut written)
+    let mut progress = Progress::default();
+    let outcome = stage(root, plan.files())
+        .and_then(|staged| {
+            write_all(kernel, &plan.live, &mut progress.written)?;
+            install(staged, &mut progress.installed)
+        })
         .and_then(|()| check_all(kernel, plan, &bystanders))
         .and_then(|()| commit(state, &mut entry));
     let Err(failure) = outcome else {
         return Ok(());
     };
-    let left = undo(kernel, plan, written, bystanders);
+    let left = undo(target, plan, &progress, bystanders);
     close(state, entry, &failure, &left);
     Err(match failure {
         failure if !left.is_empty() => Error::Mixed(failure, left),
@@ -44,13 +72,101 @@ pub fn execute(
             key,
             planned,
             holds,
-        } if written == 0 => Error::MovedSince {
+        } if progress.written == 0 => Error::MovedSince {
             key,
             planned,
             holds,
         },
         failure => Error::PutBack(failure),
     })
+}
+
+/// Changes files of an image, which has no kernel and no journal: all of them, or none.
+///
+/// # Errors
+/// As [`execute`].
+pub fn execute_image(root: &Root, files: &[FileChange]) -> Result<(), Error> {
+    check_files(root, files)?;
+    signals::hold();
+    let mut installed = 0;
+    let Err(failure) = stage(root, files).and_then(|staged| install(staged, &mut installed)) else {
+        return Ok(());
+    };
+    let left = put_files_back(
+        root,
+        files.iter().take(installed).rev().map(FileChange::undone),
+    );
+    Err(if left.is_empty() {
+        Error::PutBack(failure)
+    } else {
+        Error::Mixed(failure, left)
+    })
+}
+
+/// Whether the directories of files may be written.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn check_files(root: &Root, files: &[FileChange]) -> Result<(), Error> {
+    for change in files {
+        staged::check_rights(root, change).map_err(|source| Error::File {
+            doing: "write",
+            path: change.path.clone().into(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// Brings the new bytes to disk, before anything is changed.
+fn stage<'p>(
+    root: &Root,
+    files: &'p [FileChange],
+) -> Result<Vec<(&'p FileChange, Staged<'p>)>, Failure> {
+    let staged = files
+        .iter()
+        .map(|change| match staged::stage(root, change) {
+            Ok(staged) => Ok((change, staged)),
+            Err(source) => Err(Failure::DropIn {
+                path: change.path.clone(),
+                source,
+            }),
+        });
+    staged.collect()
+}
+
+/// Gives the new bytes their names. `installed` counts those that may have changed.
+fn install(staged: Vec<(&FileChange, Staged<'_>)>, installed: &mut usize) -> Result<(), Failure> {
+    for (change, staged) in staged {
+        *installed += 1;
+        staged.install().map_err(|source| Failure::DropIn {
+            path: change.path.clone(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+/// Changes files back, going on past errors: those that could not be are left.
+pub(super) fn put_files_back(
+    root: &Root,
+    changes: impl IntoIterator<Item = FileChange>,
+) -> Vec<Left> {
+    let back = |change: FileChange| {
+        staged::sweep(root, &change.path);
+        let there = staged::read(root, &change.path);
+        let outcome = match there {
+            Ok(text) if text == change.to => Ok(()),
+            Ok(_) => staged::stage(root, &change).and_then(Staged::install),
+            Err(why) => Err(why),
+        };
+        let why = outcome.err()?.to_string();
+        Some(Left::File {
+            path: change.path,
+            why,
+        })
+    };
+    changes.into_iter().filter_map(back).collect()
 }
 
 /// Opens every key for writing: the only true check of rights.
@@ -163,7 +279,11 @@ fn is_right(kernel: &dyn Kernel, plan: &Plan, key: &Key) -> bool {
 }
 
 fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
-    entry.state = Stage::Committed;
+    entry.state = if entry.confirm.is_some() {
+        Stage::Unconfirmed
+    } else {
+        Stage::Committed
+    };
     if let Err(Error::File { path, source, .. }) = state.write(entry) {
         return Err(Failure::Journal { path, source });
     }
@@ -173,14 +293,17 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes back what was written, last one first, and what it dragged along; returns the keys that did not go back.
+/// Takes back what was written, last one first, and what it dragged along; returns what did not go back.
 fn undo(
-    kernel: &dyn Kernel,
+    target: Target<'_>,
     plan: &Plan,
-    written: usize,
+    progress: &Progress,
     bystanders: Vec<(Key, Value)>,
 ) -> Vec<Left> {
-    let (written, unwritten) = plan.live.split_at(written);
+    let Target { kernel, root } = target;
+    let installed = plan.files().iter().take(progress.installed);
+    let files = put_files_back(root, installed.rev().map(FileChange::undone));
+    let (written, unwritten) = plan.live.split_at(progress.written);
     let back = written
         .iter()
         .rev()
@@ -200,6 +323,7 @@ fn undo(
                 .filter_map(|change| astray(kernel, &change.key, &change.from, None)),
         );
     }
+    left.extend(files);
     left
 }
 
@@ -259,7 +383,7 @@ fn astray(
         Err(error) => (None, Some(error)),
     };
     let why = refused.or(unreadable.as_ref()).map(ToString::to_string);
-    Some(Left {
+    Some(Left::Key {
         key: key.clone(),
         value,
         wanted: wanted.clone(),

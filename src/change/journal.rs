@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::machine::{self, Machine};
 use crate::host::netns;
-use crate::model::memory::Memory;
+use crate::model::memory::{ActiveSet, Memory};
+use crate::model::persist::FileChange;
 use crate::model::plan::Change;
 
 /// Version of the files below the state directory.
@@ -16,6 +17,8 @@ pub const SCHEMA: u32 = 1;
 pub enum Stage {
     /// Intended; its process is at work, or died.
     Pending,
+    /// Done on the live axis and read back, until somebody confirms it or the deadline comes.
+    Unconfirmed,
     /// Done and read back.
     Committed,
     /// Given up; everything was put back, or its error lists what was not.
@@ -43,6 +46,31 @@ impl Who {
             sudo_user,
         }
     }
+}
+
+/// What an unconfirmed entry waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirm {
+    /// When it is taken back, in milliseconds of the clock that goes on while the machine sleeps (CLOCK_BOOTTIME).
+    pub deadline: u64,
+    /// The same for readers, RFC 3339 UTC.
+    pub until: String,
+    /// What the next boot shall have, once it is confirmed; nothing to leave that as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<BootWish>,
+}
+
+/// What the boot axis shall become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootWish {
+    /// What is declared.
+    pub active: ActiveSet,
+    /// A name for the drop-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether another file may win.
+    #[serde(default)]
+    pub allow_shadowed: bool,
 }
 
 /// One transaction in one network namespace.
@@ -89,6 +117,15 @@ pub struct Entry {
     pub after: Memory,
     /// What was written, in order.
     pub changes: Vec<Change>,
+    /// Files that were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileChange>,
+    /// What it waits for, or waited for, if it was to be confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+    /// In the namespace of process 1: the entries that made the drop-in what it is after this one, newest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persisted: Option<Vec<u64>>,
 }
 
 impl Entry {

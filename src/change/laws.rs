@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::error::Error;
+use crate::error::{Error, Left};
 use crate::host::fake::FakeKernel;
 use crate::host::netns::Id;
+use crate::host::root::Root;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::plan::{Cause, Change, Plan};
 use crate::model::setting::{Origin, Part, Setting};
 use crate::model::value::Value;
 
-use super::execute::execute;
+use super::execute::{Target, execute};
 use super::journal::{Entry, SCHEMA, Stage, Who};
 use super::store::{Locked, Store};
 
@@ -49,6 +50,9 @@ fn entry(id: u64, changes: &[Change]) -> Entry {
         before: Memory::default(),
         after: Memory::default(),
         changes: changes.to_vec(),
+        files: Vec::new(),
+        confirm: None,
+        persisted: None,
     }
 }
 
@@ -118,6 +122,28 @@ fn in_a_store<T>(test: impl FnOnce(&Locked) -> T) -> T {
     test(&locked)
 }
 
+/// On the live axis alone.
+fn carry_out(kernel: &FakeKernel, state: &Locked, plan: &Plan) -> Result<(), Error> {
+    let root = Root::default();
+    let target = Target {
+        kernel,
+        root: &root,
+    };
+    execute(target, state, plan, entry(1, &plan.live))
+}
+
+/// The key that is left, with what is wanted.
+fn wanted(left: &Left) -> (Key, Value) {
+    match left {
+        Left::Key { key, wanted, .. } => (key.clone(), wanted.clone()),
+        Left::File { path, .. } => panic!("no plan here has the file {path}"),
+    }
+}
+
+fn key_of(left: &Left) -> Key {
+    wanted(left).0
+}
+
 fn values(kernel: &FakeKernel) -> BTreeMap<Key, Value> {
     kernel.values.borrow().clone()
 }
@@ -132,7 +158,7 @@ proptest! {
     #[test]
     fn without_faults_every_key_is_written_once_and_read_back((kernel, plan) in scene()) {
         in_a_store(|state| {
-            execute(&kernel, state, &plan, entry(1, &plan.live)).unwrap();
+            carry_out(&kernel, state, &plan).unwrap();
             let now = values(&kernel);
             assert!(plan.live.iter().all(|change| now[&change.key] == change.to));
             assert_eq!(kernel.writes.borrow().len(), plan.live.len());
@@ -150,14 +176,14 @@ proptest! {
         }
         let hit = plan.live.iter().any(|change| change.key == key(at));
         in_a_store(|state| {
-            let outcome = execute(&kernel, state, &plan, entry(1, &plan.live));
+            let outcome = carry_out(&kernel, state, &plan);
             match outcome {
                 Ok(()) => assert!(!hit),
                 // What lies once lies again: that key cannot be put back, and it is the only one.
                 Err(Error::Mixed(_, left)) => {
                     assert!(hit && lies);
-                    assert_eq!(left.iter().map(|left| left.key.clone()).collect::<Vec<_>>(), [key(at)]);
-                    assert_eq!(left[0].wanted, before[&key(at)]);
+                    assert_eq!(left.iter().map(key_of).collect::<Vec<_>>(), [key(at)]);
+                    assert_eq!(wanted(&left[0]).1, before[&key(at)]);
                     let mut now = values(&kernel);
                     now.insert(key(at), before[&key(at)].clone());
                     assert_eq!(now, before);
@@ -180,14 +206,14 @@ proptest! {
         kernel.refusing.insert(key(at));
         *kernel.worn.borrow_mut() = worn.into_iter().map(|(n, writes)| (key(n), writes)).collect();
         in_a_store(|state| {
-            let outcome = execute(&kernel, state, &plan, entry(1, &plan.live));
+            let outcome = carry_out(&kernel, state, &plan);
             let now = values(&kernel);
             let differ: Vec<Key> = before.iter().filter(|(key, value)| now[*key] != **value).map(|(key, _)| key.clone()).collect();
             match outcome {
                 Ok(()) => assert!(plan.live.iter().all(|change| now[&change.key] == change.to)),
                 Err(Error::PutBack(_)) => assert_eq!(differ, []),
                 Err(Error::Mixed(_, left)) => {
-                    let mut left: Vec<Key> = left.into_iter().map(|left| left.key).collect();
+                    let mut left: Vec<Key> = left.iter().map(key_of).collect();
                     left.sort();
                     assert_eq!(left, differ);
                 }
@@ -203,15 +229,15 @@ proptest! {
         kernel.coupled = Some((key(cause), key(effect), Value::from(77)));
         let drags = plan.live.iter().any(|change| change.key == key(cause));
         in_a_store(|state| {
-            let outcome = execute(&kernel, state, &plan, entry(1, &plan.live));
+            let outcome = carry_out(&kernel, state, &plan);
             let now = values(&kernel);
             match outcome {
                 Ok(()) => assert!(!drags),
                 Err(Error::PutBack(_)) => assert_eq!(now, before),
                 // It is dragged again when the cause goes back; before its own turn it is not ours to write.
                 Err(Error::Mixed(_, left)) => {
-                    assert_eq!(left.iter().map(|left| left.key.clone()).collect::<Vec<_>>(), [key(effect)]);
-                    assert_eq!((&now[&key(effect)], &left[0].wanted), (&Value::from(77), &before[&key(effect)]));
+                    assert_eq!(left.iter().map(key_of).collect::<Vec<_>>(), [key(effect)]);
+                    assert_eq!((&now[&key(effect)], wanted(&left[0]).1), (&Value::from(77), before[&key(effect)].clone()));
                 }
                 Err(other) => panic!("{other}"),
             }
@@ -225,7 +251,7 @@ proptest! {
         let (one, two) = (&plan.live[0], &plan.live[1]);
         kernel.coupled = Some((one.key.clone(), two.key.clone(), two.to.clone()));
         in_a_store(|state| {
-            execute(&kernel, state, &plan, entry(1, &plan.live)).unwrap();
+            carry_out(&kernel, state, &plan).unwrap();
             assert!(plan.live.iter().all(|change| values(&kernel)[&change.key] == change.to));
         });
     }
@@ -236,9 +262,9 @@ proptest! {
         kernel.values.borrow_mut().insert(key(at), Value::from(55));
         let before = values(&kernel);
         in_a_store(|state| {
-            match execute(&kernel, state, &plan, entry(1, &plan.live)) {
+            match carry_out(&kernel, state, &plan) {
                 Err(Error::MovedSince { key: moved, .. }) => assert_eq!((&moved, &moved), (&key(at), &plan.live[0].key)),
-                Err(Error::Mixed(_, left)) => assert_eq!((left.len(), &left[0].key), (1, &key(at))),
+                Err(Error::Mixed(_, left)) => assert_eq!((left.len(), key_of(&left[0])), (1, key(at))),
                 other => panic!("{other:?}"),
             }
             assert_eq!(values(&kernel), before);
@@ -268,7 +294,7 @@ fn a_vanished_key_is_refused_before_anything_is_touched() {
         ..Plan::default()
     };
     in_a_store(|state| {
-        let refused = execute(&kernel, state, &plan, entry(1, &plan.live)).unwrap_err();
+        let refused = carry_out(&kernel, state, &plan).unwrap_err();
         assert!(matches!(refused, Error::Denied(keys) if keys.len() == 1));
         assert_eq!(kernel.read_value(0), "1");
         assert!(state.store().entry(1).is_err(), "not even an entry");

@@ -1,13 +1,17 @@
 //! Settles entries whose process died between intent and commit: they did happen, or they are put back.
 
+use std::io::ErrorKind;
+
 use crate::error::{Error, Failure, list};
-use crate::host::kernel::{Kernel, snapshot};
+use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
-use crate::host::signals;
-use crate::model::undo::{Recovery, recovery};
+use crate::host::root::Root;
+use crate::host::{signals, staged};
+use crate::model::persist::FileChange;
+use crate::model::undo::{Files, Recovery, recovery};
 
-use super::execute::{check_rights, put_back, revert};
+use super::execute::{Target, check_files, check_rights, put_back, put_files_back, revert};
 use super::journal::{Entry, Stage};
 use super::state::State;
 use super::store::Locked;
@@ -21,12 +25,12 @@ pub struct Settled {
     pub wrote: bool,
 }
 
-/// Settles every pending entry of this namespace, and those of earlier boots, which took their keys with them.
+/// Settles every unfinished entry of this namespace, and those of earlier boots, which took their keys with them.
 ///
 /// # Errors
-/// [`Error::Denied`] without the right to put back, [`Error::Mixed`] where the kernel refuses it.
+/// [`Error::Denied`] without the right to put back, [`Error::Mixed`] where that fails.
 pub fn settle(
-    kernel: &dyn Kernel,
+    target: Target<'_>,
     state: &Locked,
     known: &State,
     machine: &Machine,
@@ -37,32 +41,69 @@ pub fn settle(
         let Ok(entry) = state.store().entry(*id) else {
             continue;
         };
-        if entry.boot != machine.boot {
-            revert(
-                state,
-                entry,
-                "the machine was restarted in the middle of it".to_owned(),
-            );
-        } else if entry.is_of(machine, namespace.id) {
-            settled.push(settle_one(kernel, state, entry)?);
-        } else if entry.netns == namespace.label {
-            revert(
-                state,
-                entry,
-                "its namespace is gone; this one has its name, but is another".to_owned(),
-            );
+        let this_boot = entry.boot == machine.boot;
+        match entry.state {
+            Stage::Unconfirmed if this_boot => {}
+            Stage::Unconfirmed => {
+                revert(
+                    state,
+                    entry,
+                    "the machine was restarted before it was confirmed".to_owned(),
+                );
+            }
+            _ if !this_boot && entry.files.is_empty() => {
+                revert(
+                    state,
+                    entry,
+                    "the machine was restarted in the middle of it".to_owned(),
+                );
+            }
+            // Its keys are gone, but its files are not. They are the business of the namespace of process 1.
+            _ if !this_boot && namespace.init => {
+                settled.push(settle_one(target, state, entry, false)?)
+            }
+            _ if !this_boot => {}
+            _ if entry.is_of(machine, namespace.id) => {
+                settled.push(settle_one(target, state, entry, true)?)
+            }
+            _ if entry.netns == namespace.label => {
+                revert(
+                    state,
+                    entry,
+                    "its namespace is gone; this one has its name, but is another".to_owned(),
+                );
+            }
+            _ => {}
         }
     }
     Ok(settled)
 }
 
-fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<Settled, Error> {
+fn settle_one(
+    target: Target<'_>,
+    state: &Locked,
+    mut entry: Entry,
+    this_boot: bool,
+) -> Result<Settled, Error> {
     signals::hold();
     let id = entry.id;
-    let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
-    let (changes, strangers) = match recovery(&entry.changes, &now, entry.error.is_some()) {
+    let Target { kernel, root } = target;
+    let now = this_boot.then(|| snapshot(kernel, entry.changes.iter().map(|change| &change.key)));
+    let texts = texts(root, &entry)?;
+    let recovery = recovery(
+        &entry.changes,
+        now.as_ref(),
+        &entry.files,
+        &texts,
+        entry.error.is_some(),
+    );
+    let (changes, files, strangers) = match recovery {
         Recovery::Commit => {
-            entry.state = Stage::Committed;
+            entry.state = if entry.confirm.is_some() {
+                Stage::Unconfirmed
+            } else {
+                Stage::Committed
+            };
             state.write(&entry)?;
             drop(state.sync().and_then(|()| state.sum_up()));
             let message =
@@ -72,18 +113,32 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
                 wrote: false,
             });
         }
-        Recovery::PutBack { changes, left } => (changes, left),
+        Recovery::PutBack {
+            changes,
+            left,
+            files,
+            left_files,
+        } => {
+            let keys = left
+                .iter()
+                .map(|(change, holds)| format!("{} holds {holds}", change.key));
+            let texts = left_files
+                .iter()
+                .map(|path| format!("{path} says something else"));
+            (changes, files, keys.chain(texts).collect::<Vec<String>>())
+        }
     };
     check_rights(kernel, &changes)?;
-    let wrote = !changes.is_empty();
-    let failed = put_back(
+    check_files(root, &files)?;
+    for file in &entry.files {
+        staged::sweep(root, &file.path);
+    }
+    let wrote = !changes.is_empty() || !files.is_empty();
+    let mut failed = put_back(
         kernel,
         changes.into_iter().map(|change| (change.key, change.to)),
     );
-    let strangers: Vec<String> = strangers
-        .iter()
-        .map(|(change, holds)| format!("{} holds {holds}", change.key))
-        .collect();
+    failed.extend(put_files_back(root, files));
     let outcome = match (failed.as_slice(), strangers.as_slice()) {
         ([], []) => "it was put back".to_owned(),
         ([], others) => format!(
@@ -110,4 +165,21 @@ fn settle_one(kernel: &dyn Kernel, state: &Locked, mut entry: Entry) -> Result<S
         });
     }
     Err(Error::Mixed(Failure::Interrupted { entry: id }, failed))
+}
+
+/// What the files of an entry say now.
+fn texts(root: &Root, entry: &Entry) -> Result<Files, Error> {
+    let one = |file: &FileChange| match staged::read(root, &file.path) {
+        Ok(text) => Ok((file.path.clone(), text)),
+        // Whatever it is, it is not what we wrote.
+        Err(why) if why.kind() == ErrorKind::InvalidData => {
+            Ok((file.path.clone(), Some(String::new())))
+        }
+        Err(source) => Err(Error::File {
+            doing: "read",
+            path: file.path.clone().into(),
+            source,
+        }),
+    };
+    entry.files.iter().map(one).collect()
 }

@@ -47,10 +47,13 @@ pub struct State {
     pub schema: u32,
     /// The newest entry that is counted.
     pub last: u64,
-    /// Entries that were neither committed nor reverted.
+    /// Entries that are neither committed nor reverted: unfinished, or unconfirmed.
     pub pending: Vec<u64>,
     /// What is remembered.
     pub namespaces: Vec<Remembered>,
+    /// The entries that made the drop-in what it is, newest first. A reboot does not end them.
+    #[serde(default)]
+    pub persisted: Vec<u64>,
 }
 
 impl Default for State {
@@ -60,6 +63,7 @@ impl Default for State {
             last: 0,
             pending: Vec::new(),
             namespaces: Vec::new(),
+            persisted: Vec::new(),
         }
     }
 }
@@ -91,13 +95,24 @@ impl State {
         self.last = self.last.max(entry.id);
         self.pending.retain(|id| *id != entry.id);
         match entry.state {
-            Stage::Pending => self.pending.push(entry.id),
+            Stage::Pending | Stage::Unconfirmed => self.pending.push(entry.id),
             Stage::Reverted => {}
             Stage::Committed => self.commit(entry),
         }
     }
 
     fn commit(&mut self, entry: &Entry) {
+        if let Some(persisted) = &entry.persisted {
+            self.persisted = persisted.iter().copied().take(DEPTH).collect();
+        }
+        if self
+            .namespaces
+            .iter()
+            .any(|one| one.netns == entry.netns && one.boot != entry.boot && one.last > entry.id)
+        {
+            // Settled late: this boot has forgotten it by now.
+            return;
+        }
         let same = |one: &Remembered| one.boot == entry.boot && one.netns_id == entry.netns_id;
         let line = self
             .namespaces

@@ -345,6 +345,7 @@ impl Locked {
             .iter()
             .flat_map(|one| one.line.iter().copied().chain([one.last]))
             .chain(state.pending.iter().copied())
+            .chain(state.persisted.iter().copied())
             .collect();
         for id in ids
             .iter()

@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, diff, history, list, off, rollback, set, show, status, whence,
+    self, World, apply, diff, history, list, off, persist, rollback, set, show, status, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -88,6 +88,8 @@ enum Verb {
     Set(set::Set),
     /// Declare nothing any more; every key goes back to what it was
     Off(off::Off),
+    /// Make the next boot give what is declared now
+    Persist(persist::Persist),
     /// Undo the entry in effect; once more goes one further, `--to ID` goes anywhere
     Rollback(rollback::Rollback),
     /// What is declared, and whether it holds; exit 1 if not
@@ -107,6 +109,7 @@ impl Verb {
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),
             Verb::Off(request) => off::run(world, request),
+            Verb::Persist(request) => persist::run(world, request),
             Verb::Rollback(request) => rollback::run(world, request),
             Verb::Status(_) => status::run(world),
             Verb::History(request) => history::run(world, request),
@@ -242,8 +245,9 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
 
 /// The verb that was meant, as far as one was named, for reports that no verb made.
 fn verb_of(args: &[OsString]) -> &'static str {
-    const VERBS: [&str; 10] = [
-        "list", "show", "diff", "apply", "set", "off", "rollback", "status", "history", "where",
+    const VERBS: [&str; 11] = [
+        "list", "show", "diff", "apply", "set", "off", "persist", "rollback", "status", "history",
+        "where",
     ];
     let verb = args
         .iter()

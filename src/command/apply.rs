@@ -5,7 +5,9 @@ use clap::Args;
 use crate::error::Error;
 use crate::report::{Depth, Report, Want};
 
-use super::transaction::{self, Draft, Manner, Scene};
+use super::reach::{Axes, Reach};
+use super::scene::Scene;
+use super::transaction::{self, Draft, Manner};
 use super::wish::{self, Wish, Words};
 use super::{World, failed};
 
@@ -52,6 +54,8 @@ pub struct Apply {
     #[command(flatten)]
     words: Words,
     #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
     deed: Deed,
     /// Do not ask before keys that are no longer declared go back to what they were
     #[arg(long, short)]
@@ -64,16 +68,22 @@ pub fn run(world: &World, request: &Apply) -> Report {
         asks: !request.yes,
         ..request.deed.manner("apply")
     };
-    match wish::resolve(&request.words) {
-        Ok(wish) => transaction::run(world, &manner, &|scene| draft(scene, &wish)),
+    let asked = request
+        .reach
+        .axes(world)
+        .and_then(|axes| Ok((axes, wish::resolve(&request.words)?)));
+    match asked {
+        Ok((axes, wish)) => transaction::run(world, &manner, &|scene| draft(scene, &wish, &axes)),
         Err(error) => failed("apply", error),
     }
 }
 
 /// Plans for a wish; `diff` asks the same question.
-pub(super) fn draft(scene: &Scene<'_>, wish: &Wish) -> Result<Draft, Error> {
+pub(super) fn draft(scene: &Scene<'_>, wish: &Wish, axes: &Axes) -> Result<Draft, Error> {
     let before = scene.snapshot(wish.active.settings.keys().chain(scene.memory.held.keys()));
-    let plan = scene.plan(&wish.active, None, &before)?;
+    let live = axes.scope.live().then_some((&wish.active, None));
+    let boot = axes.scope.boot().then_some(&wish.active);
+    let plan = scene.plan_axes(live, boot, &axes.file, &before)?;
     let want = Want::new(&wish.title, &wish.active.settings);
     Ok(Draft {
         notes: wish.notes.clone(),

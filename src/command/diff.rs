@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::report::{Depth, Report};
 
+use super::reach::Reach;
 use super::transaction::{self, Manner};
 use super::wish::{self, Words};
 use super::{World, apply, failed};
@@ -13,6 +14,8 @@ use super::{World, apply, failed};
 pub struct Diff {
     #[command(flatten)]
     words: Words,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// Runs `diff`.
@@ -23,8 +26,14 @@ pub fn run(world: &World, request: &Diff) -> Report {
         reason: None,
         asks: false,
     };
-    match wish::resolve(&request.words) {
-        Ok(wish) => transaction::run(world, &manner, &|scene| apply::draft(scene, &wish)),
+    let asked = request
+        .reach
+        .axes(world)
+        .and_then(|axes| Ok((axes, wish::resolve(&request.words)?)));
+    match asked {
+        Ok((axes, wish)) => {
+            transaction::run(world, &manner, &|scene| apply::draft(scene, &wish, &axes))
+        }
         Err(error) => failed("diff", error),
     }
 }

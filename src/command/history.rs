@@ -88,6 +88,7 @@ fn past(world: &World, entry: &Entry, in_effect: &[u64]) -> Past {
     let state = match entry.state {
         Stage::Pending if entry.in_progress(&world.machine) => "in progress",
         Stage::Pending => "interrupted",
+        Stage::Unconfirmed => "unconfirmed",
         Stage::Reverted => "reverted",
         Stage::Committed if entry.boot != world.machine.boot => "forgotten",
         Stage::Committed if entry.back_to.is_some() || in_effect.contains(&entry.id) => "committed",

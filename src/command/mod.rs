@@ -5,7 +5,10 @@ pub mod diff;
 pub mod history;
 pub mod list;
 pub mod off;
+pub mod persist;
+mod reach;
 pub mod rollback;
+mod scene;
 pub mod set;
 pub mod show;
 pub mod status;
@@ -15,6 +18,7 @@ mod wish;
 
 use std::time::Duration;
 
+use crate::change::execute;
 use crate::change::store::Store;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -44,6 +48,14 @@ pub struct World {
 }
 
 impl World {
+    /// Where plans are carried out.
+    fn target(&self) -> execute::Target<'_> {
+        execute::Target {
+            kernel: &self.kernel,
+            root: &self.root,
+        }
+    }
+
     /// Visits each namespace in turn. One that cannot be entered is an answer too, with its name.
     fn visit<T>(&self, mut look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
         if self.netns.is_empty() {

@@ -4,31 +4,59 @@ use clap::Args;
 
 use crate::error::Error;
 use crate::model::memory::ActiveSet;
-use crate::report::{Report, Want};
+use crate::report::{Report, Want, Warning};
 
-use super::World;
 use super::apply::Deed;
-use super::transaction::{self, Draft, Scene};
+use super::reach::{Axes, Reach};
+use super::scene::{Boot, Scene};
+use super::transaction::{self, Draft};
+use super::{World, failed};
 
 /// The words of `off`.
 #[derive(Debug, Clone, Args)]
 pub struct Off {
+    #[command(flatten)]
+    reach: Reach,
     #[command(flatten)]
     deed: Deed,
 }
 
 /// Runs `off`.
 pub fn run(world: &World, request: &Off) -> Report {
-    transaction::run(world, &request.deed.manner("off"), &draft)
+    match request.reach.axes(world) {
+        Ok(axes) => transaction::run(world, &request.deed.manner("off"), &|scene| {
+            draft(scene, &axes)
+        }),
+        Err(error) => failed("off", error),
+    }
 }
 
-fn draft(scene: &Scene<'_>) -> Result<Draft, Error> {
+fn draft(scene: &Scene<'_>, axes: &Axes) -> Result<Draft, Error> {
     let before = scene.snapshot(scene.memory.held.keys());
     let nothing = ActiveSet::default();
-    let plan = scene.plan(&nothing, None, &before)?;
-    Ok(Draft::new(
-        Want::new("nothing declared", &nothing.settings),
-        plan,
-        before,
-    ))
+    let live = axes.scope.live().then_some((&nothing, None));
+    let boot = axes.scope.boot().then_some(&nothing);
+    let plan = scene.plan_axes(live, boot, &axes.file, &before)?;
+    let stays = scene
+        .boot
+        .as_ref()
+        .and_then(Boot::declared)
+        .filter(|_| !axes.scope.boot());
+    let stays = stays.map(|ours| Warning {
+        code: "boot-stays",
+        message: format!(
+            "{} stays: the next boot declares {} again",
+            ours.path,
+            ours.drop_in.active.name()
+        ),
+        hint: Some("`tcptune off --persist` takes it away too".to_owned()),
+    });
+    Ok(Draft {
+        warnings: stays.into_iter().collect(),
+        ..Draft::new(
+            Want::new("nothing declared", &nothing.settings),
+            plan,
+            before,
+        )
+    })
 }

@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::change::journal::{Entry, Stage};
-use crate::change::state::Remembered;
 use crate::error::Error;
-use crate::model::memory::Memory;
+use crate::host::staged;
+use crate::model::dropin::installed;
+use crate::model::memory::ActiveSet;
+use crate::model::persist::{BootPlan, FileChange};
 use crate::model::plan::{Change, Plan};
 use crate::model::snapshot::Snapshot;
-use crate::model::undo::retrace;
+use crate::model::undo::{Files, retrace, retrace_files};
 use crate::report::{Report, Want, Warning};
 
-use super::World;
 use super::apply::Deed;
-use super::transaction::{self, Draft, Scene, describe, refused};
+use super::scene::{Scene, refused};
+use super::transaction::{self, Draft, Undoes, describe};
+use super::{World, failed};
 
 /// The words of `rollback`.
 #[derive(Debug, Clone, Args)]
@@ -32,84 +35,141 @@ pub struct Rollback {
 
 /// Runs `rollback`.
 pub fn run(world: &World, request: &Rollback) -> Report {
+    if world.root.is_image() {
+        let message = "an image has no journal, so there is nothing to go back to".to_owned();
+        return failed(
+            "rollback",
+            Error::Usage {
+                code: "image",
+                message,
+                hint: None,
+            },
+        );
+    }
     transaction::run(world, &request.deed.manner("rollback"), &|scene| {
         draft(scene, request)
     })
 }
 
 fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
-    let head = scene.remembered.map_or(0, Remembered::head);
     let journal = Journal::of(scene)?;
+    let head = match scene.remembered {
+        Some(one) => one.head(),
+        // A reboot undid the rest.
+        None => scene
+            .boot
+            .as_ref()
+            .and(scene.persisted.first())
+            .copied()
+            .unwrap_or(0),
+    };
     let target = match request.to {
         Some(0) => 0,
-        Some(id) => journal.0.get(&id).ok_or_else(|| unknown(scene, id))?.head(),
+        Some(id) => journal
+            .entries
+            .get(&id)
+            .ok_or_else(|| unknown(scene, id))?
+            .head(),
         None if head == 0 => 0,
-        None => journal.entry(head)?.parent,
+        None => journal.parent(journal.entry(head)?),
     };
     if target == head {
         return Ok(nothing(scene));
     }
-    let Way { steps, after } = journal.way(head, target)?;
-    let before = scene.snapshot(steps.iter().map(|change| &change.key));
+    let (plan, before) = journal.way(head, target)?.plan(scene, request.force)?;
     let standing = if target == 0 {
         "before the first entry".to_owned()
     } else {
         format!("after entry {target}")
     };
+    let active = &plan.after.active;
     let want = Want::new(
-        format!("as {standing}: {}", after.active.name()),
-        &after.active.settings,
+        format!("as {standing}: {}", active.name()),
+        &active.settings,
     );
-    let mut plan =
-        retrace(&steps, &scene.memory, after, &before, request.force).map_err(refused)?;
-    // Even when every key is back already, the next rollback must go one further.
-    plan.remembers = true;
     let words = match request.to {
         None => format!("rollback of {}", describe(&scene.world.store, head)),
         Some(_) => format!("rollback to how things stood {standing}"),
     };
+    let persisted = journal
+        .entries
+        .get(&target)
+        .and_then(|entry| entry.persisted.clone());
+    let undoes = Undoes {
+        words,
+        back_to: target,
+        persisted: persisted.unwrap_or_default(),
+    };
     Ok(Draft {
-        undoes: Some((words, target)),
+        undoes: Some(undoes),
         ..Draft::new(want, plan, before)
     })
 }
 
-/// The committed entries of this boot and namespace, each on top of its parent: a tree, as an entry that was
-/// undone keeps its place.
-struct Journal(BTreeMap<u64, Entry>);
-
-/// How to get from one entry to another.
-struct Way {
-    /// Changes in the order in which they are taken: entries undone, newest first, then entries done again.
-    steps: Vec<Change>,
-    /// What is remembered at the end.
-    after: Memory,
+/// The committed entries of this boot and namespace, and those of earlier boots whose drop-ins outlived them; each on
+/// top of its parent: a tree, as an entry that was undone keeps its place.
+struct Journal<'s> {
+    scene: &'s Scene<'s>,
+    entries: BTreeMap<u64, Entry>,
 }
 
-impl Journal {
-    fn of(scene: &Scene<'_>) -> Result<Self, Error> {
+/// How to get from one entry to another.
+struct Way<'j> {
+    /// Entries of this boot that are undone, newest first.
+    undone: Vec<&'j Entry>,
+    /// Changes of files, in order, those of earlier boots included.
+    files: Vec<FileChange>,
+    /// Whether an entry of an earlier boot is among them.
+    crosses: bool,
+    /// Entries of this boot that are done again, oldest first.
+    redone: Vec<&'j Entry>,
+}
+
+impl<'s> Journal<'s> {
+    fn of(scene: &'s Scene<'s>) -> Result<Self, Error> {
         let ours = |entry: &Entry| {
-            entry.state == Stage::Committed && entry.is_of(&scene.world.machine, scene.namespace.id)
+            let lasts =
+                scene.boot.is_some() && entry.persisted.is_some() && !entry.files.is_empty();
+            entry.state == Stage::Committed && (is_here(scene, entry) || lasts)
         };
         let entries = scene.world.store.entries()?.into_iter().filter(ours);
-        Ok(Self(entries.map(|entry| (entry.id, entry)).collect()))
+        let entries = entries.map(|entry| (entry.id, entry)).collect();
+        Ok(Self { scene, entries })
     }
 
     fn entry(&self, id: u64) -> Result<&Entry, Error> {
-        self.0.get(&id).ok_or_else(|| gone(id))
+        self.entries.get(&id).ok_or_else(|| gone(id))
+    }
+
+    /// What an entry stands on. What was live only in an earlier boot counts no more.
+    fn parent(&self, entry: &Entry) -> u64 {
+        if is_here(self.scene, entry) {
+            return entry.parent;
+        }
+        let persisted = entry
+            .persisted
+            .iter()
+            .flatten()
+            .skip_while(|id| **id != entry.id);
+        persisted.copied().nth(1).unwrap_or(0)
     }
 
     /// An entry and what it stands on, down to the first, as far as the journal goes.
     fn line(&self, mut id: u64) -> Vec<u64> {
         let mut line = vec![id];
-        while let Some(entry) = self.0.get(&id).filter(|entry| entry.parent < id) {
-            id = entry.parent;
+        while let Some(parent) = self
+            .entries
+            .get(&id)
+            .map(|entry| self.parent(entry))
+            .filter(|parent| *parent < id)
+        {
+            id = parent;
             line.push(id);
         }
         line
     }
 
-    fn way(&self, from: u64, to: u64) -> Result<Way, Error> {
+    fn way(&self, from: u64, to: u64) -> Result<Way<'_>, Error> {
         let (down, up) = (self.line(from), self.line(to));
         let undone = down.iter().take_while(|id| !up.contains(id));
         let redone = up.iter().take_while(|id| !down.contains(id));
@@ -122,18 +182,107 @@ impl Journal {
         redone.reverse();
         let back = undone
             .iter()
+            .flat_map(|entry| entry.files.iter().rev().map(FileChange::undone));
+        let forth = redone.iter().flat_map(|entry| entry.files.iter().cloned());
+        let here = |entry: &&Entry| is_here(self.scene, entry);
+        Ok(Way {
+            files: back.chain(forth).collect(),
+            crosses: !undone.iter().chain(&redone).all(here),
+            undone: undone.into_iter().filter(here).collect(),
+            redone: redone.into_iter().filter(here).collect(),
+        })
+    }
+}
+
+/// Whether an entry is of this boot and namespace, so that its live values still count.
+fn is_here(scene: &Scene<'_>, entry: &Entry) -> bool {
+    entry.is_of(&scene.world.machine, scene.namespace.id)
+}
+
+impl Way<'_> {
+    /// The plan that goes this way, and what the kernel holds before.
+    fn plan(&self, scene: &Scene<'_>, force: bool) -> Result<(Plan, Snapshot), Error> {
+        let files = self.restored(scene, force)?;
+        let back = self
+            .undone
+            .iter()
             .flat_map(|entry| entry.changes.iter().rev().map(Change::undone));
-        let forth = redone
+        let forth = self
+            .redone
             .iter()
             .flat_map(|entry| entry.changes.iter().cloned());
-        let after = redone
+        let back: Vec<Change> = back.collect();
+        let forth: Vec<Change> = forth.collect();
+        // Where this boot began, as far as the way leads there.
+        let floor = self
+            .undone
             .last()
-            .map(|entry| &entry.after)
-            .or(undone.last().map(|entry| &entry.before));
-        Ok(Way {
-            steps: back.chain(forth).collect(),
-            after: after.cloned().unwrap_or_default(),
-        })
+            .map_or(&scene.memory, |entry| &entry.before);
+        let wanted = self.crosses.then(|| self.wanted(scene, &files));
+        let keys = back.iter().chain(&forth).map(|change| &change.key);
+        let more = wanted
+            .iter()
+            .flat_map(|wanted| wanted.settings.keys())
+            .chain(floor.held.keys());
+        let before = scene.snapshot(keys.chain(more.filter(|_| self.crosses)));
+        // What earlier boots did to the kernel is gone; what their drop-ins made this boot begin with is not.
+        let between = match &wanted {
+            Some(wanted) => {
+                let down = retrace(&back, &scene.memory, floor.clone(), &before, force)
+                    .map_err(refused)?;
+                Some(scene.plan_from(floor, wanted, None, &down.applied_to(&before))?)
+            }
+            None => None,
+        };
+        let after = self.redone.last().map(|entry| entry.after.clone());
+        let after = after
+            .or(between.as_ref().map(|plan| plan.after.clone()))
+            .unwrap_or_else(|| floor.clone());
+        let between = between.map(|plan| plan.live).unwrap_or_default();
+        let steps = [back, between, forth].concat();
+        let mut plan = retrace(&steps, &scene.memory, after, &before, force).map_err(refused)?;
+        // Even when everything is back already, the next rollback must go one further.
+        plan.remembers = true;
+        if !self.files.is_empty() {
+            let after = scene.boot.as_ref().map(|boot| boot.after(&files));
+            let ours = after.and_then(|tree| installed(&tree).ok().flatten());
+            let path = files
+                .first()
+                .or(self.files.first())
+                .map(|file| file.path.clone());
+            plan.boot = Some(BootPlan {
+                path: path.unwrap_or_default(),
+                active: ours.map(|ours| ours.drop_in.active).unwrap_or_default(),
+                files,
+                ..BootPlan::default()
+            });
+        }
+        Ok((plan, before))
+    }
+
+    /// The files as they were.
+    fn restored(&self, scene: &Scene<'_>, force: bool) -> Result<Vec<FileChange>, Error> {
+        let mut now = Files::new();
+        for file in &self.files {
+            let text =
+                staged::read(&scene.world.root, &file.path).map_err(|source| Error::File {
+                    doing: "read",
+                    path: file.path.clone().into(),
+                    source,
+                })?;
+            now.insert(file.path.clone(), text);
+        }
+        retrace_files(&self.files, &now, force).map_err(refused)
+    }
+
+    /// What this boot shall have begun with: what the first entry that is done again found, else what the drop-in will declare.
+    fn wanted(&self, scene: &Scene<'_>, files: &[FileChange]) -> ActiveSet {
+        if let Some(entry) = self.redone.first() {
+            return entry.before.active.clone();
+        }
+        let tree = scene.boot.as_ref().map(|boot| boot.after(files));
+        let ours = tree.and_then(|tree| installed(&tree).ok().flatten());
+        ours.map(|ours| ours.drop_in.active).unwrap_or_default()
     }
 }
 

@@ -10,7 +10,9 @@ use crate::model::memory::Settings;
 use crate::report::{Report, Want};
 
 use super::apply::Deed;
-use super::transaction::{self, Draft, Scene};
+use super::reach::{Axes, Reach};
+use super::scene::Scene;
+use super::transaction::{self, Draft};
 use super::{World, failed, wish};
 
 /// The words of `set`.
@@ -20,25 +22,48 @@ pub struct Set {
     #[arg(value_name = "KEY=VALUE", required = true)]
     settings: Vec<String>,
     #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
     deed: Deed,
 }
 
 /// Runs `set`.
 pub fn run(world: &World, request: &Set) -> Report {
-    match wish::by_hand(&request.settings) {
-        Ok(settings) => transaction::run(world, &request.deed.manner("set"), &|scene| {
-            draft(scene, &settings)
+    let settings = || wish::by_hand(&request.settings).map_err(Error::Problems);
+    match request
+        .reach
+        .axes(world)
+        .and_then(|axes| Ok((axes, settings()?)))
+    {
+        Ok((axes, settings)) => transaction::run(world, &request.deed.manner("set"), &|scene| {
+            draft(scene, &settings, &axes)
         }),
-        Err(problems) => failed("set", Error::Problems(problems)),
+        Err(error) => failed("set", error),
     }
 }
 
-fn draft(scene: &Scene<'_>, settings: &Settings) -> Result<Draft, Error> {
-    let mut wanted = scene.memory.active.clone();
-    let notes = wish::replace(&mut wanted.settings, settings.clone());
+fn draft(scene: &Scene<'_>, settings: &Settings, axes: &Axes) -> Result<Draft, Error> {
     let only: BTreeSet<Key> = settings.keys().cloned().collect();
     let before = scene.snapshot(&only);
-    let plan = scene.plan(&wanted, Some(&only), &before)?;
+    let mut live = scene.memory.active.clone();
+    let mut notes = wish::replace(&mut live.settings, settings.clone());
+    let boot = if axes.scope.boot() {
+        let mut boot = scene.declared_at_boot()?;
+        let more = wish::replace(&mut boot.settings, settings.clone());
+        if !axes.scope.live() {
+            notes = more;
+        }
+        Some(boot)
+    } else {
+        None
+    };
+    let plan = scene.plan_axes(
+        axes.scope.live().then_some((&live, Some(&only))),
+        boot.as_ref(),
+        &axes.file,
+        &before,
+    )?;
+    let wanted = plan.declared();
     let want = Want::new(wanted.name(), &wanted.settings);
     Ok(Draft {
         notes,

@@ -1,27 +1,27 @@
 //! What `diff`, `apply`, `set`, `off` and `rollback` share: for each namespace, look, plan, and perhaps do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::change::execute::{check_rights, execute};
+use crate::change::execute::{check_files, check_rights, execute, execute_image};
 use crate::change::journal::{Entry, SCHEMA, Stage, Who};
 use crate::change::recover::{self, Settled};
-use crate::change::state::{Remembered, State};
+use crate::change::state::State;
 use crate::change::store::{Known, Locked, Store};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::host::kernel::{self, snapshot};
 use crate::host::machine::{self, Machine};
 use crate::host::netns::Namespace;
 use crate::host::signals;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::key::Key;
-use crate::model::memory::{ActiveSet, Memory};
-use crate::model::plan::{Cause, Place, Plan, Refusal, plan};
+use crate::model::persist::Shadow;
+use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Want, Warning, printable};
 
+use super::scene::Scene;
 use super::{World, told_unreadable};
 
 /// How a verb goes about it.
@@ -34,42 +34,13 @@ pub(super) struct Manner {
     pub(super) asks: bool,
 }
 
-/// What a verb sees of a namespace before it plans.
-pub(super) struct Scene<'a> {
-    pub(super) world: &'a World,
-    pub(super) namespace: &'a Namespace,
-    pub(super) remembered: Option<&'a Remembered>,
-    pub(super) forgotten: Option<&'a Remembered>,
-    pub(super) memory: Memory,
-}
-
-impl Scene<'_> {
-    pub(super) fn snapshot<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
-        snapshot(&self.world.kernel, keys)
-    }
-
-    /// Compares what is wanted here with what is remembered and what was found; see [`plan`].
-    pub(super) fn plan(
-        &self,
-        wanted: &ActiveSet,
-        only: Option<&BTreeSet<Key>>,
-        found: &Snapshot,
-    ) -> Result<Plan, Error> {
-        let place = Place {
-            first_namespace: self.namespace.first,
-        };
-        plan(wanted, only, &self.memory, found, place).map_err(refused)
-    }
-}
-
 /// What a verb wants to do in a namespace.
 pub(super) struct Draft {
     pub(super) want: Want,
     pub(super) plan: Plan,
     pub(super) before: Snapshot,
     pub(super) notes: BTreeMap<Key, String>,
-    /// For a rollback: what it undoes, in words, and the entry as of which things stand again.
-    pub(super) undoes: Option<(String, u64)>,
+    pub(super) undoes: Option<Undoes>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -86,6 +57,16 @@ impl Draft {
     }
 }
 
+/// For a rollback: what it undoes.
+pub(super) struct Undoes {
+    /// In words.
+    pub(super) words: String,
+    /// The entry as of which things stand again.
+    pub(super) back_to: u64,
+    /// The entries that made the drop-in what it will be, newest first.
+    pub(super) persisted: Vec<u64>,
+}
+
 /// What a verb wants in the namespace that it sees.
 pub(super) type Drafter<'a> = dyn Fn(&Scene<'_>) -> Result<Draft, Error> + 'a;
 
@@ -93,6 +74,7 @@ pub(super) type Drafter<'a> = dyn Fn(&Scene<'_>) -> Result<Draft, Error> + 'a;
 pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
     let hands = match manner.depth {
         Depth::Question | Depth::DryRun => Hands::Still,
+        Depth::Deed if world.root.is_image() => Hands::Image,
         Depth::Deed => match world.store.lock(manner.verb, world.wait) {
             Ok(locked) => Hands::Free(locked),
             Err(Error::File {
@@ -115,7 +97,13 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         warnings: Vec::new(),
         wrote: false,
     };
-    let namespaces = world.visit(|namespace, label| transaction.visit(namespace, label));
+    let namespaces = if let Some(path) = world.root.path() {
+        let image = Namespace::of_image(path);
+        let label = image.label.clone();
+        vec![transaction.visit(Ok(image), label)]
+    } else {
+        world.visit(|namespace, label| transaction.visit(namespace, label))
+    };
     let Transaction {
         warnings, wrote, ..
     } = transaction;
@@ -126,6 +114,8 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
 enum Hands {
     /// Only looking was asked for.
     Still,
+    /// Files of an image, which has no state.
+    Image,
     /// Anything; the state is locked.
     Free(Locked),
     /// Nothing, because the state may not be locked.
@@ -169,6 +159,7 @@ impl Transaction<'_> {
             before: Snapshot::default(),
             notes: BTreeMap::new(),
             plan_hash: None,
+            expected: None,
             journal: None,
             undoes: None,
             next_undo: None,
@@ -191,25 +182,16 @@ impl Transaction<'_> {
         }
         let world = self.world;
         let state = self.state(namespace)?;
-        let remembered = state.of(&world.machine, namespace);
-        let forgotten = state.forgotten(&world.machine, namespace);
-        let memory = remembered.map(|one| one.memory.clone()).unwrap_or_default();
-        let scene = Scene {
-            world,
-            namespace,
-            remembered,
-            forgotten,
-            memory,
-        };
+        let scene = Scene::look(world, namespace, &state)?;
         let draft = (self.draft)(&scene)?;
         self.warnings.extend(draft.warnings);
         one.plan_hash = Some(draft.plan.hash(&place(world, namespace)));
         one.want = Some(draft.want);
         one.before = draft.before;
         one.notes = draft.notes;
-        let (undoes, back_to) = draft.undoes.unzip();
-        one.undoes = undoes;
+        one.undoes = draft.undoes.as_ref().map(|undoes| undoes.words.clone());
         let plan = &*one.plan.insert(draft.plan);
+        self.warnings.extend(shadowed(plan));
         if !plan.live.is_empty() {
             // What the changed keys mean depends on these as well.
             let unread = CONTEXT
@@ -218,23 +200,34 @@ impl Transaction<'_> {
             let context = scene.snapshot(unread);
             one.before.0.extend(context.0);
         }
+        one.expected = scene.expected(&plan.declared().settings, plan.files());
         match &self.hands {
             _ if plan.is_empty() => {}
             Hands::Still => {}
+            Hands::Image => execute_image(&world.root, plan.files())?,
             Hands::Free(locked) => {
                 agreed(world, self.manner, plan)?;
-                let entry = entry(self.manner, state.last + 1, &scene, plan, back_to);
+                let entry = entry(
+                    self.manner,
+                    state.last + 1,
+                    &scene,
+                    plan,
+                    draft.undoes.as_ref(),
+                );
                 let id = entry.id;
-                let outcome = execute(&world.kernel, locked, plan, entry);
+                let outcome = execute(world.target(), locked, plan, entry);
                 one.journal = ended(id, outcome.as_ref().err());
                 outcome?;
-                one.next_undo = back_to
+                one.next_undo = draft
+                    .undoes
+                    .map(|undoes| undoes.back_to)
                     .filter(|id| *id > 0)
                     .map(|id| describe(&world.store, id));
             }
             // Rather say which keys may not be written than which file.
             Hands::Tied(tied) => {
                 check_rights(&world.kernel, &plan.live)?;
+                check_files(&world.root, plan.files())?;
                 return Err(tied.error());
             }
         }
@@ -244,6 +237,9 @@ impl Transaction<'_> {
     /// What is remembered. A writer first settles entries of dead processes; a reader only mentions them.
     fn state(&mut self, namespace: &Namespace) -> Result<State, Error> {
         let world = self.world;
+        if world.root.is_image() {
+            return Ok(State::default());
+        }
         let Known {
             state,
             unreadable,
@@ -258,7 +254,7 @@ impl Transaction<'_> {
         }
         if let Hands::Free(locked) = &self.hands {
             let settled =
-                recover::settle(&world.kernel, locked, &state, &world.machine, namespace)?;
+                recover::settle(world.target(), locked, &state, &world.machine, namespace)?;
             for Settled { message, wrote } in settled {
                 self.warnings.push(Warning {
                     code: "interrupted",
@@ -331,13 +327,67 @@ fn agreed(world: &World, manner: &Manner, plan: &Plan) -> Result<(), Error> {
     }
 }
 
-fn entry(manner: &Manner, id: u64, scene: &Scene<'_>, plan: &Plan, back_to: Option<u64>) -> Entry {
+/// Lines that other loaders would obey, or this one, where that was allowed.
+fn shadowed(plan: &Plan) -> Vec<Warning> {
+    let Some(boot) = &plan.boot else {
+        return Vec::new();
+    };
+    // One line may be obeyed by several loaders.
+    let mut by_line: BTreeMap<(&Key, String), Vec<&Shadow>> = BTreeMap::new();
+    for shadow in boot.shadowed.iter().chain(&boot.elsewhere) {
+        by_line
+            .entry((&shadow.key, shadow.win.place()))
+            .or_default()
+            .push(shadow);
+    }
+    let warning = |((key, place), shadows): ((&Key, String), Vec<&Shadow>)| {
+        let loaders: Vec<String> = shadows
+            .iter()
+            .map(|shadow| format!("`{}`", shadow.loader.name()))
+            .collect();
+        let does = shadows
+            .first()
+            .map(|shadow| match shadow.win.text.as_str() {
+                "" => format!("would leave {key} alone"),
+                _ => format!("would set {key} to {}", shadow.win.value()),
+            });
+        Warning {
+            code: "shadowed",
+            message: format!(
+                "{} {} ({place})",
+                loaders.join(" and "),
+                does.unwrap_or_default()
+            ),
+            hint: None,
+        }
+    };
+    by_line.into_iter().map(warning).collect()
+}
+
+fn entry(
+    manner: &Manner,
+    id: u64,
+    scene: &Scene<'_>,
+    plan: &Plan,
+    undoes: Option<&Undoes>,
+) -> Entry {
     let Scene {
         world,
         namespace,
         remembered,
         ..
     } = scene;
+    let persisted = match undoes {
+        Some(undoes) => undoes.persisted.clone(),
+        None if plan.files().is_empty() => scene.persisted.clone(),
+        None => [id].iter().chain(&scene.persisted).copied().collect(),
+    };
+    // The first entry of a boot stands on the last one that the reboot did not undo.
+    let parent = match remembered {
+        Some(one) => one.head(),
+        None if namespace.init => scene.persisted.first().copied().unwrap_or(0),
+        None => 0,
+    };
     Entry {
         schema: SCHEMA,
         id,
@@ -353,11 +403,14 @@ fn entry(manner: &Manner, id: u64, scene: &Scene<'_>, plan: &Plan, back_to: Opti
         started: machine::started(std::process::id()).unwrap_or(0),
         state: Stage::Pending,
         error: None,
-        parent: remembered.map_or(0, Remembered::head),
-        back_to,
+        parent,
+        back_to: undoes.map(|undoes| undoes.back_to),
         before: scene.memory.clone(),
         after: plan.after.clone(),
         changes: plan.live.clone(),
+        files: plan.files().to_vec(),
+        confirm: None,
+        persisted: namespace.init.then_some(persisted),
     }
 }
 
@@ -371,15 +424,6 @@ pub(super) fn describe(store: &Store, id: u64) -> String {
     }
 }
 
-/// Turns refusals of the planner into an error; an absent key gets the name that it nearly has.
-pub(super) fn refused(refusals: Vec<Refusal>) -> Error {
-    let near = match refusals.as_slice() {
-        [Refusal::Absent(key)] => kernel::near(key),
-        _ => None,
-    };
-    Error::Refused { refusals, near }
-}
-
 fn conclude(
     world: &World,
     manner: &Manner,
@@ -389,7 +433,7 @@ fn conclude(
 ) -> Report {
     // A failed one wrote nothing that stayed, unless it says what is left.
     let writes = |one: &NamespaceChanges| match &one.error {
-        None => one.plan.as_ref().is_some_and(|plan| !plan.live.is_empty()),
+        None => one.plan.as_ref().is_some_and(Plan::writes),
         Some(error) => !error.left().is_empty(),
     };
     let changed = wrote || namespaces.iter().any(writes);
@@ -407,11 +451,15 @@ fn conclude(
     let Machine { name, kernel, .. } = &world.machine;
     let body = Body::Changes(Changes {
         depth: manner.depth,
-        host: format!("{name}, Linux {kernel}"),
+        host: match world.root.path() {
+            Some(path) => format!("image {}", path.display()),
+            None => format!("{name}, Linux {kernel}"),
+        },
         kernel: kernel.clone(),
         verified: world.machine.version() >= VERIFIED_FROM,
         namespaces,
         named: !world.netns.is_empty(),
+        image: world.root.is_image(),
     });
     Report {
         command: manner.verb,

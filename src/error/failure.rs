@@ -54,6 +54,13 @@ pub enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of the boot axis could not be changed.
+    DropIn {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A process died in the middle, and its keys could not all be put back.
     Interrupted {
         /// Its entry in the journal.
@@ -61,20 +68,30 @@ pub enum Failure {
     },
 }
 
-/// A key that is not as it should be after a failure.
+/// What is not as it should be after a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// The key.
-    pub key: Key,
-    /// What it holds; nothing if that cannot be read.
-    pub value: Option<Value>,
-    /// What it should hold.
-    pub wanted: Value,
-    /// Why it could not be put back, or read.
-    pub why: Option<String>,
+pub enum Left {
+    /// A key.
+    Key {
+        /// The key.
+        key: Key,
+        /// What it holds; nothing if that cannot be read.
+        value: Option<Value>,
+        /// What it should hold.
+        wanted: Value,
+        /// Why it could not be put back, or read.
+        why: Option<String>,
+    },
+    /// A file that could not be put back.
+    File {
+        /// Its path.
+        path: String,
+        /// Why.
+        why: String,
+    },
 }
 
-/// Keys that are left, in one line. It is never cut: the list must be exact.
+/// What is left, in one line. It is never cut: the list must be exact.
 pub fn list(left: &[Left]) -> String {
     left.iter()
         .map(ToString::to_string)
@@ -84,17 +101,27 @@ pub fn list(left: &[Left]) -> String {
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{} holds {value}, not {}", self.key, self.wanted)?,
-            None => write!(
-                f,
-                "{} cannot be read, it should hold {}",
-                self.key, self.wanted
-            )?,
+        match self {
+            Left::Key {
+                key,
+                value: Some(value),
+                wanted,
+                ..
+            } => write!(f, "{key} holds {value}, not {wanted}")?,
+            Left::Key {
+                key,
+                value: None,
+                wanted,
+                ..
+            } => {
+                write!(f, "{key} cannot be read, it should hold {wanted}")?;
+            }
+            Left::File { path, why } => return write!(f, "{path} could not be put back ({why})"),
         }
-        self.why
-            .as_ref()
-            .map_or(Ok(()), |why| write!(f, " ({why})"))
+        match self {
+            Left::Key { why: Some(why), .. } => write!(f, " ({why})"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -114,7 +141,13 @@ impl Failure {
             Failure::Journal { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("make room on the file system of /var/lib/tcptune".to_owned())
             }
-            Failure::Write { .. } | Failure::ReadBack { .. } | Failure::Journal { .. } => None,
+            Failure::DropIn { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some("make room on the file system of /etc".to_owned())
+            }
+            Failure::Write { .. }
+            | Failure::ReadBack { .. }
+            | Failure::Journal { .. }
+            | Failure::DropIn { .. } => None,
             Failure::SideEffect { .. } => {
                 Some("two settings of the profile work against each other".to_owned())
             }
@@ -149,6 +182,7 @@ impl fmt::Display for Failure {
                 holds,
             } => write!(f, "{key} was {planned} in the plan, but holds {holds}"),
             Failure::Journal { path, source } => write!(f, "write {}: {source}", path.display()),
+            Failure::DropIn { path, source } => write!(f, "write {path}: {source}"),
             Failure::Interrupted { entry } => write!(f, "entry {entry} was interrupted"),
         }
     }

@@ -191,10 +191,21 @@ pub fn make_directory(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::File`]; the old file is then untouched.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = directory.join(format!(".{name}.new"));
-    let write = || -> io::Result<()> {
+    let put = write_beside(path, bytes).and_then(|temporary| put_in_place(&temporary, path));
+    put.map_err(|source| Error::File {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes `bytes` to a file beside `path`, mode 0644, and makes them last. No loader reads a file of that name.
+///
+/// # Errors
+/// What the kernel answers; nothing is left then.
+pub fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let temporary = beside(path);
+    let write = || {
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -203,16 +214,31 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
             .custom_flags(OFlag::O_NOFOLLOW.bits())
             .open(&temporary)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
+        file.sync_all()
     };
-    write().map_err(|source| {
-        let _gone_or_harmless = fs::remove_file(&temporary);
-        Error::File {
-            doing: "write",
-            path: path.to_owned(),
-            source,
+    match write() {
+        Ok(()) => Ok(temporary),
+        Err(why) => {
+            let _gone_or_harmless = fs::remove_file(&temporary);
+            Err(why)
         }
+    }
+}
+
+/// What a file is called until it is complete.
+pub fn beside(path: &Path) -> PathBuf {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    directory.join(format!(".{name}.new"))
+}
+
+/// Gives a complete file its name.
+///
+/// # Errors
+/// What the kernel answers; the file is gone then.
+pub fn put_in_place(temporary: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(temporary, path).inspect_err(|_| {
+        let _gone_or_harmless = fs::remove_file(temporary);
     })
 }
 

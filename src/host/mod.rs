@@ -10,3 +10,4 @@ pub mod machine;
 pub mod netns;
 pub mod root;
 pub mod signals;
+pub mod staged;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns, unshare};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,8 @@ pub struct Namespace {
     pub label: String,
     /// Which one it is.
     pub id: Id,
+    /// Whether it is that of process 1, in which the loaders of sysctl.d run.
+    pub init: bool,
     /// Whether it is the machine's first one, which alone has the global keys (`tcp_mem` exists only there).
     pub first: bool,
 }
@@ -130,7 +132,27 @@ impl Namespace {
         let label = label
             .filter(|label| !(host && label.starts_with("pid:")))
             .unwrap_or(own);
-        Ok(Self { label, id, first })
+        Ok(Self {
+            label,
+            id,
+            init: host,
+            first,
+        })
+    }
+}
+
+impl Namespace {
+    /// What stands for an image, which has no kernel and so no namespaces.
+    pub fn of_image(path: &Path) -> Self {
+        Self {
+            label: path.display().to_string(),
+            id: Id {
+                inode: 0,
+                socket: 0,
+            },
+            init: true,
+            first: true,
+        }
     }
 }
 
@@ -225,8 +247,17 @@ pub fn in_a_fresh_one<T>(look: impl FnOnce() -> T) -> Result<T, Error> {
         .map_err(|source| error("open", "this network namespace", source))?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(failed)?;
     let seen = look();
-    setns(&home, CloneFlags::CLONE_NEWNET).map_err(failed)?;
+    let lost = |errno: nix::Error| error(RETURN, "this network namespace", errno.into());
+    setns(&home, CloneFlags::CLONE_NEWNET).map_err(lost)?;
     Ok(seen)
+}
+
+/// What was tried when [`in_a_fresh_one`] could not come back.
+const RETURN: &str = "return to";
+
+/// Whether the process is now in a namespace that nobody asked for.
+pub fn is_lost(error: &Error) -> bool {
+    matches!(error, Error::Namespace { doing: RETURN, .. })
 }
 
 #[cfg(test)]

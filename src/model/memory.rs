@@ -29,6 +29,12 @@ impl ActiveSet {
         self.settings.is_empty() && self.profiles.is_empty()
     }
 
+    /// Whether both declare the same; who said so in which line, and why, makes no difference.
+    pub fn wants_the_same(&self, other: &Self) -> bool {
+        self.profiles == other.profiles
+            && desired_hash(&self.settings) == desired_hash(&other.settings)
+    }
+
     /// What is declared, in one word per part: `high-traffic + 1 set by hand`.
     pub fn name(&self) -> String {
         let by_hand = self.settings.values().filter(|s| {
@@ -75,9 +81,7 @@ pub struct Memory {
 impl Memory {
     /// Whether both declare and hold the same; who said so in which line, and why, makes no difference.
     pub fn declares_the_same(&self, other: &Self) -> bool {
-        self.held == other.held
-            && self.active.profiles == other.active.profiles
-            && desired_hash(&self.active.settings) == desired_hash(&other.active.settings)
+        self.held == other.held && self.active.wants_the_same(&other.active)
     }
 }
 

@@ -61,16 +61,40 @@ pub struct BootPlan {
     pub active: ActiveSet,
     /// Keys that the machine boots with as wanted, without us.
     pub left_out: Vec<Key>,
+    /// Lines of others that say something else, and that this machine's loader will not obey.
+    pub beats: Vec<Shadow>,
     /// Lines that this machine's loader would obey instead; only where that was allowed.
     pub shadowed: Vec<Shadow>,
     /// Lines that only other loaders would obey.
     pub elsewhere: Vec<Shadow>,
 }
 
+/// What happens to the drop-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It says already what it should.
+    None,
+    /// There was none.
+    Create,
+    /// It says something else.
+    Replace,
+    /// It gets another name.
+    Move,
+    /// Nothing is declared any more.
+    Remove,
+}
+
 impl BootPlan {
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+    /// What happens to the drop-in.
+    pub fn action(&self) -> Action {
+        match self.files.as_slice() {
+            [] => Action::None,
+            [FileChange { from: None, .. }] => Action::Create,
+            [FileChange { to: None, .. }] => Action::Remove,
+            [_] => Action::Replace,
+            _ => Action::Move,
+        }
     }
 }
 
@@ -179,6 +203,7 @@ pub fn persist(
             };
             return Err(ours.into_iter().map(refusal).collect());
         }
+        plan.beats = beats(&drop_in, ground, &others);
         plan.shadowed = ours;
         plan.elsewhere = elsewhere;
     }
@@ -259,6 +284,20 @@ fn shadows(settings: &Settings, ground: &Ground, path: &str, text: &str) -> Vec<
         }
     }
     shadows
+}
+
+/// Lines that would win if it were not for the drop-in.
+fn beats(drop_in: &DropIn, ground: &Ground, others: &Forecast) -> Vec<Shadow> {
+    let beaten = |(key, value): (&Key, &Value)| {
+        let win = others.winner(key).filter(|win| win.value() != *value)?;
+        Some(Shadow {
+            key: key.clone(),
+            wanted: value.to_string(),
+            win,
+            loader: ground.loader,
+        })
+    };
+    drop_in.assigned.iter().filter_map(beaten).collect()
 }
 
 /// Whether a line of somebody else leaves what is wanted.
@@ -383,7 +422,7 @@ mod tests {
             false,
         )
         .unwrap();
-        assert!(again.is_empty());
+        assert_eq!(again.action(), Action::None);
         let gone = persist(
             &ActiveSet::default(),
             &ground(&[("/etc/sysctl.d/99-tcptune.conf", &text)], None),

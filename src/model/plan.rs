@@ -97,6 +97,8 @@ pub struct Plan {
     pub remembers: bool,
     /// The same for the next boot; nothing where that is not asked for.
     pub boot: Option<BootPlan>,
+    /// Whether the live axis was not asked for.
+    pub only_boot: bool,
 }
 
 impl Plan {
@@ -104,6 +106,7 @@ impl Plan {
     pub fn still(memory: &Memory) -> Self {
         Self {
             after: memory.clone(),
+            only_boot: true,
             ..Self::default()
         }
     }
@@ -116,6 +119,14 @@ impl Plan {
     /// Whether any key or file is written.
     pub fn writes(&self) -> bool {
         !self.live.is_empty() || !self.files().is_empty()
+    }
+
+    /// What will be declared: on the live axis, unless the plan speaks of the next boot alone.
+    pub fn declared(&self) -> &ActiveSet {
+        match &self.boot {
+            Some(boot) if self.only_boot => &boot.active,
+            _ => &self.after.active,
+        }
     }
 
     /// Files to write.

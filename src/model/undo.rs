@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::key::Key;
 use super::memory::Memory;
+use super::persist::FileChange;
 use super::plan::{Cause, Change, Plan, Refusal, gone};
 use super::snapshot::{Reading, Snapshot};
 use super::value::Value;
@@ -101,29 +102,90 @@ fn compose(steps: &[Change]) -> Vec<Course> {
     courses
 }
 
+/// What files say, by path; nothing for a file that is not there.
+pub type Files = BTreeMap<String, Option<String>>;
+
+/// The files that take `steps` in one go, from what they say `now`.
+///
+/// # Errors
+/// Every file that is neither as the first of its steps expects nor as the last leaves it, unless forced.
+pub fn retrace_files(
+    steps: &[FileChange],
+    now: &Files,
+    force: bool,
+) -> Result<Vec<FileChange>, Vec<Refusal>> {
+    let mut courses: Vec<FileChange> = Vec::new();
+    for step in steps {
+        match courses.iter_mut().find(|course| course.path == step.path) {
+            Some(course) => course.to.clone_from(&step.to),
+            None => courses.push(step.clone()),
+        }
+    }
+    courses.retain(|course| course.from != course.to);
+    let mut files = Vec::new();
+    let mut refusals = Vec::new();
+    for course in courses {
+        let holds = now.get(&course.path).cloned().flatten();
+        if holds == course.to {
+            continue;
+        }
+        if holds == course.from || force {
+            files.push(FileChange {
+                from: holds,
+                ..course
+            });
+        } else {
+            refusals.push(Refusal::FileMoved(course.path));
+        }
+    }
+    if refusals.is_empty() {
+        Ok(files)
+    } else {
+        Err(refusals)
+    }
+}
+
 /// What becomes of an entry whose writer died between its intent and its commit, or could not put it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovery {
-    /// Every key holds what was intended: the entry did happen.
+    /// Every key and file is as was intended: the entry did happen.
     Commit,
-    /// It did not: these keys go back, and those hold something else altogether and are left.
+    /// It did not: these go back, and those are something else altogether and are left.
     PutBack {
         /// Keys that still hold our value, in reverse order of writing.
         changes: Vec<Change>,
         /// Keys that hold neither value, with what they hold.
         left: Vec<(Change, Value)>,
+        /// Files that still say what we wrote.
+        files: Vec<FileChange>,
+        /// Files that say neither.
+        left_files: Vec<String>,
     },
 }
 
-/// Decides it from what the kernel holds now. Keys that are gone do not count. An entry that was reported as
-/// `failed` did not happen, whatever the kernel holds.
-pub fn recovery(changes: &[Change], snapshot: &Snapshot, failed: bool) -> Recovery {
+/// Decides it from what the kernel holds and the files say now. Keys that are gone do not count, nor does the kernel
+/// of an earlier boot: nothing stands for its snapshot. An entry that was reported as `failed` did not happen,
+/// whatever is found.
+pub fn recovery(
+    changes: &[Change],
+    snapshot: Option<&Snapshot>,
+    files: &[FileChange],
+    now: &Files,
+    failed: bool,
+) -> Recovery {
     let held = changes
         .iter()
-        .filter_map(|change| Some((change, snapshot.get(&change.key).value()?)));
+        .filter_map(|change| Some((change, snapshot?.get(&change.key).value()?)));
     let held: Vec<_> = held.collect();
-    // Without a change there is nothing in the kernel that could show that it did.
-    if !failed && !held.is_empty() && held.iter().all(|(change, live)| change.to == **live) {
+    let said = files
+        .iter()
+        .map(|file| (file, now.get(&file.path).cloned().flatten()));
+    let said: Vec<_> = said.collect();
+    // Without a change there is nothing that could show that it happened.
+    let shows = !held.is_empty() || !said.is_empty();
+    let done = held.iter().all(|(change, live)| change.to == **live)
+        && said.iter().all(|(file, text)| file.to == *text);
+    if !failed && shows && done {
         return Recovery::Commit;
     }
     let back = held
@@ -134,11 +196,17 @@ pub fn recovery(changes: &[Change], snapshot: &Snapshot, failed: bool) -> Recove
         .iter()
         .rev()
         .filter(|(change, live)| **live != change.to && **live != change.from);
+    let files = said.iter().rev().filter(|(file, text)| *text == file.to);
+    let left_files = said
+        .iter()
+        .filter(|(file, text)| *text != file.to && *text != file.from);
     Recovery::PutBack {
         changes: back.map(|(change, _)| change.undone()).collect(),
         left: left
             .map(|(change, live)| ((*change).clone(), (*live).clone()))
             .collect(),
+        files: files.map(|(file, _)| file.undone()).collect(),
+        left_files: left_files.map(|(file, _)| file.path.clone()).collect(),
     }
 }
 
@@ -222,7 +290,9 @@ mod tests {
     #[test]
     fn a_dead_writer_leaves_all_or_nothing() {
         let done = [wrote(A, "1", "2"), wrote(B, "5", "3")];
-        let recover = |values: &[(&str, &str)], failed| recovery(&done, &holding(values), failed);
+        let recover = |values: &[(&str, &str)], failed| {
+            recovery(&done, Some(&holding(values)), &[], &Files::new(), failed)
+        };
         assert_eq!(recover(&[(A, "2"), (B, "3")], false), Recovery::Commit);
         assert_eq!(
             recover(&[(A, "2")], false),
@@ -230,7 +300,7 @@ mod tests {
             "a vanished key does not count"
         );
         let counts = |recovery| match recovery {
-            Recovery::PutBack { changes, left } => (changes.len(), left.len()),
+            Recovery::PutBack { changes, left, .. } => (changes.len(), left.len()),
             Recovery::Commit => panic!("it did not happen"),
         };
         assert_eq!(counts(recover(&[(A, "2"), (B, "5")], false)), (1, 0));
@@ -239,6 +309,59 @@ mod tests {
             counts(recover(&[(A, "2"), (B, "3")], true)),
             (2, 0),
             "what was reported as failed is never committed"
+        );
+    }
+
+    /// A power cut takes the live values, but not the file.
+    #[test]
+    fn a_file_of_an_earlier_boot_is_all_or_nothing_too() {
+        let file = FileChange {
+            path: "f".into(),
+            from: None,
+            to: Some("new".into()),
+        };
+        let recover = |text: Option<&str>| {
+            let now = [("f".to_owned(), text.map(str::to_owned))].into();
+            recovery(
+                &[wrote(A, "1", "2")],
+                None,
+                std::slice::from_ref(&file),
+                &now,
+                false,
+            )
+        };
+        assert_eq!(recover(Some("new")), Recovery::Commit);
+        let counts = |recovery| match recovery {
+            Recovery::PutBack {
+                files, left_files, ..
+            } => (files.len(), left_files.len()),
+            Recovery::Commit => panic!("it did not happen"),
+        };
+        assert_eq!(counts(recover(None)), (0, 0));
+        assert_eq!(counts(recover(Some("a stranger's"))), (0, 1));
+    }
+
+    #[test]
+    fn files_go_back_unless_somebody_edited_them() {
+        let file = |from: Option<&str>, to: Option<&str>| FileChange {
+            path: "f".into(),
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+        };
+        let now: Files = [("f".to_owned(), Some("two".to_owned()))].into();
+        let steps = [file(Some("two"), Some("one")), file(Some("one"), None)];
+        assert_eq!(
+            retrace_files(&steps, &now, false),
+            Ok(vec![file(Some("two"), None)])
+        );
+        let steps = [file(Some("one"), None)];
+        assert_eq!(
+            retrace_files(&steps, &now, false),
+            Err(vec![Refusal::FileMoved("f".into())])
+        );
+        assert_eq!(
+            retrace_files(&steps, &now, true),
+            Ok(vec![file(Some("two"), None)])
         );
     }
 }

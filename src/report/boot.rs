@@ -31,3 +31,16 @@ pub struct KeyWinner {
     /// The winners.
     pub next: NextBoot,
 }
+
+/// What the next boot gives for a declared key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The key.
+    pub key: Key,
+    /// What it will hold, if a file says so.
+    pub value: Option<Value>,
+    /// Who says so: `/etc/sysctl.d/60-app.conf:4`, or the kernel.
+    pub by: String,
+    /// Whether that is what is declared.
+    pub right: bool,
+}

@@ -6,6 +6,7 @@ use similar::TextDiff;
 
 use crate::model::catalogue;
 use crate::model::key::Key;
+use crate::model::persist::FileChange;
 use crate::model::plan::Cause;
 use crate::model::setting::Setting;
 use crate::model::value::Value;
@@ -54,6 +55,45 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
         "--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n{}",
         body.collect::<String>()
     )
+}
+
+/// Files of the boot axis before and after, as one unified diff.
+pub(super) fn files(files: &[FileChange]) -> String {
+    let one = |file: &FileChange| {
+        let (from, to) = (
+            file.from.as_deref().unwrap_or_default(),
+            file.to.as_deref().unwrap_or_default(),
+        );
+        let name = |text: &Option<String>| {
+            if text.is_some() {
+                file.path.clone()
+            } else {
+                "/dev/null".to_owned()
+            }
+        };
+        let diff = TextDiff::from_lines(from, to);
+        diff.unified_diff()
+            .header(&name(&file.from), &name(&file.to))
+            .to_string()
+    };
+    files.iter().map(one).collect()
+}
+
+/// The same for people: only the lines that a loader obeys.
+pub(super) fn assignments(files: &[FileChange]) -> String {
+    let obeyed = |text: &Option<String>| -> String {
+        let lines = text.iter().flat_map(|text| text.lines());
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    let (from, to): (String, String) = files
+        .iter()
+        .map(|file| (obeyed(&file.from), obeyed(&file.to)))
+        .unzip();
+    let diff = TextDiff::from_lines(&from, &to);
+    diff.iter_all_changes()
+        .map(|line| format!("{}{}", line.tag(), line.value()))
+        .collect()
 }
 
 /// `key = value`, with the word for a number and other remarks behind `#`.

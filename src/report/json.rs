@@ -7,13 +7,15 @@ use crate::model::catalogue::{self, Effect, Entry, Scope, Taken};
 use crate::model::handshake::{Timeline, View};
 use crate::model::key::Key;
 use crate::model::memory::desired_hash;
+use crate::model::persist::{BootPlan, Shadow};
 use crate::model::plan::{KeptWhy, Plan};
 use crate::model::problem::Problem;
 use crate::model::setting::Setting;
 use crate::model::sysctld::Win;
 
 use super::{
-    Body, Changes, Depth, History, KeyState, NamespaceChanges, Report, Show, Status, Winners,
+    Body, Changes, Depth, Expected, History, KeyState, NamespaceChanges, Report, Show, Status,
+    Winners, diff,
 };
 
 /// Renders a report as one JSON document with a newline at its end.
@@ -113,6 +115,7 @@ fn namespace(one: &NamespaceChanges) -> Json {
         "netns": one.netns,
         "plan": one.plan.as_ref().map(|plan| self::plan(one, plan)),
         "plan_hash": one.plan_hash,
+        "next_boot": one.expected.as_ref().map(|all| all.iter().map(expected).collect::<Vec<_>>()),
         "journal": journal,
         "left": one.error.as_ref().map_or(&[][..], Error::left).iter().map(left).collect::<Vec<_>>(),
         "error": one.error.as_ref().map(error),
@@ -120,7 +123,17 @@ fn namespace(one: &NamespaceChanges) -> Json {
 }
 
 fn left(left: &Left) -> Json {
-    json!({ "key": left.key, "value": left.value, "wanted": left.wanted, "why": left.why })
+    match left {
+        Left::Key {
+            key,
+            value,
+            wanted,
+            why,
+        } => {
+            json!({ "key": key, "value": value, "wanted": wanted, "why": why })
+        }
+        Left::File { path, why } => json!({ "path": path, "why": why }),
+    }
 }
 
 fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
@@ -156,10 +169,38 @@ fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
         .map(|skipped| json!({ "key": skipped.key, "reason": skipped.reason }));
     json!({
         "live": live.collect::<Vec<_>>(),
-        "boot": null,
+        "boot": plan.boot.as_ref().map(boot),
         "kept": kept.collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
     })
+}
+
+fn boot(boot: &BootPlan) -> Json {
+    let shadow = |shadow: &Shadow| {
+        let Shadow {
+            key, win, loader, ..
+        } = shadow;
+        json!({ "key": key, "path": win.path, "line": win.line, "value": win.value(), "loader": loader.name() })
+    };
+    let shadowed = boot.shadowed.iter().chain(&boot.elsewhere);
+    json!({
+        "path": boot.path,
+        "action": boot.action(),
+        "diff": (!boot.files.is_empty()).then(|| diff::files(&boot.files)),
+        "left_out": boot.left_out,
+        "beats": boot.beats.iter().map(shadow).collect::<Vec<_>>(),
+        "shadowed_by": shadowed.map(shadow).collect::<Vec<_>>(),
+    })
+}
+
+fn expected(expected: &Expected) -> Json {
+    let Expected {
+        key,
+        value,
+        by,
+        right,
+    } = expected;
+    json!({ "key": key, "value": value, "by": by, "right": right })
 }
 
 fn show(show: &Show) -> Json {

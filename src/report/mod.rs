@@ -8,7 +8,7 @@ pub mod text;
 
 use std::collections::BTreeMap;
 
-pub use boot::{KeyWinner, Winners};
+pub use boot::{Expected, KeyWinner, Winners};
 
 use crate::change::journal::Stage;
 use crate::error::Error;
@@ -150,6 +150,8 @@ pub struct Changes {
     pub namespaces: Vec<NamespaceChanges>,
     /// Whether namespaces were asked for by name.
     pub named: bool,
+    /// Whether it is an image, which has neither kernel nor namespaces.
+    pub image: bool,
 }
 
 /// The plan of one namespace.
@@ -167,6 +169,8 @@ pub struct NamespaceChanges {
     pub notes: BTreeMap<Key, String>,
     /// SHA-256 over the host's facts and the plan.
     pub plan_hash: Option<String>,
+    /// What the next boot gives for what is declared, where it is this namespace's business.
+    pub expected: Option<Vec<Expected>>,
     /// The entry of the journal, and how far it came.
     pub journal: Option<(u64, Stage)>,
     /// What a rollback undoes, in words.

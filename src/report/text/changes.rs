@@ -7,9 +7,10 @@ use anstyle::Style;
 use crate::model::catalogue::{self, Effect, Entry};
 use crate::model::key::Key;
 use crate::model::memory::HOST;
+use crate::model::persist::{Action, BootPlan, Shadow};
 use crate::model::plan::{Cause, KeptWhy, Plan};
 use crate::model::setting::Setting;
-use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
+use crate::report::{Changes, Depth, Expected, NamespaceChanges, diff, printable};
 
 use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
 
@@ -32,9 +33,17 @@ impl Page {
             let title = printable(&format!("{}, desired {}", want.title, short(&want.hash)));
             let text = diff::unified(one, &format!("live  {place}"), &format!("want  {title}"));
             if text.is_empty() {
+                let place = if changes.image {
+                    printable(&changes.host)
+                } else {
+                    place
+                };
                 self.line(format!("{place}: {title}"));
             } else {
                 self.diff(&text);
+            }
+            if let Some(boot) = &plan.boot {
+                self.boot(boot);
             }
             self.consequences(one, plan);
             self.left_alone(one, plan);
@@ -60,6 +69,33 @@ impl Page {
             };
             let line = self.styled(style, line);
             self.line(line);
+        }
+    }
+
+    /// What becomes of the drop-in.
+    fn boot(&mut self, boot: &BootPlan) {
+        let path = printable(&boot.path);
+        match boot.action() {
+            Action::None if boot.active.is_empty() => self.line("boot: there is no drop-in"),
+            Action::None => self.line(format!("boot: {path} is right already")),
+            Action::Create => self.line(format!("boot: create {path}")),
+            Action::Replace => self.line(format!("boot: replace {path}")),
+            Action::Remove => self.line(format!("boot: remove {path}")),
+            Action::Move => self.line(format!("boot: the drop-in moves to {path}")),
+        }
+        self.diff(&diff::assignments(&boot.files));
+        for key in &boot.left_out {
+            self.line(format!(
+                "left out: {key}: this machine boots with enough without it"
+            ));
+        }
+        for Shadow { key, win, .. } in &boot.beats {
+            let said = if win.text.is_empty() {
+                "excluded".to_owned()
+            } else {
+                win.value().to_string()
+            };
+            self.line(printable(&format!("beats {} ({key} {said})", win.place())));
         }
     }
 
@@ -142,47 +178,63 @@ impl Page {
     }
 
     fn summary(&mut self, changes: &Changes, one: &NamespaceChanges, plan: &Plan) {
-        let right = plan
-            .kept
-            .iter()
-            .filter(|kept| kept.why == KeptWhy::Right)
-            .count();
-        let live = plan.live.len();
-        let mut counts = format!("{live} live {}", plural_of(live, "change"));
-        if plan.released() > 0 {
-            counts += &format!(", {} of them released", plan.released());
-        }
-        counts += &format!("; {right} {} already right", plural_of(right, "key"));
-        self.line(counts);
+        self.line(counts(plan));
         if one.error.is_some() {
             return;
         }
         match (changes.depth, one.journal) {
-            (Depth::Question, _) if plan.live.is_empty() => self.line("nothing to change"),
+            (Depth::Question, _) if !plan.writes() => self.line("nothing to change"),
             (Depth::Question, _) => self.lasts(one, plan),
             (Depth::DryRun | Depth::Deed, None) if plan.is_empty() => self.line("nothing to do"),
-            (Depth::DryRun | Depth::Deed, None) => {
+            (Depth::DryRun, None) => {
                 self.lasts(one, plan);
                 self.line("dry run: nothing was touched");
             }
+            (Depth::Deed, None) => self.line("written; an image has no journal"),
             (Depth::DryRun | Depth::Deed, Some((id, _))) => self.done(changes, one, plan, id),
         }
     }
 
-    /// What a reboot forgets.
+    /// How long it lasts.
     fn lasts(&mut self, one: &NamespaceChanges, plan: &Plan) {
-        if plan.after.active.is_empty() {
+        if plan.declared().is_empty() {
             return self.line("nothing is declared any more");
         }
-        self.live_only(&one.netns);
+        let wrong: Option<Vec<&Expected>> = one
+            .expected
+            .as_ref()
+            .map(|all| all.iter().filter(|one| !one.right).collect());
+        match wrong {
+            None => self.live_only(&one.netns),
+            Some(wrong) if wrong.is_empty() && plan.only_boot => {
+                self.line("the next boot gives all of it")
+            }
+            Some(wrong) if wrong.is_empty() => self.line("survives a reboot: yes"),
+            Some(wrong) => {
+                if plan.boot.is_none() {
+                    self.live_only(&one.netns);
+                } else {
+                    self.line("survives a reboot: no");
+                }
+                let wrong: Vec<String> = wrong.into_iter().map(next).collect();
+                self.line(printable(&format!("next boot: {}", wrong.join(", "))));
+                if plan.boot.is_none() {
+                    self.line("keep across a reboot: tcptune persist");
+                }
+            }
+        }
     }
 
     fn done(&mut self, changes: &Changes, one: &NamespaceChanges, plan: &Plan, id: u64) {
-        let done = match plan.live.len() {
+        let keys = match plan.live.len() {
             0 => "no key written".to_owned(),
             count => format!("{count} {} written and read back", plural_of(count, "key")),
         };
-        let done = self.styled(GOOD, &done);
+        let files = match plan.files().len() {
+            0 => String::new(),
+            count => format!(", {count} {} written", plural_of(count, "file")),
+        };
+        let done = self.styled(GOOD, &format!("{keys}{files}"));
         self.line(format!("{done}, journal {id}"));
         self.lasts(one, plan);
         let restored = plan
@@ -203,5 +255,37 @@ impl Page {
             }
             _ => self.line("undo: tcptune rollback"),
         }
+    }
+}
+
+/// What a plan comes to.
+fn counts(plan: &Plan) -> String {
+    let files = plan.files().len();
+    let files = format!("{files} {}", plural_of(files, "file"));
+    if plan.only_boot {
+        return format!("{files}; the live kernel stays as it is");
+    }
+    let right = plan.kept.iter().filter(|kept| kept.why == KeptWhy::Right);
+    let (live, right) = (plan.live.len(), right.count());
+    let mut counts = format!("{live} live {}", plural_of(live, "change"));
+    if plan.released() > 0 {
+        counts += &format!(", {} of them released", plan.released());
+    }
+    if plan.boot.is_some() {
+        counts += &format!(", {files}");
+    }
+    format!(
+        "{counts}; {right} {} already right",
+        plural_of(right, "key")
+    )
+}
+
+/// What the next boot gives for a key: `somaxconn 1024 (/etc/sysctl.d/60-app.conf:4)`.
+fn next(expected: &Expected) -> String {
+    let Expected { key, value, by, .. } = expected;
+    let name = Entry::of(key).map_or(key.as_str(), |entry| entry.short);
+    match value {
+        Some(value) => format!("{name} {value} ({by})"),
+        None => format!("{name} {by}"),
     }
 }

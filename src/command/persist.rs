@@ -1,0 +1,54 @@
+//! `persist`: the next boot shall give what is declared now.
+
+use clap::Args;
+
+use crate::error::Error;
+use crate::model::snapshot::Snapshot;
+use crate::report::{Report, Want};
+
+use super::apply::Deed;
+use super::reach::DropInFile;
+use super::scene::Scene;
+use super::transaction::{self, Draft};
+use super::{World, failed, no_boot};
+
+/// The words of `persist`.
+#[derive(Debug, Clone, Args)]
+pub struct Persist {
+    #[command(flatten)]
+    file: DropInFile,
+    #[command(flatten)]
+    deed: Deed,
+}
+
+/// Runs `persist`.
+pub fn run(world: &World, request: &Persist) -> Report {
+    if world.root.is_image() {
+        let hint = Some("`tcptune apply PROFILE --root DIR` writes its drop-in".to_owned());
+        let message = "an image has no live values that could be persisted".to_owned();
+        return failed(
+            "persist",
+            Error::Usage {
+                code: "image",
+                message,
+                hint,
+            },
+        );
+    }
+    if !world.netns.is_empty() {
+        return failed("persist", no_boot("`persist`"));
+    }
+    transaction::run(world, &request.deed.manner("persist"), &|scene| {
+        draft(scene, &request.file)
+    })
+}
+
+fn draft(scene: &Scene<'_>, file: &DropInFile) -> Result<Draft, Error> {
+    let active = &scene.memory.active;
+    let plan = scene.plan_axes(None, Some(active), file, &Snapshot::default())?;
+    Ok(Draft::new(
+        Want::new(active.name(), &active.settings),
+        plan,
+        Snapshot::default(),
+    ))
+}

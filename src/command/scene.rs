@@ -1,0 +1,315 @@
+//! What a verb sees of a namespace before it plans: what is remembered, what the next boot stands on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::change::state::{Remembered, State};
+use crate::error::Error;
+use crate::host::fragments;
+use crate::host::kernel::{Proc, near, snapshot};
+use crate::host::netns::{self, Namespace};
+use crate::model::catalogue::{Entry, Fresh, Scope};
+use crate::model::dropin::{Installed, Unfit, installed};
+use crate::model::key::Key;
+use crate::model::memory::{ActiveSet, Held, Memory, Settings};
+use crate::model::persist::{BootPlan, FileChange, Ground, persist};
+use crate::model::plan::{Place, Plan, Refusal, plan};
+use crate::model::snapshot::Snapshot;
+use crate::model::sysctld::{Forecast, Loader, Tree};
+use crate::model::value::Value;
+use crate::report::Expected;
+
+use super::World;
+use super::reach::DropInFile;
+
+/// What a verb sees of a namespace.
+pub(super) struct Scene<'a> {
+    pub(super) world: &'a World,
+    pub(super) namespace: &'a Namespace,
+    pub(super) remembered: Option<&'a Remembered>,
+    pub(super) forgotten: Option<&'a Remembered>,
+    /// What is remembered of the live axis. A new boot begins with what its drop-in declares.
+    pub(super) memory: Memory,
+    /// The entries that made the drop-in what it is, newest first.
+    pub(super) persisted: Vec<u64>,
+    /// The boot axis, where it is this namespace's business.
+    pub(super) boot: Option<Boot>,
+}
+
+/// The files of the next boot.
+pub(super) struct Boot {
+    tree: Tree,
+    pub(super) loader: Loader,
+    pub(super) ours: Result<Option<Installed>, Unfit>,
+}
+
+impl Boot {
+    fn read(world: &World) -> Self {
+        let tree = fragments::read(&world.root);
+        Self {
+            ours: installed(&tree),
+            loader: fragments::loader(&world.root),
+            tree,
+        }
+    }
+
+    /// What the drop-in declares, as far as there is one that nobody edited.
+    pub(super) fn declared(&self) -> Option<&Installed> {
+        self.ours.as_ref().ok()?.as_ref()
+    }
+
+    fn ground(&self) -> Result<Ground, Error> {
+        let ours = self
+            .ours
+            .clone()
+            .map_err(|unfit| refused(vec![unfit.into()]))?;
+        Ok(Ground {
+            tree: self.tree.clone(),
+            loader: self.loader,
+            ours,
+            defaults: BTreeMap::new(),
+            live: None,
+        })
+    }
+
+    /// The files once a plan has changed them.
+    pub(super) fn after(&self, files: &[FileChange]) -> Tree {
+        files.iter().fold(self.tree.clone(), |tree, file| {
+            tree.with(&file.path, file.to.as_deref())
+        })
+    }
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn look(
+        world: &'a World,
+        namespace: &'a Namespace,
+        state: &'a State,
+    ) -> Result<Self, Error> {
+        let boot = namespace.init.then(|| Boot::read(world));
+        let mut scene = Self {
+            world,
+            namespace,
+            remembered: state.of(&world.machine, namespace),
+            forgotten: state.forgotten(&world.machine, namespace),
+            memory: Memory::default(),
+            persisted: state.persisted.clone(),
+            boot,
+        };
+        scene.memory = match scene.remembered {
+            Some(one) => one.memory.clone(),
+            None => scene.woken()?,
+        };
+        // What the drop-in brought back, the reboot did not forget.
+        let memory = &scene.memory;
+        scene.forgotten = scene
+            .forgotten
+            .filter(|one| !one.memory.active.wants_the_same(&memory.active));
+        Ok(scene)
+    }
+
+    pub(super) fn snapshot<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
+        if self.world.root.is_image() {
+            return Snapshot::default();
+        }
+        snapshot(&self.world.kernel, keys)
+    }
+
+    /// Compares what is wanted here with what is remembered and what was found; see [`plan`].
+    fn plan(
+        &self,
+        wanted: &ActiveSet,
+        only: Option<&BTreeSet<Key>>,
+        found: &Snapshot,
+    ) -> Result<Plan, Error> {
+        self.plan_from(&self.memory, wanted, only, found)
+    }
+
+    /// The same with another memory.
+    pub(super) fn plan_from(
+        &self,
+        memory: &Memory,
+        wanted: &ActiveSet,
+        only: Option<&BTreeSet<Key>>,
+        found: &Snapshot,
+    ) -> Result<Plan, Error> {
+        let place = Place {
+            first_namespace: self.namespace.first,
+        };
+        plan(wanted, only, memory, found, place).map_err(refused)
+    }
+
+    /// Plans every axis that is spoken of: `live` with the keys that may change, `boot`.
+    pub(super) fn plan_axes(
+        &self,
+        live: Option<(&ActiveSet, Option<&BTreeSet<Key>>)>,
+        boot: Option<&ActiveSet>,
+        file: &DropInFile,
+        found: &Snapshot,
+    ) -> Result<Plan, Error> {
+        let mut plan = match live {
+            Some((wanted, only)) => self.plan(wanted, only, found)?,
+            None => Plan::still(&self.memory),
+        };
+        plan.boot = boot.map(|wanted| self.persist(wanted, file)).transpose()?;
+        Ok(plan)
+    }
+
+    /// What the boot axis declares.
+    pub(super) fn declared_at_boot(&self) -> Result<ActiveSet, Error> {
+        Ok(self.boot()?.ground()?.declared())
+    }
+
+    /// Plans the boot axis; see [`persist`].
+    pub(super) fn persist(&self, wanted: &ActiveSet, file: &DropInFile) -> Result<BootPlan, Error> {
+        let bounded = wanted
+            .settings
+            .iter()
+            .filter(|(_, setting)| setting.exact.is_none());
+        let mut ground = self.ground(bounded.map(|(key, _)| key))?;
+        ground.live = (!self.world.root.is_image()).then(|| self.snapshot(wanted.settings.keys()));
+        persist(
+            wanted,
+            &ground,
+            file.drop_in.as_deref(),
+            file.allow_shadowed,
+        )
+        .map_err(refused)
+    }
+
+    /// What the next boot stands on, with the defaults of these keys.
+    pub(super) fn ground<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Result<Ground, Error> {
+        let mut ground = self.boot()?.ground()?;
+        ground.defaults = self.defaults(keys)?;
+        Ok(ground)
+    }
+
+    fn boot(&self) -> Result<&Boot, Error> {
+        self.boot
+            .as_ref()
+            .ok_or_else(|| super::no_boot("the boot scope"))
+    }
+
+    /// What a boot gives where no file says anything: the kernel's own default, else what was there before tcptune,
+    /// else what is there now.
+    fn defaults<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Key>,
+    ) -> Result<BTreeMap<Key, Value>, Error> {
+        if self.world.root.is_image() {
+            return Ok(BTreeMap::new());
+        }
+        let keys: Vec<&Key> = keys.collect();
+        let mut defaults = self.snapshot(keys.iter().copied()).values();
+        let held = self
+            .memory
+            .held
+            .iter()
+            .filter(|(key, _)| keys.contains(key));
+        defaults.extend(held.map(|(key, held)| (key.clone(), held.baseline.clone())));
+        defaults.extend(fresh(&keys)?);
+        Ok(defaults)
+    }
+
+    /// The memory of a boot in which tcptune has not written yet: what the drop-in declares was done by the loader.
+    fn woken(&self) -> Result<Memory, Error> {
+        let Some((boot, ours)) = self
+            .boot
+            .as_ref()
+            .and_then(|boot| Some((boot, boot.declared()?)))
+        else {
+            return Ok(Memory::default());
+        };
+        let ground = boot.ground()?;
+        let others = ground.without_us();
+        let keys: Vec<&Key> = ours.drop_in.assigned.keys().collect();
+        let fresh = fresh(&keys)?;
+        let recorded = self.recorded();
+        let held = ours.drop_in.assigned.iter().filter_map(|(key, wrote)| {
+            let baseline = match others.winner(key) {
+                Some(win) => win.taken.value().cloned(),
+                None => fresh.get(key).or(recorded.get(key)).cloned(),
+            };
+            let held = Held {
+                baseline: baseline?,
+                wrote: wrote.clone(),
+            };
+            Some((key.clone(), held))
+        });
+        Ok(Memory {
+            active: ours.drop_in.active.clone(),
+            held: held.collect(),
+        })
+    }
+
+    /// Baselines of the boot in which the drop-in was written, for keys of which nobody else can say one.
+    fn recorded(&self) -> BTreeMap<Key, Value> {
+        let entry = self
+            .persisted
+            .first()
+            .and_then(|id| self.world.store.entry(*id).ok());
+        let held = entry.map(|entry| entry.after.held).unwrap_or_default();
+        held.into_iter()
+            .map(|(key, held)| (key, held.baseline))
+            .collect()
+    }
+
+    /// What the next boot gives for declared keys, once a plan has changed these files.
+    pub(super) fn expected(
+        &self,
+        settings: &Settings,
+        files: &[FileChange],
+    ) -> Option<Vec<Expected>> {
+        let boot = self.boot.as_ref()?;
+        let forecast = Forecast::of(&boot.after(files), boot.loader);
+        let declared = installed(&boot.after(files)).ok().flatten();
+        let left_out = |key: &Key| {
+            declared.as_ref().is_some_and(|ours| {
+                ours.drop_in.active.settings.contains_key(key)
+                    && !ours.drop_in.assigned.contains_key(key)
+            })
+        };
+        let one = |(key, setting): (&Key, &crate::model::setting::Setting)| {
+            let win = forecast.winner(key);
+            let right = win
+                .as_ref()
+                .map_or_else(|| left_out(key), |win| setting.accepts(&win.value()));
+            Expected {
+                key: key.clone(),
+                by: win
+                    .as_ref()
+                    .map_or_else(|| "the kernel's default".to_owned(), |win| win.place()),
+                value: win.map(|win| win.value()),
+                right,
+            }
+        };
+        Some(settings.iter().map(one).collect())
+    }
+}
+
+/// What the kernel gives a new network namespace, for keys where that is its default, as far as one may be made.
+fn fresh(keys: &[&Key]) -> Result<BTreeMap<Key, Value>, Error> {
+    let constant = keys.iter().copied().filter(|key| {
+        Entry::of(key).is_some_and(|entry| {
+            entry.fresh == Fresh::Constant && entry.scope == Scope::PerNamespace
+        })
+    });
+    let constant: Vec<&Key> = constant.collect();
+    if constant.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    match netns::in_a_fresh_one(|| snapshot(&Proc, constant)) {
+        Ok(seen) => Ok(seen.values()),
+        // In the wrong namespace nothing may go on.
+        Err(error) if netns::is_lost(&error) => Err(error),
+        Err(_) => Ok(BTreeMap::new()),
+    }
+}
+
+/// Turns refusals of the planners into an error; an absent key gets the name that it nearly has.
+pub(super) fn refused(refusals: Vec<Refusal>) -> Error {
+    let near = match refusals.as_slice() {
+        [Refusal::Absent(key)] => near(key),
+        _ => None,
+    };
+    Error::Refused { refusals, near }
+}
