@@ -36,7 +36,7 @@ const NO_ID: u64 = 1_000_000_000_000_000;
 const POLL: Duration = Duration::from_millis(20);
 
 /// What could be found out about the state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Known {
     /// The sum of all entries that make sense.
     pub state: State,

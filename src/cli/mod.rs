@@ -10,7 +10,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, diff, history, list, off, persist, rollback, set, show, status, whence,
+    self, World, apply, diff, history, list, off, persist, rollback, set, show, status, verify,
+    whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -82,6 +83,8 @@ enum Verb {
     Show(show::Show),
     /// What `apply` would change; exit 1 if anything
     Diff(diff::Diff),
+    /// Whether the machine complies, now and after the next boot; exit 1 if not
+    Verify(verify::Verify),
     /// Make the kernel so, all or nothing, read back and undoable
     Apply(apply::Apply),
     /// Set single keys on top of what is declared
@@ -101,11 +104,21 @@ enum Verb {
 }
 
 impl Verb {
+    /// Whether it can speak of an image, which has no kernel and no journal.
+    fn knows_images(&self) -> bool {
+        match self {
+            Verb::List(_) | Verb::History(_) => false,
+            Verb::Show(request) => request.is_active(),
+            _ => true,
+        }
+    }
+
     fn run(&self, world: &World) -> Report {
         match self {
             Verb::List(_) => list::run(),
             Verb::Show(request) => show::run(world, request),
             Verb::Diff(request) => diff::run(world, request),
+            Verb::Verify(request) => verify::run(world, request),
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),
             Verb::Off(request) => off::run(world, request),
@@ -160,7 +173,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let place = Machine::here().and_then(|machine| Ok((machine, root(options)?)));
+    let place = Machine::here().and_then(|machine| Ok((machine, root(options, verb)?)));
     let report = match place {
         Ok((machine, root)) => verb.run(&World {
             machine,
@@ -177,11 +190,16 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
     report.exit
 }
 
-fn root(options: &Options) -> Result<Root, Error> {
-    options
-        .root
-        .as_deref()
-        .map_or_else(|| Ok(Root::default()), Root::image)
+fn root(options: &Options, verb: &Verb) -> Result<Root, Error> {
+    match options.root.as_deref() {
+        None => Ok(Root::default()),
+        Some(path) if verb.knows_images() => Root::image(path),
+        Some(_) => Err(Error::Usage {
+            code: "image",
+            message: "this verb has nothing to say of an image".to_owned(),
+            hint: Some("leave out `--root`".to_owned()),
+        }),
+    }
 }
 
 /// Says it all, once everything is done: a reader that goes away can interrupt nothing.
@@ -245,9 +263,9 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
 
 /// The verb that was meant, as far as one was named, for reports that no verb made.
 fn verb_of(args: &[OsString]) -> &'static str {
-    const VERBS: [&str; 11] = [
-        "list", "show", "diff", "apply", "set", "off", "persist", "rollback", "status", "history",
-        "where",
+    const VERBS: [&str; 12] = [
+        "list", "show", "diff", "verify", "apply", "set", "off", "persist", "rollback", "status",
+        "history", "where",
     ];
     let verb = args
         .iter()

@@ -71,7 +71,7 @@ pub fn run(world: &World, request: &Apply) -> Report {
     let asked = request
         .reach
         .axes(world)
-        .and_then(|axes| Ok((axes, wish::resolve(&request.words)?)));
+        .and_then(|axes| Ok((axes, wish::wanted(&request.words)?)));
     match asked {
         Ok((axes, wish)) => transaction::run(world, &manner, &|scene| draft(scene, &wish, &axes)),
         Err(error) => failed("apply", error),

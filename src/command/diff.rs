@@ -29,7 +29,7 @@ pub fn run(world: &World, request: &Diff) -> Report {
     let asked = request
         .reach
         .axes(world)
-        .and_then(|axes| Ok((axes, wish::resolve(&request.words)?)));
+        .and_then(|axes| Ok((axes, wish::wanted(&request.words)?)));
     match asked {
         Ok((axes, wish)) => {
             transaction::run(world, &manner, &|scene| apply::draft(scene, &wish, &axes))

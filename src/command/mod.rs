@@ -13,13 +13,14 @@ pub mod set;
 pub mod show;
 pub mod status;
 mod transaction;
+pub mod verify;
 pub mod whence;
 mod wish;
 
 use std::time::Duration;
 
 use crate::change::execute;
-use crate::change::store::Store;
+use crate::change::store::{Known, Store};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::kernel::Proc;
@@ -56,6 +57,18 @@ impl World {
         }
     }
 
+    /// Looks at each namespace in turn, or at the image in their place.
+    fn look<T>(&self, mut look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
+        match self.root.path() {
+            Some(path) => {
+                let image = Namespace::of_image(path);
+                let label = image.label.clone();
+                vec![look(Ok(image), label)]
+            }
+            None => self.visit(look),
+        }
+    }
+
     /// Visits each namespace in turn. One that cannot be entered is an answer too, with its name.
     fn visit<T>(&self, mut look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
         if self.netns.is_empty() {
@@ -68,6 +81,14 @@ impl World {
         let visit = |target: Target| look(netns::enter(&target), target.label());
         netns::expand(&self.netns).into_iter().map(visit).collect()
     }
+}
+
+/// What is remembered. Of an image nothing is.
+fn known(world: &World) -> Result<Known, Error> {
+    if world.root.is_image() {
+        return Ok(Known::default());
+    }
+    world.store.load()
 }
 
 /// A report about a failure of the whole run.

@@ -13,8 +13,9 @@ use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory, Settings};
 use crate::model::persist::{BootPlan, FileChange, Ground, persist};
 use crate::model::plan::{Place, Plan, Refusal, plan};
+use crate::model::setting::Setting;
 use crate::model::snapshot::Snapshot;
-use crate::model::sysctld::{Forecast, Loader, Tree};
+use crate::model::sysctld::{Forecast, Loader, Tree, Win};
 use crate::model::value::Value;
 use crate::report::Expected;
 
@@ -96,6 +97,7 @@ impl<'a> Scene<'a> {
             boot,
         };
         scene.memory = match scene.remembered {
+            _ if world.root.is_image() => Memory::default(),
             Some(one) => one.memory.clone(),
             None => scene.woken()?,
         };
@@ -105,6 +107,19 @@ impl<'a> Scene<'a> {
             .forgotten
             .filter(|one| !one.memory.active.wants_the_same(&memory.active));
         Ok(scene)
+    }
+
+    /// The entry in effect, 0 for none. What was live only before a reboot is in effect no more.
+    pub(super) fn head(&self) -> u64 {
+        match self.remembered {
+            Some(one) => one.head(),
+            None => self
+                .boot
+                .as_ref()
+                .and(self.persisted.first())
+                .copied()
+                .unwrap_or(0),
+        }
     }
 
     pub(super) fn snapshot<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
@@ -177,7 +192,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What the next boot stands on, with the defaults of these keys.
-    pub(super) fn ground<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Result<Ground, Error> {
+    fn ground<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Result<Ground, Error> {
         let mut ground = self.boot()?.ground()?;
         ground.defaults = self.defaults(keys)?;
         Ok(ground)
@@ -191,7 +206,7 @@ impl<'a> Scene<'a> {
 
     /// What a boot gives where no file says anything: the kernel's own default, else what was there before tcptune,
     /// else what is there now.
-    fn defaults<'k>(
+    pub(super) fn defaults<'k>(
         &self,
         keys: impl Iterator<Item = &'k Key>,
     ) -> Result<BTreeMap<Key, Value>, Error> {
@@ -253,36 +268,78 @@ impl<'a> Scene<'a> {
             .collect()
     }
 
-    /// What the next boot gives for declared keys, once a plan has changed these files.
+    /// What the next boot gives for declared keys, once a plan has changed these files. Where no file says anything,
+    /// it is one of `defaults`, or simply the kernel's.
     pub(super) fn expected(
         &self,
         settings: &Settings,
         files: &[FileChange],
+        defaults: &BTreeMap<Key, Value>,
     ) -> Option<Vec<Expected>> {
         let boot = self.boot.as_ref()?;
-        let forecast = Forecast::of(&boot.after(files), boot.loader);
-        let declared = installed(&boot.after(files)).ok().flatten();
+        let tree = boot.after(files);
+        let forecast = Forecast::of(&tree, boot.loader);
+        let declared = installed(&tree).ok().flatten();
         let left_out = |key: &Key| {
-            declared.as_ref().is_some_and(|ours| {
-                ours.drop_in.active.settings.contains_key(key)
-                    && !ours.drop_in.assigned.contains_key(key)
+            let ours = declared.as_ref().map(|ours| &ours.drop_in);
+            ours.is_some_and(|ours| {
+                ours.active.settings.contains_key(key) && !ours.assigned.contains_key(key)
             })
         };
-        let one = |(key, setting): (&Key, &crate::model::setting::Setting)| {
+        let one = |(key, setting): (&Key, &Setting)| {
             let win = forecast.winner(key);
-            let right = win
+            let value = win
                 .as_ref()
-                .map_or_else(|| left_out(key), |win| setting.accepts(&win.value()));
+                .map(Win::value)
+                .or_else(|| defaults.get(key).cloned());
             Expected {
                 key: key.clone(),
-                by: win
+                right: value
                     .as_ref()
-                    .map_or_else(|| "the kernel's default".to_owned(), |win| win.place()),
-                value: win.map(|win| win.value()),
-                right,
+                    .map_or_else(|| left_out(key), |value| setting.accepts(value)),
+                value,
+                by: win.map_or_else(|| "no file says so".to_owned(), |win| win.place()),
             }
         };
         Some(settings.iter().map(one).collect())
+    }
+
+    /// What the next boot gives where no file says anything, as far as it can be told from this one: what tcptune found
+    /// there first, or what is there and was never written.
+    pub(super) fn baselines(
+        &self,
+        held: &BTreeMap<Key, Held>,
+        found: &Snapshot,
+    ) -> BTreeMap<Key, Value> {
+        let mut values = found.values();
+        values.extend(
+            held.iter()
+                .map(|(key, held)| (key.clone(), held.baseline.clone())),
+        );
+        values
+    }
+
+    /// Who seems to have written what a key holds now, if tcptune did not.
+    pub(super) fn holder(&self, key: &Key, holds: &Value) -> String {
+        let lines = self
+            .boot
+            .as_ref()
+            .map(|boot| Forecast::of(&boot.tree, boot.loader).next_boot(key));
+        let lines = lines.map(|next| {
+            let wins = [next.systemd, next.procps, next.sysctl_p]
+                .into_iter()
+                .flatten();
+            wins.chain(next.shadowed)
+                .find(|win| win.value() == *holds)
+                .map(|win| win.place())
+        });
+        if let Some(place) = lines.flatten() {
+            return format!("as {place} says");
+        }
+        match self.memory.held.get(key) {
+            Some(held) if held.baseline == *holds => "as it was before tcptune".to_owned(),
+            _ => "a runtime writer: no file and no entry says so".to_owned(),
+        }
     }
 }
 

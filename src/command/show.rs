@@ -4,32 +4,52 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
+use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::kernel::snapshot;
 use crate::host::library;
 use crate::host::netns::Namespace;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::key::Key;
-use crate::model::memory::Settings;
+use crate::model::memory::{Settings, desired_hash};
+use crate::model::profile;
 use crate::model::stack;
 use crate::model::value::Value;
-use crate::report::{Body, Report, Show as Shown};
+use crate::report::{Active, Body, Report, Show as Shown, Warning};
 
-use super::{World, failed, told};
+use super::scene::Scene;
+use super::{World, failed, known, told, told_unreadable};
 
 /// The words of `show`.
 #[derive(Debug, Clone, Args)]
 pub struct Show {
     /// Profiles, left to right, later wins: names, or paths (with a `/`, or ending in `.toml`)
-    #[arg(value_name = "PROFILE", required = true)]
+    #[arg(value_name = "PROFILE", required_unless_present = "active")]
     profiles: Vec<String>,
+    /// What is declared now, as a profile: for version control
+    #[arg(long, conflicts_with_all = ["profiles", "flat"])]
+    active: bool,
     /// Only `key = value` lines
     #[arg(long)]
     flat: bool,
 }
 
+impl Show {
+    /// Whether it asks for what is declared, rather than for profiles.
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+}
+
 /// Runs `show`.
 pub fn run(world: &World, request: &Show) -> Report {
+    if request.active {
+        return match active(world) {
+            Ok((body, warnings)) => told("show", body, warnings),
+            Err(error) => failed("show", error),
+        };
+    }
+
     let desired = match stack::resolve(&request.profiles, &Settings::new(), &mut library::load) {
         Ok(desired) => desired,
         Err(problems) => return failed("show", Error::Problems(problems)),
@@ -52,7 +72,7 @@ pub fn run(world: &World, request: &Show) -> Report {
 
 /// The one namespace that consequences speak of.
 fn place(world: &World) -> Result<Namespace, Error> {
-    let mut places = world.visit(|namespace, _| namespace);
+    let mut places = world.look(|namespace, _| namespace);
     match (places.pop(), places.len()) {
         (Some(place), 0) => place,
         _ => Err(Error::Usage {
@@ -61,6 +81,26 @@ fn place(world: &World) -> Result<Namespace, Error> {
             hint: None,
         }),
     }
+}
+
+/// What is declared on the live axis; of an image, on the boot axis.
+fn active(world: &World) -> Result<(Body, Vec<Warning>), Error> {
+    let Known {
+        state, unreadable, ..
+    } = known(world)?;
+    let namespace = place(world)?;
+    let scene = Scene::look(world, &namespace, &state)?;
+    let active = if world.root.is_image() {
+        scene.declared_at_boot()?
+    } else {
+        scene.memory.active
+    };
+    let body = Body::Active(Active {
+        text: profile::write(&active.name(), &active.settings),
+        profiles: active.profiles,
+        desired: desired_hash(&active.settings),
+    });
+    Ok((body, told_unreadable(unreadable)))
 }
 
 /// What the kernel would hold with these settings.

@@ -2,21 +2,22 @@
 
 use clap::Args;
 
-use crate::change::state::{Remembered, State};
+use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::host::kernel::{Kernel, snapshot};
 use crate::host::library;
 use crate::host::netns::Namespace;
 use crate::model::catalogue;
 use crate::model::key::Key;
-use crate::model::memory::Memory;
+use crate::model::memory::{ActiveSet, Memory};
+use crate::model::plan::Refusal;
 use crate::model::setting::Setting;
 use crate::model::snapshot::Reading;
 use crate::model::stack;
-use crate::report::{Body, KeyState, Report, Status as Told, StatusRow, Warning};
+use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
+use super::scene::{Boot, Scene, refused};
 use super::transaction::describe;
 use super::{World, failed, told_unreadable};
 
@@ -28,12 +29,12 @@ pub struct Status {}
 pub fn run(world: &World) -> Report {
     let Known {
         state, unreadable, ..
-    } = match world.store.load() {
+    } = match super::known(world) {
         Ok(loaded) => loaded,
         Err(error) => return failed("status", error),
     };
     let mut warnings = told_unreadable(unreadable);
-    let all = world.visit(|namespace, label| match namespace {
+    let all = world.look(|namespace, label| match namespace {
         Ok(namespace) => one(world, &state, &namespace, &mut warnings),
         Err(error) => Told {
             error: Some(error),
@@ -63,11 +64,13 @@ pub fn run(world: &World) -> Report {
 fn blank(netns: String) -> Told {
     Told {
         netns,
+        image: false,
         memory: Memory::default(),
         rows: Vec::new(),
         time: None,
-        forgotten: false,
+        forgotten: None,
         outdated: false,
+        boot: None,
         pending: None,
         next_undo: None,
         error: None,
@@ -75,6 +78,15 @@ fn blank(netns: String) -> Told {
 }
 
 fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<Warning>) -> Told {
+    let mut told = blank(namespace.label.clone());
+    told.image = world.root.is_image();
+    let scene = match Scene::look(world, namespace, state) {
+        Ok(scene) => scene,
+        Err(error) => {
+            told.error = Some(error);
+            return told;
+        }
+    };
     let pending = state
         .pending
         .iter()
@@ -82,63 +94,97 @@ fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<W
     let pending = pending
         .into_iter()
         .find(|entry| entry.is_of(&world.machine, namespace.id));
-    let mut told = blank(namespace.label.clone());
     told.pending = pending.map(|entry| (entry.id, entry.in_progress(&world.machine)));
-    if let Some(one) = state.of(&world.machine, namespace) {
-        told.rows = rows(&world.kernel, one, namespace, false);
-        told.outdated = outdated(one, warnings);
-        told.next_undo = (one.head() > 0).then(|| describe(&world.store, one.head()));
-        told.time = (!one.memory.active.is_empty()).then(|| one.time.clone());
-        told.memory = one.memory.clone();
-    } else if let Some(one) = state.forgotten(&world.machine, namespace) {
-        told.rows = rows(&world.kernel, one, namespace, true);
-        told.forgotten = true;
-        told.time = Some(one.time.clone());
-        told.memory = one.memory.clone();
+    let active = &scene.memory.active;
+    told.rows = rows(&scene, active, false);
+    told.outdated = outdated(active, warnings);
+    let head = scene.head();
+    told.next_undo = (head > 0).then(|| describe(&world.store, head));
+    told.time = scene
+        .remembered
+        .filter(|_| !active.is_empty())
+        .map(|one| one.time.clone());
+    if let Some(one) = scene.forgotten {
+        told.forgotten = Some((one.memory.active.name(), one.time.clone()));
+        if active.is_empty() {
+            told.rows = rows(&scene, &one.memory.active, true);
+        }
     }
+    told.boot = scene
+        .boot
+        .as_ref()
+        .map(|boot| on_disk(&scene, boot, warnings));
+    told.memory = scene.memory;
     told
 }
 
-fn rows(
-    kernel: &dyn Kernel,
-    one: &Remembered,
-    namespace: &Namespace,
-    forgotten: bool,
-) -> Vec<StatusRow> {
-    let settings = &one.memory.active.settings;
-    let now = snapshot(kernel, settings.keys());
+/// The boot axis. What is left out of the drop-in is right as long as no file says something else.
+fn on_disk(scene: &Scene<'_>, boot: &Boot, warnings: &mut Vec<Warning>) -> BootStatus {
+    let mut status = BootStatus {
+        path: None,
+        intact: boot.ours.is_ok(),
+        active: ActiveSet::default(),
+        expected: Vec::new(),
+        outdated: false,
+    };
+    match &boot.ours {
+        Ok(None) => {}
+        Ok(Some(ours)) => {
+            let active = &ours.drop_in.active;
+            status.path = Some(ours.path.clone());
+            let defaults =
+                scene.baselines(&scene.memory.held, &scene.snapshot(active.settings.keys()));
+            status.expected = scene
+                .expected(&active.settings, &[], &defaults)
+                .unwrap_or_default();
+            let same = active.wants_the_same(&scene.memory.active);
+            status.outdated = !same && outdated(active, warnings);
+            status.active = active.clone();
+        }
+        Err(unfit) => {
+            let refusal = Refusal::from(unfit.clone());
+            let message = refusal.to_string();
+            let hint = refused(vec![refusal]).hint();
+            warnings.push(Warning {
+                code: "drop-in",
+                message,
+                hint,
+            });
+        }
+    }
+    status
+}
+
+fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Vec<StatusRow> {
+    let now = scene.snapshot(active.settings.keys());
     let row = |(key, setting): (&Key, &Setting)| {
-        let passed_over = setting.optional && !namespace.first && catalogue::is_global(key);
-        let (live, right) = match now.get(key) {
-            Reading::Value(value) => (
-                Some(value.to_string()),
-                passed_over || setting.accepts(value),
-            ),
-            Reading::Unreadable(_) => (None, passed_over),
-            Reading::Absent => (None, setting.optional),
+        let passed_over = setting.optional && !scene.namespace.first && catalogue::is_global(key);
+        let reading = now.get(key);
+        let right = match reading {
+            Reading::Value(value) => passed_over || setting.accepts(value),
+            Reading::Unreadable(_) => passed_over,
+            Reading::Absent => setting.optional,
         };
         let state = match (forgotten, right) {
             (true, _) => KeyState::Forgotten,
             (false, true) => KeyState::Ok,
             (false, false) => KeyState::Drift,
         };
-        let by = (state == KeyState::Drift && live.is_some()).then(|| "another writer".to_owned());
-        let word = setting.word(key);
+        let drifted = reading.value().filter(|_| state == KeyState::Drift);
         StatusRow {
             key: key.clone(),
             want: setting.words(),
-            word,
-            live,
+            word: setting.word(key),
+            live: reading.value().map(ToString::to_string),
             state,
-            by,
+            by: drifted.map(|holds| scene.holder(key, holds)),
         }
     };
-    settings.iter().map(row).collect()
+    active.settings.iter().map(row).collect()
 }
 
 /// Whether the profiles resolve to something else by now. Where they cannot be read, that is said, not guessed.
-fn outdated(one: &Remembered, warnings: &mut Vec<Warning>) -> bool {
-    let active = &one.memory.active;
+fn outdated(active: &ActiveSet, warnings: &mut Vec<Warning>) -> bool {
     match stack::resolve(&active.profiles, &active.settings, &mut library::load) {
         Ok(desired) => !active.profiles.is_empty() && desired.profiles_hash != active.profiles_hash,
         Err(problems) => {

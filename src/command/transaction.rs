@@ -97,13 +97,7 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         warnings: Vec::new(),
         wrote: false,
     };
-    let namespaces = if let Some(path) = world.root.path() {
-        let image = Namespace::of_image(path);
-        let label = image.label.clone();
-        vec![transaction.visit(Ok(image), label)]
-    } else {
-        world.visit(|namespace, label| transaction.visit(namespace, label))
-    };
+    let namespaces = world.look(|namespace, label| transaction.visit(namespace, label));
     let Transaction {
         warnings, wrote, ..
     } = transaction;
@@ -200,7 +194,8 @@ impl Transaction<'_> {
             let context = scene.snapshot(unread);
             one.before.0.extend(context.0);
         }
-        one.expected = scene.expected(&plan.declared().settings, plan.files());
+        let defaults = scene.baselines(&plan.after.held, &one.before);
+        one.expected = scene.expected(&plan.declared().settings, plan.files(), &defaults);
         match &self.hands {
             _ if plan.is_empty() => {}
             Hands::Still => {}
@@ -372,21 +367,12 @@ fn entry(
     undoes: Option<&Undoes>,
 ) -> Entry {
     let Scene {
-        world,
-        namespace,
-        remembered,
-        ..
+        world, namespace, ..
     } = scene;
     let persisted = match undoes {
         Some(undoes) => undoes.persisted.clone(),
         None if plan.files().is_empty() => scene.persisted.clone(),
         None => [id].iter().chain(&scene.persisted).copied().collect(),
-    };
-    // The first entry of a boot stands on the last one that the reboot did not undo.
-    let parent = match remembered {
-        Some(one) => one.head(),
-        None if namespace.init => scene.persisted.first().copied().unwrap_or(0),
-        None => 0,
     };
     Entry {
         schema: SCHEMA,
@@ -403,7 +389,7 @@ fn entry(
         started: machine::started(std::process::id()).unwrap_or(0),
         state: Stage::Pending,
         error: None,
-        parent,
+        parent: scene.head(),
         back_to: undoes.map(|undoes| undoes.back_to),
         before: scene.memory.clone(),
         after: plan.after.clone(),

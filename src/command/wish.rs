@@ -18,11 +18,18 @@ use crate::report::text;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Words {
     /// Profiles, left to right, later wins: names, or paths (with a `/`, or ending in `.toml`)
-    #[arg(value_name = "PROFILE", required_unless_present = "set")]
+    #[arg(value_name = "PROFILE")]
     profiles: Vec<String>,
     /// Set one more key; it replaces what the profiles want for it, bounds included
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+impl Words {
+    /// Whether nothing was asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.profiles.is_empty() && self.set.is_empty()
+    }
 }
 
 /// What words resolve to.
@@ -32,6 +39,21 @@ pub(super) struct Wish {
     pub(super) title: String,
     /// What a setting of the command line replaced.
     pub(super) notes: BTreeMap<Key, String>,
+}
+
+/// Reads what must be said.
+///
+/// # Errors
+/// Where nothing is; and see [`resolve`].
+pub(super) fn wanted(words: &Words) -> Result<Wish, Error> {
+    if words.is_empty() {
+        return Err(Error::Usage {
+            code: "usage",
+            message: "a profile is wanted, or `--set KEY=VALUE`".to_owned(),
+            hint: Some("`tcptune list` shows what there is".to_owned()),
+        });
+    }
+    resolve(words)
 }
 
 /// Reads the profiles and settings; every problem of all of them is told at once.

@@ -62,7 +62,7 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
 }
 
 /// The line that wins, and what it says.
-pub(super) fn obeyed(win: &Win) -> String {
+fn obeyed(win: &Win) -> String {
     let said = if win.text.is_empty() {
         "which excludes it".to_owned()
     } else {

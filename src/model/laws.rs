@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::catalogue::{self, KEYS, Raw, Shape, TABLE};
+use super::dropin::{DropIn, installed};
 use super::key::Key;
-use super::memory::{ActiveSet, Memory, Settings};
+use super::memory::{ActiveSet, Memory, Settings, desired_hash};
 use super::plan::{Cause, Change, Place, plan};
 use super::problem::Source;
 use super::profile;
 use super::setting::{Origin, Part, Setting};
 use super::snapshot::{Reading, Snapshot};
 use super::stack;
+use super::sysctld::{Content, Forecast, Loader, Sequence, Tree, remarks};
 use super::undo::retrace;
 use super::value::Value;
 
@@ -233,6 +235,56 @@ proptest! {
         for problem in profile::parse("p", &Source::new("p", &text)).err().into_iter().flatten() {
             prop_assert!(problem.line >= 1 && problem.column >= 1);
             prop_assert!(problem.excerpt.get(problem.mark).is_some());
+        }
+    }
+
+    #[test]
+    fn a_profile_that_was_written_reads_back(settings in sound(), why in any::<String>()) {
+        // Keys of which every number is in range: one of the table, and others.
+        let names = ["net.core.somaxconn", "net.test.a", "net.test.b/c", "kernel.d-e", "net.test.f", "net.test.g"];
+        let settings: Settings = settings.into_iter().zip(names).map(|((_, mut setting), name)| {
+            let key: Key = name.parse().unwrap();
+            for part in [&mut setting.at_least, &mut setting.at_most].into_iter().flatten() {
+                part.why = Some(why.clone());
+            }
+            (key, setting)
+        }).collect();
+        let text = profile::write(&why, &settings);
+        let read = profile::parse("p", &Source::new("p", &text)).unwrap();
+        prop_assert_eq!(&read.description, &why);
+        let read: Settings = read.settings.into_iter().map(|(key, (setting, _))| (key, setting)).collect();
+        prop_assert_eq!(desired_hash(&read), desired_hash(&settings));
+        for (key, setting) in &settings {
+            prop_assert!(setting.exact.is_some() || read[key].why() == setting.why());
+        }
+    }
+
+    #[test]
+    fn a_drop_in_says_everything_about_itself(settings in sound(), values in proptest::collection::vec(any::<bool>(), 6), name in any::<String>()) {
+        let assigned = settings.keys().zip(values).filter(|(_, written)| *written).map(|(key, _)| (key.clone(), Value::from(7)));
+        let mut active = active(settings.clone());
+        active.profiles = vec![name];
+        let drop_in = DropIn { assigned: assigned.collect(), active };
+        let text = drop_in.render();
+        let tree = Tree::default().with("/etc/sysctl.d/x.conf", Some(&text));
+        let found = installed(&tree).unwrap().unwrap();
+        prop_assert_eq!(&found.drop_in, &drop_in);
+        prop_assert_eq!(&found.text, &found.drop_in.render());
+        // And a loader reads the assignments, and nothing else.
+        for loader in [Loader::Systemd, Loader::Procps] {
+            let sequence = Sequence::read(&tree, loader);
+            prop_assert_eq!(sequence.keys(), drop_in.assigned.keys().cloned().collect());
+            prop_assert_eq!(sequence.statements().len(), drop_in.assigned.len());
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_fragment_makes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), words in "[a-z.*\\[\\]{},=/ #;\n\r-]{0,80}") {
+        let key: Key = "net.core.somaxconn".parse().unwrap();
+        for text in [bytes, words.into_bytes()] {
+            let mut tree = Tree::default().with("/etc/sysctl.d/x.conf", Some(""));
+            tree.fragments[0].content = Content::Text(text);
+            let _any_answer = (Forecast::of(&tree, Loader::Systemd).next_boot(&key), remarks(&tree.fragments[0]), installed(&tree));
         }
     }
 

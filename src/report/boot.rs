@@ -1,8 +1,12 @@
 //! Answers about the next boot.
 
+use crate::error::Error;
 use crate::model::key::Key;
+use crate::model::memory::ActiveSet;
 use crate::model::sysctld::{Loader, NextBoot, Remark};
 use crate::model::value::Value;
+
+use super::Want;
 
 /// `where`: who wins at the next boot.
 #[derive(Debug)]
@@ -43,4 +47,97 @@ pub struct Expected {
     pub by: String,
     /// Whether that is what is declared.
     pub right: bool,
+}
+
+/// What is declared for the next boot, and whether it will hold.
+#[derive(Debug)]
+pub struct BootStatus {
+    /// The drop-in, if there is one.
+    pub path: Option<String>,
+    /// Whether nobody has touched it.
+    pub intact: bool,
+    /// What it declares.
+    pub active: ActiveSet,
+    /// What the next boot gives for each of its keys.
+    pub expected: Vec<Expected>,
+    /// Whether the profiles say something else by now.
+    pub outdated: bool,
+}
+
+impl BootStatus {
+    /// Whether the next boot will be as declared.
+    pub fn is_clean(&self) -> bool {
+        self.intact && !self.outdated && self.expected.iter().all(|one| one.right)
+    }
+}
+
+/// `verify`: whether one namespace complies.
+#[derive(Debug)]
+pub struct Verified {
+    /// What outputs call the namespace.
+    pub netns: String,
+    /// What is wanted.
+    pub want: Option<Want>,
+    /// Key by key.
+    pub rows: Vec<Compliance>,
+    /// Why it could not be found out.
+    pub error: Option<Error>,
+}
+
+/// Whether one key complies.
+#[derive(Debug)]
+pub struct Compliance {
+    /// The key.
+    pub key: Key,
+    /// What is wanted.
+    pub want: String,
+    /// The word for it, where the key has words.
+    pub word: Option<String>,
+    /// What the kernel holds; nothing if it has no such key, or there is no kernel to ask.
+    pub live: Option<Value>,
+    /// Whether that is right; nothing where it was not asked for.
+    pub live_right: Option<bool>,
+    /// What the next boot gives; nothing where it was not asked for.
+    pub next: Option<Expected>,
+}
+
+impl Compliance {
+    /// A stable word: `ok`, `drift` (wrong now), `lost` (wrong after the next boot), `wrong` (both).
+    pub fn verdict(&self) -> &'static str {
+        let now = self.live_right.unwrap_or(true);
+        let then = self.next.as_ref().is_none_or(|next| next.right);
+        match (now, then) {
+            (true, true) => "ok",
+            (false, true) => "drift",
+            (true, false) => "lost",
+            (false, false) => "wrong",
+        }
+    }
+}
+
+impl Verified {
+    /// Nothing is known yet.
+    pub fn blank(netns: String) -> Self {
+        Self {
+            netns,
+            want: None,
+            rows: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Whether everything that was asked for is right.
+    pub fn is_clean(&self) -> bool {
+        self.error.is_none() && self.rows.iter().all(|row| row.verdict() == "ok")
+    }
+
+    /// What the next boot gives instead of what is wanted; nothing where that was not asked for.
+    pub fn lost(&self) -> Option<Vec<&Expected>> {
+        let next: Vec<&Expected> = self
+            .rows
+            .iter()
+            .filter_map(|row| row.next.as_ref())
+            .collect();
+        (!next.is_empty()).then(|| next.into_iter().filter(|one| !one.right).collect())
+    }
 }

@@ -14,8 +14,8 @@ use crate::model::setting::Setting;
 use crate::model::sysctld::Win;
 
 use super::{
-    Body, Changes, Depth, Expected, History, KeyState, NamespaceChanges, Report, Show, Status,
-    Winners, diff,
+    Body, Changes, Compliance, Depth, Expected, History, KeyState, NamespaceChanges, Report, Show,
+    Status, Verified, Winners, diff,
 };
 
 /// Renders a report as one JSON document with a newline at its end.
@@ -65,6 +65,12 @@ pub fn render(report: &Report) -> String {
         }
         Body::History(all) => history(all),
         Body::Winners(one) => winners(one),
+        Body::Active(one) => json!({
+            "profile": one.text,
+            "profiles": one.profiles,
+            "hashes": { "desired": one.desired, "plan": null },
+        }),
+        Body::Verified(all) => verified(all),
     };
     if let Json::Object(fields) = body {
         document.extend(fields);
@@ -283,13 +289,29 @@ fn seconds(ms: u64) -> Json {
 }
 
 fn status(status: &Status) -> Json {
+    let next = |key: &Key| {
+        let all = status.boot.iter().flat_map(|boot| &boot.expected);
+        all.into_iter()
+            .find(|one| one.key == *key)
+            .and_then(|one| one.value.clone())
+    };
+    let boot = status.boot.as_ref().map(|boot| {
+        json!({
+            "profiles": boot.active.profiles,
+            "path": boot.path,
+            "intact": boot.intact,
+            "outdated": boot.outdated,
+            "clean": boot.is_clean(),
+            "settings": boot.expected.iter().map(expected).collect::<Vec<_>>(),
+        })
+    });
     let settings = status.rows.iter().map(|row| {
         let state = match row.state {
             KeyState::Ok => "ok",
             KeyState::Drift => "drift",
             KeyState::Forgotten => "forgotten",
         };
-        json!({ "key": row.key, "want": row.want, "word": row.word, "live": row.live, "next_boot": null, "state": state, "by": row.by })
+        json!({ "key": row.key, "want": row.want, "word": row.word, "live": row.live, "next_boot": next(&row.key), "state": state, "by": row.by })
     });
     json!({
         "netns": status.netns,
@@ -299,11 +321,48 @@ fn status(status: &Status) -> Json {
             "outdated": status.outdated,
             "since": status.time,
         },
-        "boot": null,
+        "boot": boot,
+        "forgotten": status.forgotten.as_ref().map(|(name, time)| json!({ "declared": name, "since": time })),
         "hold": null,
         "pending": status.pending.map(|(id, in_progress)| json!({ "id": id, "in_progress": in_progress })),
         "next_rollback": status.next_undo,
         "error": status.error.as_ref().map(error),
+    })
+}
+
+fn verified(all: &[Verified]) -> Json {
+    let row = |row: &Compliance| {
+        json!({
+            "key": row.key,
+            "want": row.want,
+            "word": row.word,
+            "live": row.live,
+            "live_right": row.live_right,
+            "next_boot": row.next.as_ref().and_then(|next| next.value.as_ref()),
+            "next_boot_right": row.next.as_ref().map(|next| next.right),
+            "by": row.next.as_ref().map(|next| &next.by),
+            "verdict": row.verdict(),
+        })
+    };
+    let one = |one: &Verified| {
+        json!({
+            "netns": one.netns,
+            "desired": one.want.as_ref().map(|want| &want.hash),
+            "keys": one.rows.iter().map(row).collect::<Vec<_>>(),
+            "survives": one.lost().map(|lost| lost.is_empty()),
+            "error": one.error.as_ref().map(error),
+        })
+    };
+    let mut hashes = all
+        .iter()
+        .filter_map(|one| one.want.as_ref().map(|want| &want.hash));
+    // Several namespaces share one hash only if it is the same for all.
+    let desired = hashes
+        .next()
+        .filter(|first| hashes.all(|other| other == *first));
+    json!({
+        "hashes": { "desired": desired, "plan": null },
+        "namespaces": all.iter().map(one).collect::<Vec<_>>(),
     })
 }
 

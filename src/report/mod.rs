@@ -8,7 +8,7 @@ pub mod text;
 
 use std::collections::BTreeMap;
 
-pub use boot::{Expected, KeyWinner, Winners};
+pub use boot::{BootStatus, Compliance, Expected, KeyWinner, Verified, Winners};
 
 use crate::change::journal::Stage;
 use crate::error::Error;
@@ -58,6 +58,10 @@ impl Report {
                 all.filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
                     .collect()
             }
+            Body::Verified(all) => all
+                .iter()
+                .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+                .collect(),
             Body::Status(all) => all
                 .iter()
                 .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
@@ -84,6 +88,10 @@ pub enum Body {
     History(History),
     /// `where`.
     Winners(Winners),
+    /// `show --active`.
+    Active(Active),
+    /// `verify`, one for each namespace.
+    Verified(Vec<Verified>),
 }
 
 /// A resolved stack of profiles.
@@ -103,6 +111,17 @@ pub struct Show {
     pub kernel: String,
     /// Whether the formulas are known to hold on it.
     pub verified: bool,
+}
+
+/// What is declared, as a profile.
+#[derive(Debug)]
+pub struct Active {
+    /// The text of the profile.
+    pub text: String,
+    /// The profiles that it came from.
+    pub profiles: Vec<String>,
+    /// [`desired_hash`] of its settings.
+    pub desired: String,
 }
 
 /// What is wanted, in a few words and a hash.
@@ -214,16 +233,20 @@ pub enum KeyState {
 pub struct Status {
     /// What outputs call the namespace.
     pub netns: String,
-    /// What is remembered: of this boot, or of an earlier one that is forgotten.
+    /// Whether it is an image instead, which has no live values.
+    pub image: bool,
+    /// What is remembered of this boot.
     pub memory: Memory,
     /// Each declared key.
     pub rows: Vec<StatusRow>,
     /// When it was declared.
     pub time: Option<String>,
-    /// Whether an earlier boot declared it.
-    pub forgotten: bool,
+    /// What an earlier boot had declared, and when, if a reboot forgot it.
+    pub forgotten: Option<(String, String)>,
     /// Whether the profiles say something else by now.
     pub outdated: bool,
+    /// The next boot, where it is this namespace's business.
+    pub boot: Option<BootStatus>,
     /// An entry that was never finished, and whether its process is still at work.
     pub pending: Option<(u64, bool)>,
     /// What the next rollback would undo, in words.
@@ -236,7 +259,8 @@ impl Status {
     /// Whether everything is as declared.
     pub fn is_clean(&self) -> bool {
         let drift = self.rows.iter().any(|row| row.state == KeyState::Drift);
-        !(drift || self.outdated || self.pending.is_some() || self.error.is_some())
+        let boot = self.boot.as_ref().is_none_or(BootStatus::is_clean);
+        boot && !(drift || self.outdated || self.pending.is_some() || self.error.is_some())
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod bad;
+mod boot;
 mod docs;
 mod faults;
 mod handshake;
@@ -19,3 +20,4 @@ mod sandbox;
 mod sequence;
 mod trust;
 mod verbs;
+mod verify;

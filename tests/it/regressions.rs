@@ -471,6 +471,6 @@ fn a_usage_error_in_json_says_which_verb_lacks_what() {
     }
     assert_eq!(
         json["error"]["message"],
-        "the following required arguments were not provided: <PROFILE>..."
+        "a profile is wanted, or `--set KEY=VALUE`"
     );
 }

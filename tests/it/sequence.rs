@@ -97,7 +97,7 @@ fn what_a_stranger_wrote_is_left_and_said() {
     // A stranger writes one key.
     sandbox.stranger(SYNACK, "7");
     let status = sandbox.tcptune("status").exits(1);
-    let row = "  DRIFT     net.ipv4.tcp_synack_retries     wants 3               holds 7 (another writer)";
+    let row = "  DRIFT     net.ipv4.tcp_synack_retries     wants 3               holds 7 (a runtime writer: no file and no entry says so)";
     assert!(status.out.contains(row), "{}", status.out);
     // Apply of a profile without that key leaves it and says so.
     let applied = sandbox.tcptune("apply fail-fast --yes").exits(0);

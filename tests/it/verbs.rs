@@ -158,7 +158,7 @@ fn json_keeps_its_contract() {
     let status = sandbox.tcptune("status --json").exits(0).json();
     assert_eq!(status["live"]["settings"], serde_json::json!([]));
     assert_eq!(
-        (&status["boot"], &status["hold"], &status["pending"]),
+        (&status["boot"]["path"], &status["hold"], &status["pending"]),
         (
             &serde_json::Value::Null,
             &serde_json::Value::Null,

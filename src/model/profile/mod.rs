@@ -2,6 +2,7 @@
 
 mod raw;
 mod reader;
+mod write;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,6 +14,7 @@ use super::problem::{Problem, Source};
 use super::setting::Setting;
 
 use reader::Reader;
+pub use write::write;
 
 /// Most bytes of one profile.
 pub const LARGEST: u64 = 1 << 20;

@@ -1,9 +1,11 @@
-//! `where` for people.
+//! `where` and `verify` for people.
 
 use crate::model::sysctld::{Loader, Win};
-use crate::report::{KeyWinner, Winners, printable};
+use crate::model::value::Value;
+use crate::report::{KeyWinner, Verified, Winners, printable};
 
-use super::{BAD, PLACE, Page, STRONG};
+use super::changes::next;
+use super::{BAD, GOOD, PLACE, Page, STRONG, short};
 
 impl Page {
     pub(super) fn winners(&mut self, winners: &Winners) {
@@ -80,6 +82,80 @@ impl Page {
             };
             let place = self.styled(PLACE, &printable(&win.place()));
             self.line(format!("   {:<17} {text}  {place}", "shadowed"));
+        }
+    }
+}
+
+impl Page {
+    /// The auditor's table.
+    pub(super) fn verified_in(&mut self, verified: &Verified) {
+        let netns = self.styled(STRONG, &printable(&verified.netns));
+        let Some(want) = &verified.want else {
+            let failed = self.styled(BAD, "cannot be looked at");
+            return self.line(format!("{netns}: {failed}"));
+        };
+        self.line(format!(
+            "{netns}: {}, desired {}",
+            printable(&want.title),
+            short(&want.hash)
+        ));
+        let cells = verified.rows.iter().map(|row| {
+            let want = row
+                .word
+                .as_ref()
+                .map_or_else(|| row.want.clone(), |word| format!("{} ({word})", row.want));
+            let shown = |value: Option<&Value>| {
+                value.map_or_else(|| "-".to_owned(), |value| printable(value.as_str()))
+            };
+            let next = row.next.as_ref();
+            let by = next.map_or_else(|| "-".to_owned(), |next| printable(&next.by));
+            [
+                row.verdict().to_owned(),
+                row.key.to_string(),
+                want,
+                shown(row.live.as_ref()),
+                shown(next.and_then(|next| next.value.as_ref())),
+                by,
+            ]
+        });
+        let head = ["verdict", "key", "wanted", "live", "next boot", "says"].map(str::to_owned);
+        let table: Vec<[String; 6]> = [head].into_iter().chain(cells).collect();
+        if table.len() > 1 {
+            self.table(&table);
+        }
+        match verified.lost() {
+            _ if verified.rows.is_empty() => self.line("nothing is declared"),
+            None => {}
+            Some(lost) if lost.is_empty() => self.line("survives a reboot: yes"),
+            Some(lost) => self.line(format!(
+                "survives a reboot: no, because the next boot gives {}",
+                next(&lost)
+            )),
+        }
+    }
+
+    fn table(&mut self, rows: &[[String; 6]]) {
+        let mut widths = [0; 6];
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for row in rows {
+            let cells = row
+                .iter()
+                .zip(widths)
+                .enumerate()
+                .map(|(column, (cell, width))| {
+                    let padded = format!("{cell:width$}");
+                    match (column, cell.as_str()) {
+                        (0, "ok") => self.styled(GOOD, &padded),
+                        (0, "drift" | "lost" | "wrong") => self.styled(BAD, &padded),
+                        _ => padded,
+                    }
+                });
+            let line = cells.collect::<Vec<_>>().join("  ");
+            self.line(format!("  {}", line.trim_end()));
         }
     }
 }

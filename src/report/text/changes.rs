@@ -216,8 +216,7 @@ impl Page {
                 } else {
                     self.line("survives a reboot: no");
                 }
-                let wrong: Vec<String> = wrong.into_iter().map(next).collect();
-                self.line(printable(&format!("next boot: {}", wrong.join(", "))));
+                self.line(format!("next boot: {}", next(&wrong)));
                 if plan.boot.is_none() {
                     self.line("keep across a reboot: tcptune persist");
                 }
@@ -280,12 +279,28 @@ fn counts(plan: &Plan) -> String {
     )
 }
 
-/// What the next boot gives for a key: `somaxconn 1024 (/etc/sysctl.d/60-app.conf:4)`.
-fn next(expected: &Expected) -> String {
-    let Expected { key, value, by, .. } = expected;
-    let name = Entry::of(key).map_or(key.as_str(), |entry| entry.short);
-    match value {
-        Some(value) => format!("{name} {value} ({by})"),
-        None => format!("{name} {by}"),
+/// What the next boot gives for keys: `somaxconn 1024 (/etc/sysctl.d/60-app.conf:4)`.
+pub(super) fn next(all: &[&Expected]) -> String {
+    let mut by: Vec<(&str, Vec<String>)> = Vec::new();
+    for Expected {
+        key,
+        value,
+        by: who,
+        ..
+    } in all
+    {
+        let name = Entry::of(key).map_or(key.as_str(), |entry| entry.short);
+        let value = value
+            .as_ref()
+            .map_or("(nobody knows)", |value| value.as_str());
+        let said = format!("{name} {value}");
+        match by.iter_mut().find(|(place, _)| place == who) {
+            Some((_, keys)) => keys.push(said),
+            None => by.push((who, vec![said])),
+        }
     }
+    let told = by
+        .into_iter()
+        .map(|(place, keys)| format!("{} ({place})", keys.join(", ")));
+    printable(&told.collect::<Vec<_>>().join(", "))
 }

@@ -2,8 +2,9 @@
 
 use anstyle::Style;
 
-use crate::report::{History, KeyState, Status, StatusRow, printable};
+use crate::report::{Expected, History, KeyState, Status, StatusRow, printable};
 
+use super::changes::next;
 use super::{BAD, GOOD, Page, STRONG, plural_of};
 
 impl Page {
@@ -17,23 +18,33 @@ impl Page {
     }
 
     fn status(&mut self, status: &Status) {
-        let netns = self.styled(STRONG, &printable(&status.netns));
+        let place = if status.image { "image" } else { "namespace" };
+        let netns = self.styled(STRONG, &format!("{} {place}", printable(&status.netns)));
         if status.error.is_some() {
             let failed = self.styled(BAD, "cannot be looked at");
-            return self.line(format!("{netns} namespace: {failed}"));
+            return self.line(format!("{netns}: {failed}"));
         }
-        let declared = printable(&status.memory.active.name());
+        let active = &status.memory.active;
+        let declared = printable(&active.name());
         let since = status
             .time
             .as_deref()
             .map(|time| format!(", since {time}"))
             .unwrap_or_default();
-        if status.forgotten {
-            self.line(format!(
-                "{netns} namespace: nothing declared; a reboot has forgotten {declared}{since}"
-            ));
-        } else {
-            self.line(format!("{netns} namespace: {declared}{since}"));
+        match &status.forgotten {
+            Some((name, time)) if active.is_empty() => {
+                let name = printable(name);
+                self.line(format!(
+                    "{netns}: nothing declared; a reboot has forgotten {name}, since {time}"
+                ));
+            }
+            Some((name, _)) => {
+                let name = printable(name);
+                self.line(format!(
+                    "{netns}: {declared}{since}; a reboot has forgotten {name}"
+                ));
+            }
+            None => self.line(format!("{netns}: {declared}{since}")),
         }
         let with_word = |row: &StatusRow| match &row.word {
             Some(word) => format!("{} ({word})", row.want),
@@ -81,11 +92,53 @@ impl Page {
             )),
             None => {}
         }
-        if !status.memory.active.is_empty() && !status.forgotten {
-            self.live_only(&status.netns);
-        }
+        self.next_boot(status);
         if let Some(next) = &status.next_undo {
             self.line(format!("the next rollback would undo {}", printable(next)));
+        }
+    }
+
+    /// What a reboot leaves of it.
+    fn next_boot(&mut self, status: &Status) {
+        let active = &status.memory.active;
+        let Some(boot) = status
+            .boot
+            .as_ref()
+            .filter(|boot| boot.path.is_some() || !boot.intact)
+        else {
+            if !active.is_empty() {
+                self.live_only(&status.netns);
+            }
+            return;
+        };
+        let path = boot
+            .path
+            .as_deref()
+            .map(|path| format!(" ({})", printable(path)))
+            .unwrap_or_default();
+        let declared = if boot.active.wants_the_same(active) {
+            "the same".to_owned()
+        } else {
+            printable(&boot.active.name())
+        };
+        let wrong: Vec<&Expected> = boot.expected.iter().filter(|one| !one.right).collect();
+        match wrong.as_slice() {
+            _ if !boot.intact => {
+                let edited = self.styled(BAD, "the drop-in is not as tcptune left it");
+                self.line(format!("next boot: {edited}"));
+            }
+            [] => self.line(format!("next boot: {declared}{path}")),
+            wrong => {
+                let drift = self.styled(BAD, "DRIFT");
+                self.line(format!(
+                    "next boot: {declared}{path}, but {drift}: {}",
+                    next(wrong)
+                ));
+            }
+        }
+        if boot.outdated {
+            let profiles = printable(&boot.active.profiles.join(" "));
+            self.line(format!("outdated: the drop-in's profiles say something else by now; look with `tcptune diff {profiles} --scope boot`"));
         }
     }
 

@@ -1,0 +1,657 @@
+//! The boot axis: the drop-in, who shadows it, and both axes together, in one boot and across several.
+
+use crate::sandbox::{Run, Sandbox};
+
+const SOMAXCONN: &str = "net.core.somaxconn";
+const SYN: &str = "net.ipv4.tcp_syn_retries";
+const SYNACK: &str = "net.ipv4.tcp_synack_retries";
+const DROP_IN: &str = "/etc/sysctl.d/99-tcptune.conf";
+
+/// A sandbox that boots with systemd, as far as anybody can see, and has no fragments but its own.
+fn systemd() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.sh("mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*");
+    sandbox
+}
+
+/// What a restart does: a new boot id, the kernel's defaults, and then the loader.
+fn restart(sandbox: &Sandbox, number: u32) {
+    sandbox.new_boot(number);
+    for (key, value) in [(SOMAXCONN, "4096"), (SYN, "6"), (SYNACK, "5")] {
+        sandbox.stranger(key, value);
+    }
+    sandbox.sh("/lib/systemd/systemd-sysctl --prefix=net");
+}
+
+fn values(sandbox: &Sandbox) -> [String; 3] {
+    [SOMAXCONN, SYN, SYNACK].map(|key| sandbox.sysctl(key))
+}
+
+fn stat(sandbox: &Sandbox) -> String {
+    sandbox.sh(&format!(
+        "stat -c '%y %i %s %a' {DROP_IN}; sha256sum {DROP_IN}"
+    ))
+}
+
+#[test]
+fn persisting_twice_changes_nothing() {
+    let sandbox = systemd();
+    let first = sandbox
+        .tcptune("apply high-traffic --persist --json")
+        .exits(0)
+        .json();
+    assert_eq!(first["namespaces"][0]["plan"]["boot"]["action"], "create");
+    let before = stat(&sandbox);
+    assert!(before.contains(" 644\n"), "{before}");
+    let again = sandbox
+        .tcptune("apply high-traffic --persist --json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (
+            &again["changed"],
+            &again["namespaces"][0]["plan"]["boot"]["action"]
+        ),
+        (&false.into(), &"none".into())
+    );
+    assert_eq!(stat(&sandbox), before);
+    let said = sandbox.tcptune("apply high-traffic --persist").exits(0).out;
+    assert!(
+        said.contains("boot: /etc/sysctl.d/99-tcptune.conf is right already"),
+        "{said}"
+    );
+    sandbox.sh(&format!("grep -qx 'net.core.somaxconn = 16384' {DROP_IN}"));
+}
+
+#[test]
+fn the_axes_are_planned_independently() {
+    let sandbox = systemd();
+    // Live right and file missing: only the file is a change.
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let diff = sandbox
+        .tcptune("diff high-traffic --scope both --json")
+        .exits(1)
+        .json();
+    let plan = &diff["namespaces"][0]["plan"];
+    assert_eq!(
+        (
+            plan["live"].as_array().unwrap().len(),
+            &plan["boot"]["action"]
+        ),
+        (0, &"create".into())
+    );
+    sandbox.tcptune("persist").exits(0);
+    sandbox.tcptune("diff high-traffic --scope both").exits(0);
+    // File right and live wrong: only the key is.
+    sandbox.stranger(SYNACK, "7");
+    let diff = sandbox
+        .tcptune("diff high-traffic --scope both --json")
+        .exits(1)
+        .json();
+    let plan = &diff["namespaces"][0]["plan"];
+    assert_eq!(
+        (
+            plan["live"].as_array().unwrap().len(),
+            &plan["boot"]["action"]
+        ),
+        (1, &"none".into())
+    );
+    let boot_only = sandbox.tcptune("apply fail-fast --scope boot").exits(0);
+    assert!(
+        boot_only.out.contains("the live kernel stays as it is"),
+        "{}",
+        boot_only.out
+    );
+    assert_eq!(values(&sandbox), ["16384", "6", "7"]);
+}
+
+#[test]
+fn rollback_and_off_take_both_axes_back() {
+    let sandbox = systemd();
+    let first = sandbox.all();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    let one = stat(&sandbox);
+    sandbox.tcptune("apply fail-fast --persist --yes").exits(0);
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(
+        stat(&sandbox).split_whitespace().last(),
+        one.split_whitespace().last()
+    );
+    assert_eq!(values(&sandbox), ["16384", "6", "3"]);
+    sandbox.sh(&format!("sha256sum {DROP_IN} > /run/sum"));
+    let undone = sandbox.tcptune("rollback").exits(0);
+    assert!(
+        undone
+            .out
+            .contains("boot: remove /etc/sysctl.d/99-tcptune.conf"),
+        "{}",
+        undone.out
+    );
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
+    assert_eq!(sandbox.all(), first);
+    // Forward again, and off.
+    sandbox.tcptune("rollback --to 1").exits(0);
+    sandbox.sh("sha256sum -c /run/sum");
+    let half = sandbox.tcptune("off").exits(0);
+    assert!(
+        half.err
+            .contains("99-tcptune.conf stays: the next boot declares high-traffic again"),
+        "{}",
+        half.err
+    );
+    sandbox.sh(&format!("test -e {DROP_IN}"));
+    sandbox.tcptune("off --persist").exits(0);
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
+    assert_eq!(sandbox.all(), first);
+}
+
+#[test]
+fn set_adds_to_each_axis_what_is_declared_there() {
+    let sandbox = systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.tcptune("apply fail-fast --yes").exits(0);
+    sandbox.tcptune("set keepalive_time=300 --persist").exits(0);
+    let text = sandbox.sh(&format!("cat {DROP_IN}"));
+    assert!(
+        text.contains("\nnet.ipv4.tcp_keepalive_time = 300\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nnet.core.somaxconn = 16384\n") && !text.contains("tcp_syn_retries ="),
+        "{text}"
+    );
+    assert!(
+        text.contains("# declares: high-traffic + 1 set by hand\n"),
+        "{text}"
+    );
+    assert_eq!(values(&sandbox), ["4096", "2", "5"]);
+}
+
+#[test]
+fn a_restart_begins_with_what_the_drop_in_declares() {
+    let sandbox = systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    restart(&sandbox, 1);
+    assert_eq!(values(&sandbox), ["16384", "6", "3"]);
+    let status = sandbox.tcptune("status").exits(0);
+    assert!(
+        status.out.starts_with("container namespace: high-traffic"),
+        "{}",
+        status.out
+    );
+    // What this boot would have given without us comes back.
+    let off = sandbox.tcptune("off --persist").exits(0);
+    assert!(off.out.contains("2 of them released"), "{}", off.out);
+    assert_eq!(values(&sandbox), ["4096", "6", "5"]);
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(values(&sandbox), ["16384", "6", "3"]);
+    sandbox.sh(&format!("test -e {DROP_IN}"));
+}
+
+#[test]
+fn rollback_across_a_restart() {
+    let sandbox = systemd();
+    sandbox.file(
+        "/etc/sysctl.d/10-app.conf",
+        "net.ipv4.tcp_synack_retries = 4\n",
+    );
+    sandbox.sh("/lib/systemd/systemd-sysctl --prefix=net");
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.tcptune("set syn_retries=3 --persist").exits(0);
+    // Live only: the restart undoes it.
+    sandbox.tcptune("set syn_retries=4").exits(0);
+    restart(&sandbox, 1);
+    assert_eq!(values(&sandbox), ["16384", "3", "3"]);
+    let status = sandbox.tcptune("status").exits(0);
+    assert!(
+        status
+            .out
+            .contains("the next rollback would undo entry 2 (set"),
+        "{}",
+        status.out
+    );
+    let undone = sandbox.tcptune("rollback").exits(0);
+    assert!(
+        undone
+            .out
+            .starts_with("rollback of entry 2 (set high-traffic + 1 set by hand"),
+        "{}",
+        undone.out
+    );
+    assert_eq!(values(&sandbox), ["16384", "6", "3"]);
+    sandbox.tcptune("status").exits(0);
+    sandbox.tcptune("apply fail-fast --yes").exits(0);
+    restart(&sandbox, 2);
+    let undone = sandbox.tcptune("rollback").exits(0);
+    assert!(
+        undone
+            .out
+            .starts_with("rollback of entry 1 (apply high-traffic"),
+        "{}",
+        undone.out
+    );
+    assert_eq!(
+        values(&sandbox),
+        ["4096", "6", "4"],
+        "the other file's value, and the kernel's"
+    );
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
+    assert!(
+        sandbox
+            .tcptune("rollback")
+            .exits(0)
+            .out
+            .contains("nothing to do")
+    );
+    // And all the way forward, to an entry of two boots ago.
+    sandbox.tcptune("rollback --to 2").exits(0);
+    assert_eq!(values(&sandbox), ["16384", "3", "3"]);
+    sandbox.tcptune("verify").exits(0);
+}
+
+#[test]
+fn debian_12_wins_at_boot_and_warns_of_sysctl_p() {
+    let sandbox = systemd();
+    sandbox.sh("printf '# x\\nnet.core.somaxconn = 1024\\n' > /etc/sysctl.conf; ln -s ../sysctl.conf /etc/sysctl.d/99-sysctl.conf");
+    let applied = sandbox.tcptune("apply high-traffic --persist").exits(0);
+    let warning = "warning: `sysctl --system` and `sysctl -p` would set net.core.somaxconn to 1024 (/etc/sysctl.conf:2)";
+    assert!(applied.err.contains(warning), "{}", applied.err);
+    assert!(
+        applied
+            .out
+            .contains("beats /etc/sysctl.d/99-sysctl.conf:2 (net.core.somaxconn 1024)"),
+        "{}",
+        applied.out
+    );
+    assert!(
+        applied.out.contains("survives a reboot: yes"),
+        "{}",
+        applied.out
+    );
+    restart(&sandbox, 1);
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "16384");
+    // Under procps it would lose, and no name helps.
+    sandbox.sh("rmdir /run/systemd/system");
+    let refused = sandbox
+        .tcptune("apply fail-fast --set somaxconn=512 --persist --yes")
+        .exits(3);
+    let message = "net.core.somaxconn shall be 512, but sysctl --system would obey /etc/sysctl.conf:2, which says 1024; nothing was touched";
+    assert!(refused.err.contains(message), "{}", refused.err);
+    assert!(
+        refused.err.contains("no name of ours would win"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn a_file_that_would_win_is_refused_with_a_name_that_wins() {
+    let sandbox = systemd();
+    sandbox.file(
+        "/etc/sysctl.d/zzz.conf",
+        "# app\nnet.core.somaxconn = 1024\n",
+    );
+    let before = sandbox.all();
+    let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
+    let message = "net.core.somaxconn shall be at least 16384, but systemd-sysctl would obey /etc/sysctl.d/zzz.conf:2, which says 1024";
+    assert!(refused.err.contains(message), "{}", refused.err);
+    assert!(
+        refused
+            .err
+            .contains("`--drop-in zzz_tcptune.conf` would win"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(sandbox.all(), before);
+    sandbox.sh(&format!(
+        "test ! -e {DROP_IN} -a ! -e /var/lib/tcptune/journal/1.json"
+    ));
+    let allowed = sandbox
+        .tcptune("apply high-traffic --persist --allow-shadowed")
+        .exits(0);
+    assert!(
+        allowed.out.contains(
+            "survives a reboot: no\nnext boot: somaxconn 1024 (/etc/sysctl.d/zzz.conf:2)"
+        ),
+        "{}",
+        allowed.out
+    );
+    // The drop-in moves in one step, keeps its name, and goes back in one step.
+    sandbox
+        .tcptune("apply high-traffic --persist --drop-in zzz_tcptune.conf")
+        .exits(0);
+    sandbox.sh(&format!(
+        "test ! -e {DROP_IN} -a -e /etc/sysctl.d/zzz_tcptune.conf"
+    ));
+    let again = sandbox
+        .tcptune("apply high-traffic --persist --json")
+        .exits(0)
+        .json();
+    assert_eq!(again["changed"], false);
+    restart(&sandbox, 1);
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "16384");
+    sandbox.tcptune("rollback").exits(0);
+    sandbox.sh(&format!(
+        "test -e {DROP_IN} -a ! -e /etc/sysctl.d/zzz_tcptune.conf"
+    ));
+    // Equal, or enough, is no conflict.
+    for text in [
+        "net.core.somaxconn = 16384\n",
+        "net.core.somaxconn = 65535\n",
+    ] {
+        sandbox.file("/etc/sysctl.d/zzz.conf", text);
+        sandbox.tcptune("diff high-traffic --scope boot").exits(1);
+    }
+}
+
+#[test]
+fn the_loaders_disagree_and_that_is_said() {
+    let sandbox = systemd();
+    sandbox.file("/etc/sysctl.d/zzz.conf", "-net.core.somaxconn\n");
+    let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("systemd-sysctl would obey /etc/sysctl.d/zzz.conf:1, which excludes it"),
+        "{}",
+        refused.err
+    );
+    sandbox.sh("rmdir /run/systemd/system");
+    let applied = sandbox.tcptune("apply high-traffic --persist").exits(0);
+    assert!(applied.err.contains("warning: `systemd-sysctl` would leave net.core.somaxconn alone (/etc/sysctl.d/zzz.conf:1)"), "{}", applied.err);
+    let which = sandbox.tcptune("where somaxconn").exits(1);
+    assert!(which.out.contains("the loaders disagree"), "{}", which.out);
+}
+
+/// Refuses, and loses nothing: neither the file that is there nor a key.
+fn refuses(sandbox: &Sandbox, message: &str) -> Run {
+    let (before, files) = (
+        sandbox.all(),
+        sandbox.sh("cd /etc/sysctl.d && ls -la --time-style=full-iso | grep -v ' \\.\\.$'"),
+    );
+    let refused = sandbox.tcptune("apply fail-fast --persist --yes").exits(3);
+    assert!(refused.err.contains(message), "{}", refused.err);
+    assert_eq!(sandbox.all(), before);
+    assert_eq!(
+        sandbox.sh("cd /etc/sysctl.d && ls -la --time-style=full-iso | grep -v ' \\.\\.$'"),
+        files
+    );
+    refused
+}
+
+#[test]
+fn an_edit_by_hand_is_refused_and_shown() {
+    let sandbox = systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.sh(&format!(
+        "sed -i 's/^net.ipv4.tcp_synack_retries = 3/net.ipv4.tcp_synack_retries = 4/' {DROP_IN}"
+    ));
+    let edited = "99-tcptune.conf was edited by hand (-net.ipv4.tcp_synack_retries = 3; +net.ipv4.tcp_synack_retries = 4); nothing was touched";
+    let refused = refuses(&sandbox, edited);
+    assert!(refused.err.contains("hint: put the edit into a profile, remove /etc/sysctl.d/99-tcptune.conf, and apply again"), "{}", refused.err);
+    let moved = sandbox.tcptune("rollback").exits(3);
+    assert!(
+        moved
+            .err
+            .contains("99-tcptune.conf has been changed since tcptune wrote it"),
+        "{}",
+        moved.err
+    );
+    assert!(sandbox.sysctl(SYNACK) == "3");
+    sandbox.tcptune("rollback --force").exits(0);
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
+}
+
+#[test]
+fn nobody_elses_file_is_touched() {
+    for (make, message) in [
+        ("ln -s /dev/null", "99-tcptune.conf is a link to /dev/null"),
+        ("ln -s /nowhere", "99-tcptune.conf is a link to nothing"),
+        ("mkdir", "99-tcptune.conf is a directory"),
+        (
+            "echo '# mine' >",
+            "99-tcptune.conf is a file that tcptune did not write",
+        ),
+    ] {
+        let sandbox = systemd();
+        sandbox.sh(&format!("{make} {DROP_IN}"));
+        let refused = refuses(&sandbox, message);
+        assert!(
+            refused
+                .err
+                .contains("hint: move it away, or choose another name with `--drop-in NAME`"),
+            "{}",
+            refused.err
+        );
+        sandbox
+            .tcptune("apply fail-fast --persist --drop-in 99-other.conf")
+            .exits(0);
+    }
+    // A link of the name that leads to a drop-in of ours is not ours either.
+    let sandbox = systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.sh(&format!(
+        "mv {DROP_IN} /etc/real; ln -s /etc/real {DROP_IN}"
+    ));
+    refuses(&sandbox, "99-tcptune.conf is a link");
+    sandbox.sh(&format!(
+        "rm {DROP_IN}; cp /etc/real {DROP_IN}; cp /etc/real /etc/sysctl.d/copy.conf"
+    ));
+    refuses(&sandbox, "both say that they are tcptune's");
+}
+
+#[test]
+fn a_directory_that_is_missing_is_made() {
+    let sandbox = systemd();
+    sandbox.sh("rmdir /etc/sysctl.d");
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    assert_eq!(sandbox.sh("stat -c %a /etc/sysctl.d"), "755");
+    sandbox.tcptune("rollback").exits(0);
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
+}
+
+#[test]
+fn a_read_only_etc_is_refused_before_anything_is_touched() {
+    let sandbox = systemd();
+    sandbox.sh("mount --bind /etc /etc; mount -o remount,bind,ro /etc");
+    let before = sandbox.all();
+    let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("write /etc/sysctl.d/99-tcptune.conf: Read-only file system"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(sandbox.all(), before);
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let refused = sandbox.tcptune("persist").exits(3);
+    assert!(
+        refused.err.contains("Read-only file system"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn a_full_disk_puts_everything_back() {
+    let sandbox = systemd();
+    sandbox.sh("mount -t tmpfs -o size=8k tmpfs /etc/sysctl.d; head -c 8192 /dev/zero > /etc/sysctl.d/fill");
+    let before = sandbox.all();
+    let failed = sandbox.tcptune("apply high-traffic --persist").exits(4);
+    assert!(
+        failed
+            .err
+            .contains("write /etc/sysctl.d/99-tcptune.conf: No space left on device"),
+        "{}",
+        failed.err
+    );
+    assert!(
+        failed
+            .err
+            .contains("everything that was written was put back"),
+        "{}",
+        failed.err
+    );
+    assert!(
+        failed
+            .err
+            .contains("hint: make room on the file system of /etc"),
+        "{}",
+        failed.err
+    );
+    assert_eq!(sandbox.all(), before);
+    assert_eq!(sandbox.sh("ls -A /etc/sysctl.d"), "fill");
+    sandbox.tcptune("status").exits(0);
+}
+
+#[test]
+fn the_boot_scope_is_the_machines() {
+    let sandbox = systemd();
+    sandbox.sh("ip netns add web");
+    for words in [
+        "apply high-traffic --persist --netns web",
+        "persist --netns web",
+        "where --netns web",
+    ] {
+        let refused = sandbox.tcptune(words).exits(2);
+        assert!(
+            refused
+                .err
+                .contains("read for the machine, not for a namespace"),
+            "{}",
+            refused.err
+        );
+    }
+    sandbox.sh("test ! -e /var/lib/tcptune/journal/1.json");
+    let elsewhere = sandbox.run(
+        "ip",
+        &[
+            "netns",
+            "exec",
+            "web",
+            crate::sandbox::binary().to_str().unwrap(),
+            "persist",
+        ],
+    );
+    assert_eq!(elsewhere.code, Some(2), "{}", elsewhere.err);
+}
+
+#[test]
+fn an_image_gets_its_drop_in_and_nothing_else() {
+    let sandbox = systemd();
+    sandbox.sh("mkdir -p /run/image/etc/sysctl.d /run/image/usr/lib/systemd; touch /run/image/usr/lib/systemd/systemd-sysctl
+                ln -s /elsewhere /run/image/etc/sysctl.d/50-x.conf");
+    let before = sandbox.all();
+    let dry = sandbox
+        .tcptune("apply high-traffic --root /run/image --dry-run")
+        .exits(0);
+    assert!(
+        dry.out
+            .contains("boot: create /etc/sysctl.d/99-tcptune.conf"),
+        "{}",
+        dry.out
+    );
+    sandbox
+        .tcptune("diff high-traffic --root /run/image")
+        .exits(1);
+    let written = sandbox
+        .tcptune("apply high-traffic --root /run/image --json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&written["changed"], &written["namespaces"][0]["journal"]),
+        (&true.into(), &serde_json::Value::Null)
+    );
+    sandbox
+        .tcptune("diff high-traffic --root /run/image")
+        .exits(0);
+    assert_eq!(
+        sandbox
+            .tcptune("apply high-traffic --root /run/image --json")
+            .exits(0)
+            .json()["changed"],
+        false
+    );
+    assert_eq!(
+        sandbox
+            .sh("cd /run/image; find . -newer /run/image/usr/lib/systemd/systemd-sysctl -type f"),
+        "./etc/sysctl.d/99-tcptune.conf"
+    );
+    sandbox.sh("test ! -e /var/lib/tcptune");
+    let which = sandbox
+        .tcptune("where somaxconn --root /run/image")
+        .exits(0);
+    assert!(
+        which
+            .out
+            .contains("* systemd-sysctl    16384  /etc/sysctl.d/99-tcptune.conf:"),
+        "{}",
+        which.out
+    );
+    sandbox.tcptune("off --root /run/image").exits(0);
+    sandbox.sh("test ! -e /run/image/etc/sysctl.d/99-tcptune.conf");
+    for words in [
+        "apply high-traffic --scope live",
+        "apply high-traffic --persist",
+        "persist",
+        "rollback",
+    ] {
+        let refused = sandbox
+            .tcptune(&format!("{words} --root /run/image"))
+            .exits(2);
+        assert!(refused.err.contains("an image has no"), "{}", refused.err);
+    }
+    assert_eq!(sandbox.all(), before);
+}
+
+#[test]
+fn where_says_who_wins_what_is_shadowed_and_what_is_odd() {
+    let sandbox = systemd();
+    sandbox.file("/etc/sysctl.d/10-a.conf", "net.core.somaxconn = 010\nnet.core.somaxconn = 2048 # enough\nnet.core/somaxconn = 1\nnet.ipv4.no_such_key = 1\njunk\n");
+    sandbox.file("/etc/sysctl.conf", "net.core.somaxconn=\"12\"\n");
+    sandbox.sh("mkdir -p /etc/ufw; echo 'net/core/somaxconn=128' > /etc/ufw/sysctl.conf");
+    let run = sandbox.as_nobody(&[], "where");
+    let expected = "
+net.core.somaxconn, holds 4096
+ * systemd-sysctl    2048 (written \"2048 # enough\")  /etc/sysctl.d/10-a.conf:2
+   sysctl --system   2048 (written \"2048 # enough\")  /etc/sysctl.d/10-a.conf:2
+   shadowed          010  /etc/sysctl.d/10-a.conf:1
+   shadowed          \"12\"  /etc/sysctl.conf:1
+";
+    assert!(
+        run.out
+            .starts_with("next boot of this machine, read by systemd-sysctl\n"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains(expected), "{}", run.out);
+    for line in [
+        "also writes: ufw (/etc/ufw/sysctl.conf) loads this file whenever the firewall starts: net.core.somaxconn = 128 in line 1",
+        "/etc/sysctl.conf:1: the quotes of \\\"12\\\" are part of the value  [quotes]",
+        "/etc/sysctl.d/10-a.conf:1: `010` is octal or hexadecimal to the kernel  [octal]",
+        "/etc/sysctl.d/10-a.conf:3: `net.core/somaxconn` names the file net/core.somaxconn: the first separator decides  [separators]",
+        "/etc/sysctl.d/10-a.conf:4: this kernel has no key `net.ipv4.no_such_key`  [absent-key]",
+        "/etc/sysctl.d/10-a.conf:5: `junk` is no assignment: it is passed over  [malformed]",
+    ] {
+        assert!(run.out.contains(line), "{line}\n{}", run.out);
+    }
+    run.exits(1);
+    let one = sandbox
+        .tcptune("where synack_retries --json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (
+            &one["keys"][0]["systemd"],
+            one["remarks"].as_array().unwrap().len()
+        ),
+        (&serde_json::Value::Null, 0)
+    );
+    let unknown = sandbox.tcptune("where synack_retrys").exits(2);
+    assert!(
+        unknown.err.contains("did you mean `synack_retries`?"),
+        "{}",
+        unknown.err
+    );
+}
