@@ -335,6 +335,11 @@ fn shadowed(plan: &Plan) -> Vec<Warning> {
             .or_default()
             .push(shadow);
     }
+    let unknown = boot.unknown.iter().map(|(path, why)| Warning {
+        code: "unknown-fragment",
+        message: format!("{path} cannot be read ({why}): whether it wins is unknown"),
+        hint: None,
+    });
     let warning = |((key, place), shadows): ((&Key, String), Vec<&Shadow>)| {
         let loaders: Vec<String> = shadows
             .iter()
@@ -356,7 +361,7 @@ fn shadowed(plan: &Plan) -> Vec<Warning> {
             hint: None,
         }
     };
-    by_line.into_iter().map(warning).collect()
+    by_line.into_iter().map(warning).chain(unknown).collect()
 }
 
 fn entry(

@@ -120,7 +120,7 @@ fn oddities(world: &World, tree: &Tree, forecast: &Forecast) -> Vec<Remark> {
     let mut real = BTreeSet::new();
     read.retain(|found| real.insert(found.leads_to.as_deref().unwrap_or(&found.path)));
     let mut all: Vec<Remark> = read.iter().flat_map(|found| remarks(found)).collect();
-    let unreadable = tree.unreadable().map(|(found, why)| Remark {
+    let unreadable = tree.unknown().map(|(found, why)| Remark {
         path: found.path.clone(),
         line: 0,
         code: "unreadable",

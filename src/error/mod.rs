@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use failure::{Failure, Left, list};
 
 use crate::exit::Exit;
+use crate::model::dropin::Unfit;
 use crate::model::key::Key;
 use crate::model::plan::Refusal;
 use crate::model::problem::Problem;
@@ -102,9 +103,12 @@ impl Error {
                 .max()
                 .unwrap_or(Exit::Wrong),
             Error::Refused { refusals, .. }
-                if refusals
-                    .iter()
-                    .any(|r| matches!(r, Refusal::Unreadable(..))) =>
+                if refusals.iter().any(|r| {
+                    matches!(
+                        r,
+                        Refusal::Unreadable(..) | Refusal::Unfit(Unfit::Unread(..))
+                    )
+                }) =>
             {
                 Exit::Failed
             }

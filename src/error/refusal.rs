@@ -45,6 +45,7 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::Unfit(Unfit::Edited { path, .. }) => {
             format!("put the edit into a profile, remove {path}, and apply again")
         }
+        Refusal::Unfit(Unfit::Unread(..)) => return None,
         Refusal::Unfit(Unfit::Twice(..)) => "remove the copy".to_owned(),
         Refusal::Unfit(Unfit::InTheWay(..)) => {
             "move it away, or choose another name with `--drop-in NAME`".to_owned()
@@ -125,6 +126,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{one} and {other} both say that they are tcptune's")
             }
             Refusal::Unfit(Unfit::InTheWay(path, what)) => write!(f, "{path} is {what}"),
+            Refusal::Unfit(Unfit::Unread(path, why)) => write!(f, "read {path}: {why}"),
             Refusal::FileMoved(path) => write!(f, "{path} has been changed since tcptune wrote it"),
             Refusal::OneWay(key) => write!(
                 f,

@@ -25,63 +25,88 @@ pub fn read(root: &Root) -> Tree {
     let mut tree = Tree::default();
     let mut seen = BTreeSet::new();
     for directory in DIRECTORIES {
-        let Ok(open) = root.open(directory) else {
-            continue;
-        };
-        // Where /lib is a link to /usr/lib, both are one directory.
-        if open
-            .metadata()
-            .is_ok_and(|found| !seen.insert((found.dev(), found.ino())))
-        {
-            continue;
-        }
-        let mut links_and_names: Vec<(String, bool)> = fs::read_dir(opened(&open))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| {
-                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-                (entry.file_name().to_string_lossy().into_owned(), is_link)
-            })
-            .filter(|(name, _)| name.ends_with(".conf"))
-            .collect();
-        links_and_names.sort();
-        for (name, is_link) in links_and_names {
-            let path = format!("{directory}/{name}");
-            tree.fragments.push(found(root, path, is_link));
+        match list(root, directory, &mut seen) {
+            Ok(names) => {
+                tree.fragments
+                    .extend(names.into_iter().filter_map(|(name, is_link)| {
+                        found(root, format!("{directory}/{name}"), is_link)
+                    }))
+            }
+            Err(why) if why.kind() == ErrorKind::NotFound => {}
+            Err(why) => tree.fragments.push(Found {
+                path: directory.to_owned(),
+                leads_to: None,
+                content: unread(&why),
+            }),
         }
     }
-    tree.sysctl_conf = root
-        .has(SYSCTL_CONF)
-        .then(|| found(root, SYSCTL_CONF.to_owned(), false))
+    tree.sysctl_conf = found(root, SYSCTL_CONF.to_owned(), false)
         .filter(|found| found.content != Content::Directory);
-    let credential = CREDENTIALS.iter().find(|path| root.has(path));
-    tree.credential = credential.map(|path| found(root, (*path).to_owned(), false));
+    tree.credential = CREDENTIALS
+        .iter()
+        .find_map(|path| found(root, (*path).to_owned(), false));
     tree
 }
 
-fn found(root: &Root, path: String, is_link: bool) -> Found {
-    match root.open(&path) {
-        Ok(file) => Found {
-            leads_to: is_link.then(|| root.real_path(&file)).flatten(),
-            content: content(&file).unwrap_or_else(|why| Content::Unreadable(why.to_string())),
-            path,
-        },
-        Err(why) => {
-            let nowhere = is_link
-                && (why.kind() == ErrorKind::NotFound
-                    || why.raw_os_error() == Some(Errno::ELOOP as i32));
-            let content = if nowhere {
-                Content::Dangling
-            } else {
-                Content::Unreadable(why.to_string())
-            };
-            Found {
-                path,
-                leads_to: None,
-                content,
-            }
+/// Names in a directory that end in `.conf`, in order, and whether they are links. A directory that was seen already
+/// is empty: where /lib is a link to /usr/lib, both are one.
+fn list(
+    root: &Root,
+    directory: &str,
+    seen: &mut BTreeSet<(u64, u64)>,
+) -> io::Result<Vec<(String, bool)>> {
+    let open = root.open(directory)?;
+    let itself = open.metadata()?;
+    if !seen.insert((itself.dev(), itself.ino())) {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(opened(&open))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".conf") {
+            names.push((name, entry.file_type()?.is_symlink()));
         }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What is at a path; nothing where nothing is.
+fn found(root: &Root, path: String, is_link: bool) -> Option<Found> {
+    if path.contains(char::REPLACEMENT_CHARACTER) {
+        // The name is not UTF-8, so the path does not lead there.
+        let content = Content::Strange("its name is not UTF-8".to_owned());
+        return Some(Found {
+            path,
+            leads_to: None,
+            content,
+        });
+    }
+    let (leads_to, content) = match root.open(&path) {
+        Ok(file) => {
+            let leads_to = is_link.then(|| root.real_path(&file)).flatten();
+            (leads_to, content(&file).unwrap_or_else(|why| unread(&why)))
+        }
+        Err(why) if is_link && leads_nowhere(&why) => (None, Content::Dangling),
+        Err(why) if why.kind() == ErrorKind::NotFound => return None,
+        Err(why) => (None, unread(&why)),
+    };
+    Some(Found {
+        path,
+        leads_to,
+        content,
+    })
+}
+
+fn leads_nowhere(why: &io::Error) -> bool {
+    why.kind() == ErrorKind::NotFound || why.raw_os_error() == Some(Errno::ELOOP as i32)
+}
+
+fn unread(why: &io::Error) -> Content {
+    match why.kind() {
+        ErrorKind::PermissionDenied => Content::Forbidden,
+        _ => Content::Unreadable(why.to_string()),
     }
 }
 
@@ -95,12 +120,12 @@ fn content(file: &File) -> io::Result<Content> {
         return Ok(Content::Text(Vec::new()));
     }
     if !kind.is_file() {
-        return Ok(Content::Unreadable("not a regular file".to_owned()));
+        return Ok(Content::Strange("not a regular file".to_owned()));
     }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
-        return Ok(Content::Unreadable(format!("more than {LARGEST} bytes")));
+        return Ok(Content::Strange(format!("more than {LARGEST} bytes")));
     }
     Ok(Content::Text(bytes))
 }
@@ -170,9 +195,9 @@ pub fn writers(root: &Root) -> Vec<Writer> {
             name,
             path,
             does,
-            found: path
-                .ends_with("sysctl.conf")
-                .then(|| found(root, path.to_owned(), false)),
+            found: Some(path)
+                .filter(|path| path.ends_with("sysctl.conf"))
+                .and_then(|path| found(root, path.to_owned(), false)),
         })
         .collect()
 }
@@ -214,7 +239,7 @@ mod tests {
         );
         assert!(told[1].ends_with("dir.conf None Directory"));
         assert!(told[2].ends_with("gone.conf None Dangling"));
-        assert!(told[4].contains("fifo.conf None Unreadable(\"not a regular file\")"));
+        assert!(told[4].contains("fifo.conf None Strange(\"not a regular file\")"));
         assert!(tree.sysctl_conf.is_some() && tree.credential.is_none());
         assert_eq!(loader(&root), Loader::Procps);
     }

@@ -153,6 +153,8 @@ pub enum Unfit {
         /// What is there.
         holds: String,
     },
+    /// Whether this is the drop-in cannot be told: the file, or the directory, cannot be read, and why.
+    Unread(String, String),
     /// Two files say that they are the drop-in.
     Twice(String, String),
     /// Something else is where the drop-in should be: its path, and what it is.
@@ -164,6 +166,18 @@ pub enum Unfit {
 /// # Errors
 /// [`Unfit`] where there is one that somebody else has had in hand.
 pub fn installed(tree: &Tree) -> Result<Option<Installed>, Unfit> {
+    let unread = tree
+        .fragments
+        .iter()
+        .find_map(|found| match &found.content {
+            Content::Unreadable(why) if found.path.starts_with(DIRECTORY) => {
+                Some((found.path.clone(), why.clone()))
+            }
+            _ => None,
+        });
+    if let Some((path, why)) = unread {
+        return Err(Unfit::Unread(path, why));
+    }
     let mut claims = tree.fragments.iter().filter_map(claim);
     let Some((found, text)) = claims.next() else {
         return Ok(None);
@@ -230,11 +244,11 @@ pub fn is_free(tree: &Tree, path: &str) -> Result<(), Unfit> {
             ..
         }) => "a directory".to_owned(),
         Some(Found {
-            content: Content::Unreadable(why),
+            content: Content::Strange(why) | Content::Unreadable(why),
             ..
         }) => format!("something that cannot be read ({why})"),
         Some(Found {
-            content: Content::Text(_),
+            content: Content::Text(_) | Content::Forbidden,
             ..
         }) => "a file that tcptune did not write".to_owned(),
     };

@@ -11,7 +11,7 @@ use super::memory::{ActiveSet, Settings};
 use super::plan::Refusal;
 use super::setting::Setting;
 use super::snapshot::{Reading, Snapshot};
-use super::sysctld::{Forecast, Loader, Tree, Win};
+use super::sysctld::{Content, Forecast, Loader, Tree, Win};
 use super::value::Value;
 
 /// One file, as it is written and recorded in the journal. Nothing stands for no file.
@@ -67,6 +67,8 @@ pub struct BootPlan {
     pub shadowed: Vec<Shadow>,
     /// Lines that only other loaders would obey.
     pub elsewhere: Vec<Shadow>,
+    /// Files of others that may not be read: whether they win is unknown. With the reasons.
+    pub unknown: Vec<(String, String)>,
 }
 
 /// What happens to the drop-in.
@@ -156,6 +158,16 @@ pub fn persist(
         (None, Some(ours)) => ours.path.clone(),
         (None, None) => format!("{DIRECTORY}/{}", super::dropin::NAME),
     };
+    let unread = ground
+        .tree
+        .unknown()
+        .find(|(found, _)| matches!(found.content, Content::Unreadable(_)));
+    if let Some((found, why)) = unread {
+        // Who wins cannot be told.
+        return Err(vec![
+            Unfit::Unread(found.path.clone(), why.to_owned()).into(),
+        ]);
+    }
     let others = ground.without_us();
     let (assigned, left_out) = assign(wanted, ground, &others)?;
     let drop_in = DropIn {
@@ -206,6 +218,11 @@ pub fn persist(
         plan.beats = beats(&drop_in, ground, &others);
         plan.shadowed = ours;
         plan.elsewhere = elsewhere;
+        let unknown = ground
+            .tree
+            .unknown()
+            .map(|(found, why)| (found.path.clone(), why.to_owned()));
+        plan.unknown = unknown.collect();
     }
     Ok(plan)
 }

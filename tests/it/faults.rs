@@ -17,7 +17,8 @@ const KEYS: [&str; 5] = [
 ];
 
 /// Calls at which a death makes a difference: those that change something, and those that make a name or a lock.
-const DEADLY: [&str; 7] = [
+const DEADLY: [&str; 8] = [
+    "unlink",
     "openat",
     "write",
     "fsync",
@@ -28,7 +29,10 @@ const DEADLY: [&str; 7] = [
 ];
 
 /// Errors that these calls really give, at the N-th one alone (`N`) or from it on (`N+`).
-const ERRORS: [(&str, &str, &str); 12] = [
+const ERRORS: [(&str, &str, &str); 15] = [
+    ("unlink", "EROFS", ""),
+    ("setns", "EPERM", ""),
+    ("unshare", "EPERM", ""),
     ("openat", "EMFILE", ""),
     ("openat", "EMFILE", "+"),
     ("read", "EIO", ""),
@@ -49,6 +53,8 @@ type Values = BTreeMap<&'static str, String>;
 #[derive(Debug, Clone, PartialEq)]
 struct End {
     values: Values,
+    /// Whatever a loader would read: no file is ever half written, and no other file stays.
+    fragments: String,
     declared: Vec<serde_json::Value>,
 }
 
@@ -77,6 +83,10 @@ fn values(sandbox: &Sandbox) -> Values {
     KEYS.into_iter().zip(values).collect()
 }
 
+fn fragments(sandbox: &Sandbox) -> String {
+    sandbox.sh("cd /etc/sysctl.d 2>/dev/null || exit 0; find . -name '*.conf' | sort | while read -r f; do echo \"== $f\"; cat $f; done")
+}
+
 fn end(sandbox: &Sandbox) -> End {
     let status = sandbox.tcptune("status --json").json();
     let live = &status["live"];
@@ -91,6 +101,7 @@ fn end(sandbox: &Sandbox) -> End {
         .collect();
     End {
         values: values(sandbox),
+        fragments: fragments(sandbox),
         declared,
     }
 }
@@ -98,6 +109,7 @@ fn end(sandbox: &Sandbox) -> End {
 impl Bench {
     fn new(preparation: &[&str], verb: &'static str) -> Self {
         let sandbox = Sandbox::new();
+        sandbox.sh("mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*");
         sandbox.file("/etc/tcptune/profiles/one.toml", "[tcp]\nsomaxconn = 100\nkeepalive_time = 100\nrmem = [4097, 140000, 6291456]\nsynack_retries = 3\n");
         sandbox.file(
             "/etc/tcptune/profiles/two.toml",
@@ -107,7 +119,7 @@ impl Bench {
             sandbox.tcptune(words).exits(0);
         }
         let before = end(&sandbox);
-        sandbox.sh("rm -rf /run/prepared; mkdir /run/prepared; cp -a /var/lib/tcptune /run/prepared || true");
+        sandbox.sh("rm -rf /run/prepared; mkdir /run/prepared; cp -a /etc/sysctl.d /run/prepared; cp -a /var/lib/tcptune /run/prepared || true");
         let mut bench = Self {
             sandbox,
             verb,
@@ -124,7 +136,9 @@ impl Bench {
 
     /// Puts keys and state back to where the verb starts from.
     fn prepare(&self) {
-        let mut script = "rm -rf /var/lib/tcptune; cp -a /run/prepared/. /var/lib\n".to_owned();
+        let mut script = "rm -rf /var/lib/tcptune /etc/sysctl.d; cp -a /run/prepared/sysctl.d /etc
+                          cp -a /run/prepared/tcptune /var/lib || true\n"
+            .to_owned();
         for (key, value) in &self.before.values {
             script += &format!("echo '{value}' > /proc/sys/{}\n", key.replace('.', "/"));
         }
@@ -243,6 +257,7 @@ impl Bench {
     /// The exit code and the JSON say what the kernel now holds.
     fn told_truly(&self, run: &Run, what: &str) -> Expected {
         let now = values(&self.sandbox);
+        let text = fragments(&self.sandbox);
         let (before, after) = (&self.before.values, &self.after.values);
         // Where the fault hit standard output itself, there is only the code.
         let json = (!run.out.is_empty()).then(|| run.json());
@@ -265,6 +280,7 @@ impl Bench {
         match run.code {
             Some(0) => {
                 assert_eq!(now, *after, "{what}: done");
+                assert_eq!(text, self.after.fragments, "{what}: done");
                 Expected::After
             }
             Some(2..=4) => {
@@ -272,6 +288,10 @@ impl Bench {
                     now, *before,
                     "{what}: nothing touched, or put back\n{}",
                     run.out
+                );
+                assert_eq!(
+                    text, self.before.fragments,
+                    "{what}: nothing touched, or put back"
                 );
                 Expected::Before
             }
@@ -283,8 +303,20 @@ impl Bench {
                     .as_array()
                     .into_iter()
                     .flatten()
-                    .map(|one| one["key"].as_str().unwrap().to_owned())
+                    .map(|one| {
+                        one["key"]
+                            .as_str()
+                            .or(one["path"].as_str())
+                            .unwrap()
+                            .to_owned()
+                    })
                     .collect();
+                let file =
+                    text == self.before.fragments || left.iter().any(|one| one.ends_with(".conf"));
+                assert!(
+                    run.out.is_empty() || file,
+                    "{what}: the drop-in is not in {left:?}"
+                );
                 for key in keys(&now) {
                     assert!(
                         run.out.is_empty() || left.iter().any(|one| one == key),
@@ -412,4 +444,55 @@ fn apply_interrupted() {
     let mut bench = Bench::new(&["apply one"], "apply two --yes");
     bench.interrupted_everywhere();
     bench.report("signals");
+}
+
+#[test]
+fn the_first_persisting_apply_killed() {
+    killed(&[], "apply one --persist");
+}
+
+#[test]
+fn a_persisting_apply_killed() {
+    killed(&["apply one --persist"], "apply two --persist --yes");
+}
+
+#[test]
+fn a_persisting_apply_failing() {
+    failing(&["apply one --persist"], "apply two --persist --yes");
+}
+
+#[test]
+fn a_moving_drop_in_killed() {
+    killed(&["apply one --persist"], "persist --drop-in zz.conf");
+}
+
+#[test]
+fn a_moving_drop_in_failing() {
+    failing(&["apply one --persist"], "persist --drop-in zz.conf");
+}
+
+#[test]
+fn off_on_both_axes_killed() {
+    killed(&["apply one --persist"], "off --persist");
+}
+
+#[test]
+fn off_on_both_axes_failing() {
+    failing(&["apply one --persist"], "off --persist");
+}
+
+#[test]
+fn rollback_on_both_axes_killed() {
+    killed(
+        &["apply one --persist", "apply two --persist --yes"],
+        "rollback",
+    );
+}
+
+#[test]
+fn rollback_on_both_axes_failing() {
+    failing(
+        &["apply one --persist", "apply two --persist --yes"],
+        "rollback",
+    );
 }

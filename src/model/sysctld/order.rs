@@ -13,7 +13,11 @@ pub enum Content {
     Dangling,
     /// A directory, which no loader can read, but which hides weaker files too.
     Directory,
-    /// It could not be read, and why. What it says is unknown.
+    /// We may not read it: it belongs to somebody else, and what it says is unknown.
+    Forbidden,
+    /// Something that is not read: a pipe, or more than anybody would write. What it says is unknown.
+    Strange(String),
+    /// It could not be read, and why. It may be anybody's, and what it says is unknown.
     Unreadable(String),
 }
 
@@ -38,7 +42,7 @@ impl Found {
     pub fn text(&self) -> &[u8] {
         match &self.content {
             Content::Text(bytes) => bytes,
-            Content::Dangling | Content::Directory | Content::Unreadable(_) => &[],
+            _ => &[],
         }
     }
 }
@@ -99,16 +103,17 @@ impl Tree {
         tree
     }
 
-    /// Files whose content is unknown, which makes every winner uncertain.
-    pub fn unreadable(&self) -> impl Iterator<Item = (&Found, &str)> {
+    /// Files whose content is unknown, which makes every winner uncertain, and why.
+    pub fn unknown(&self) -> impl Iterator<Item = (&Found, &str)> {
         let all = self
             .fragments
             .iter()
             .chain(&self.sysctl_conf)
             .chain(&self.credential);
         all.filter_map(|found| match &found.content {
-            Content::Unreadable(why) => Some((found, why.as_str())),
-            _ => None,
+            Content::Forbidden => Some((found, "not permitted")),
+            Content::Strange(why) | Content::Unreadable(why) => Some((found, why.as_str())),
+            Content::Text(_) | Content::Dangling | Content::Directory => None,
         })
     }
 }
