@@ -1,7 +1,7 @@
 //! Executes plans: all or nothing, intent on disk before the first write, every write read back.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use crate::error::{Error, Failure, Left, list};
 use crate::host::kernel::Kernel;
@@ -119,7 +119,7 @@ pub fn check_files(root: &Root, files: &[FileChange]) -> Result<(), Error> {
 }
 
 /// Brings the new bytes to disk, before anything is changed.
-fn stage<'p>(
+pub(super) fn stage<'p>(
     root: &Root,
     files: &'p [FileChange],
 ) -> Result<Vec<(&'p FileChange, Staged<'p>)>, Failure> {
@@ -136,12 +136,21 @@ fn stage<'p>(
 }
 
 /// Gives the new bytes their names. `installed` counts those that may have changed.
-fn install(staged: Vec<(&FileChange, Staged<'_>)>, installed: &mut usize) -> Result<(), Failure> {
+pub(super) fn install(
+    staged: Vec<(&FileChange, Staged<'_>)>,
+    installed: &mut usize,
+) -> Result<(), Failure> {
     for (change, staged) in staged {
         *installed += 1;
-        staged.install().map_err(|source| Failure::DropIn {
-            path: change.path.clone(),
-            source,
+        staged.install().map_err(|source| {
+            if source.kind() == ErrorKind::StaleNetworkFileHandle {
+                // It is somebody else's now: there is nothing of ours to take back.
+                *installed -= 1;
+            }
+            Failure::DropIn {
+                path: change.path.clone(),
+                source,
+            }
         })?;
     }
     Ok(())
@@ -284,9 +293,7 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
     } else {
         Stage::Committed
     };
-    if let Err(Error::File { path, source, .. }) = state.write(entry) {
-        return Err(Failure::Journal { path, source });
-    }
+    state.write(entry).map_err(Failure::of_journal)?;
     // From here on it is committed. Without the sync, a power cut could bring the intent back, but that takes the
     // live values with it; and the summary can be made again from the entries.
     drop(state.sync().and_then(|()| state.sum_up()));

@@ -36,6 +36,15 @@ pub struct Who {
 }
 
 impl Who {
+    /// As people are called: `alice (uid 0)`, `uid 0`.
+    pub fn words(&self) -> String {
+        let Self { uid, sudo_user } = self;
+        match sudo_user {
+            Some(user) => format!("{user} (uid {uid})"),
+            None => format!("uid {uid}"),
+        }
+    }
+
     /// Whoever runs this process.
     pub fn me() -> Self {
         let sudo_user = std::env::var("SUDO_USER")

@@ -1,6 +1,8 @@
 //! The only writer: the journal says what will be done, then it is done, then the journal says that it was.
 
+pub mod confirm;
 pub mod execute;
+pub mod hold;
 pub mod journal;
 #[cfg(test)]
 mod laws;

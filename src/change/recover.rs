@@ -11,6 +11,7 @@ use crate::host::{signals, staged};
 use crate::model::persist::FileChange;
 use crate::model::undo::{Files, Recovery, recovery};
 
+use super::confirm::{self, TakenBack};
 use super::execute::{Target, check_files, check_rights, put_back, put_files_back, revert};
 use super::journal::{Entry, Stage};
 use super::state::State;
@@ -43,7 +44,17 @@ pub fn settle(
         };
         let this_boot = entry.boot == machine.boot;
         match entry.state {
-            Stage::Unconfirmed if this_boot => {}
+            Stage::Unconfirmed if this_boot => {
+                if entry.is_of(machine, namespace.id) && confirm::left(&entry) == 0 {
+                    settled.push(overdue(target, state, entry)?);
+                }
+            }
+            // Confirmed, but not to the end: its files tell how far that came.
+            Stage::Unconfirmed if !entry.files.is_empty() => {
+                if namespace.init {
+                    settled.push(settle_one(target, state, entry, false)?);
+                }
+            }
             Stage::Unconfirmed => {
                 revert(
                     state,
@@ -64,7 +75,12 @@ pub fn settle(
             }
             _ if !this_boot => {}
             _ if entry.is_of(machine, namespace.id) => {
-                settled.push(settle_one(target, state, entry, true)?)
+                settled.push(settle_one(target, state, entry, true)?);
+                // Done, as it turns out, but perhaps not confirmed in time.
+                let now = state.store().entry(*id).ok();
+                let late =
+                    now.filter(|now| now.state == Stage::Unconfirmed && confirm::left(now) == 0);
+                settled.extend(late.map(|late| overdue(target, state, late)).transpose()?);
             }
             _ if entry.netns == namespace.label => {
                 revert(
@@ -77,6 +93,22 @@ pub fn settle(
         }
     }
     Ok(settled)
+}
+
+/// Nobody confirmed it, and whoever should have taken it back did not.
+fn overdue(target: Target<'_>, state: &Locked, entry: Entry) -> Result<Settled, Error> {
+    let id = entry.id;
+    let TakenBack { count, strangers } =
+        confirm::take_back(target, state, entry, confirm::OVERDUE)?;
+    let left = if strangers.is_empty() {
+        String::new()
+    } else {
+        format!(", but {} (another writer)", strangers.join(", "))
+    };
+    Ok(Settled {
+        message: format!("entry {id} was not confirmed in time: it was put back{left}"),
+        wrote: count > 0,
+    })
 }
 
 fn settle_one(
@@ -168,7 +200,7 @@ fn settle_one(
 }
 
 /// What the files of an entry say now.
-fn texts(root: &Root, entry: &Entry) -> Result<Files, Error> {
+pub(super) fn texts(root: &Root, entry: &Entry) -> Result<Files, Error> {
     let one = |file: &FileChange| match staged::read(root, &file.path) {
         Ok(text) => Ok((file.path.clone(), text)),
         // Whatever it is, it is not what we wrote.

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::host::files;
 
+use super::hold::Hold;
 use super::journal::{Entry, SCHEMA};
 use super::state::State;
 
@@ -121,6 +122,29 @@ impl Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn hold_path(&self) -> PathBuf {
+        self.directory.join("hold.json")
+    }
+
+    /// The hold that is in force, if one is.
+    ///
+    /// # Errors
+    /// Where it is there but cannot be read: then nobody knows that there is none.
+    pub fn hold(&self) -> Result<Option<Hold>, Error> {
+        let path = self.hold_path();
+        let bytes = match files::read_trusted(&path, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let hold: Hold = serde_json::from_slice(&bytes).map_err(|why| Error::File {
+            doing: "understand",
+            path,
+            source: why.into(),
+        })?;
+        Ok(Some(hold).filter(|hold| !hold.is_over(SystemTime::now())))
     }
 
     /// Ids of all entries, oldest first.
@@ -299,6 +323,37 @@ impl Locked {
         })?;
         bytes.push(b'\n');
         files::replace(&path, &bytes)
+    }
+
+    /// Puts a hold in force.
+    ///
+    /// # Errors
+    /// [`Error::File`]; the one before still is in force.
+    pub fn hold(&self, hold: &Hold) -> Result<(), Error> {
+        let path = self.store.hold_path();
+        let bytes = serde_json::to_vec_pretty(hold).map_err(|why| Error::File {
+            doing: "write",
+            path: path.clone(),
+            source: why.into(),
+        })?;
+        files::replace(&path, &bytes)?;
+        files::sync_directory(&self.store.directory)
+    }
+
+    /// Takes the hold away, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn unhold(&self) -> Result<(), Error> {
+        let path = self.store.hold_path();
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::File {
+                doing: "remove",
+                path,
+                source,
+            }),
+            _ => files::sync_directory(&self.store.directory),
+        }
     }
 
     /// Takes an entry away, as if it had never been intended.

@@ -10,8 +10,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, diff, history, list, off, persist, rollback, set, show, status, verify,
-    whence,
+    self, World, apply, confirm, diff, guard, history, hold, list, off, persist, rollback, set,
+    show, status, verify, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -93,12 +93,21 @@ enum Verb {
     Off(off::Off),
     /// Make the next boot give what is declared now
     Persist(persist::Persist),
+    /// Keep what was applied with `--confirm-within`
+    Confirm(confirm::Confirm),
     /// Undo the entry in effect; once more goes one further, `--to ID` goes anywhere
     Rollback(rollback::Rollback),
+    /// Apply nothing for a while: `apply`, `off` and `persist` refuse
+    Hold(hold::Hold),
+    /// Take the hold away
+    Unhold(hold::Unhold),
     /// What is declared, and whether it holds; exit 1 if not
     Status(status::Status),
     /// The journal
     History(history::History),
+    /// Wait for the deadline of an entry
+    #[command(hide = true)]
+    Guard(guard::Guard),
     /// Who wins for each key at the next boot, under every loader; exit 1 if they disagree
     Where(whence::Where),
 }
@@ -107,7 +116,10 @@ impl Verb {
     /// Whether it can speak of an image, which has no kernel and no journal.
     fn knows_images(&self) -> bool {
         match self {
-            Verb::List(_) | Verb::History(_) => false,
+            Verb::List(_) | Verb::History(_) | Verb::Hold(_) | Verb::Unhold(_) | Verb::Guard(_) => {
+                false
+            }
+            Verb::Confirm(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
         }
@@ -123,7 +135,11 @@ impl Verb {
             Verb::Set(request) => set::run(world, request),
             Verb::Off(request) => off::run(world, request),
             Verb::Persist(request) => persist::run(world, request),
+            Verb::Confirm(_) => confirm::run(world),
+            Verb::Guard(request) => guard::run(world, request),
             Verb::Rollback(request) => rollback::run(world, request),
+            Verb::Hold(request) => hold::run(world, request),
+            Verb::Unhold(_) => hold::end(world),
             Verb::Status(_) => status::run(world),
             Verb::History(request) => history::run(world, request),
             Verb::Where(request) => whence::run(world, request),
@@ -263,9 +279,9 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
 
 /// The verb that was meant, as far as one was named, for reports that no verb made.
 fn verb_of(args: &[OsString]) -> &'static str {
-    const VERBS: [&str; 12] = [
-        "list", "show", "diff", "verify", "apply", "set", "off", "persist", "rollback", "status",
-        "history", "where",
+    const VERBS: [&str; 15] = [
+        "list", "show", "diff", "verify", "apply", "set", "off", "persist", "confirm", "rollback",
+        "hold", "unhold", "status", "history", "where",
     ];
     let verb = args
         .iter()

@@ -1,13 +1,16 @@
 //! `apply`: makes the active set exactly what the profiles say, all or nothing.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::error::Error;
 use crate::report::{Depth, Report, Want};
 
+use super::draft::{Draft, Manner};
 use super::reach::{Axes, Reach};
 use super::scene::Scene;
-use super::transaction::{self, Draft, Manner};
+use super::transaction;
 use super::wish::{self, Wish, Words};
 use super::{World, failed};
 
@@ -22,6 +25,26 @@ pub struct Deed {
     pub reason: Option<String>,
 }
 
+/// Words of the verbs that may cut somebody off.
+#[derive(Debug, Clone, Args)]
+pub struct Trial {
+    /// Take it back unless `tcptune confirm` comes within this time: `--confirm-within=5m`, with the `=`
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          default_missing_value = "2m", value_parser = trial)]
+    pub confirm_within: Option<Duration>,
+}
+
+/// One second to one day: less cannot be confirmed, and more is no trial.
+fn trial(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|why| why.to_string())?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+    if range.contains(&time) {
+        Ok(time)
+    } else {
+        Err("between one second and one day".to_owned())
+    }
+}
+
 impl Deed {
     pub(super) fn manner(&self, verb: &'static str) -> Manner {
         let depth = if self.dry_run {
@@ -34,11 +57,12 @@ impl Deed {
             depth,
             reason: self.reason.clone(),
             asks: false,
+            confirm_within: None,
         }
     }
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     match text {
         _ if text.chars().any(char::is_control) => {
             Err("a reason is one line without control characters".to_owned())
@@ -57,6 +81,8 @@ pub struct Apply {
     reach: Reach,
     #[command(flatten)]
     deed: Deed,
+    #[command(flatten)]
+    trial: Trial,
     /// Do not ask before keys that are no longer declared go back to what they were
     #[arg(long, short)]
     yes: bool,
@@ -66,6 +92,7 @@ pub struct Apply {
 pub fn run(world: &World, request: &Apply) -> Report {
     let manner = Manner {
         asks: !request.yes,
+        confirm_within: request.trial.confirm_within,
         ..request.deed.manner("apply")
     };
     let asked = request
@@ -87,6 +114,7 @@ pub(super) fn draft(scene: &Scene<'_>, wish: &Wish, axes: &Axes) -> Result<Draft
     let want = Want::new(&wish.title, &wish.active.settings);
     Ok(Draft {
         notes: wish.notes.clone(),
+        file: axes.file.clone(),
         ..Draft::new(want, plan, before)
     })
 }

@@ -4,8 +4,9 @@ use clap::Args;
 
 use crate::report::{Depth, Report};
 
+use super::draft::Manner;
 use super::reach::Reach;
-use super::transaction::{self, Manner};
+use super::transaction;
 use super::wish::{self, Words};
 use super::{World, apply, failed};
 
@@ -25,6 +26,7 @@ pub fn run(world: &World, request: &Diff) -> Report {
         depth: Depth::Question,
         reason: None,
         asks: false,
+        confirm_within: None,
     };
     let asked = request
         .reach

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use crate::change::journal::{Entry, Stage, Who};
+use crate::change::journal::{Entry, Stage};
 use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
@@ -94,7 +94,7 @@ fn past(world: &World, entry: &Entry, in_effect: &[u64]) -> Past {
         Stage::Committed if entry.back_to.is_some() || in_effect.contains(&entry.id) => "committed",
         Stage::Committed => "undone",
     };
-    let Who { uid, sudo_user } = &entry.who;
+
     Past {
         id: entry.id,
         time: entry.time.clone(),
@@ -102,10 +102,7 @@ fn past(world: &World, entry: &Entry, in_effect: &[u64]) -> Past {
         state,
         verb: entry.verb.clone(),
         declared: entry.after.active.name(),
-        who: sudo_user.as_ref().map_or_else(
-            || format!("uid {uid}"),
-            |user| format!("{user} (uid {uid})"),
-        ),
+        who: entry.who.words(),
         reason: entry.reason.clone(),
         error: entry.error.clone(),
         back_to: entry.back_to,

@@ -1,8 +1,13 @@
 //! One short file per verb: the words of its command line in, a report out.
 
 pub mod apply;
+mod cautions;
+pub mod confirm;
 pub mod diff;
+mod draft;
+pub mod guard;
 pub mod history;
+pub mod hold;
 pub mod list;
 pub mod off;
 pub mod persist;
@@ -20,6 +25,7 @@ mod wish;
 use std::time::Duration;
 
 use crate::change::execute;
+use crate::change::hold::Hold;
 use crate::change::store::{Known, Store};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -89,6 +95,14 @@ fn known(world: &World) -> Result<Known, Error> {
         return Ok(Known::default());
     }
     world.store.load()
+}
+
+/// The hold that is in force. An image has none.
+fn hold_in_force(world: &World) -> Result<Option<Hold>, Error> {
+    if world.root.is_image() {
+        return Ok(None);
+    }
+    world.store.hold()
 }
 
 /// A report about a failure of the whole run.

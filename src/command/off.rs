@@ -6,10 +6,11 @@ use crate::error::Error;
 use crate::model::memory::ActiveSet;
 use crate::report::{Report, Want, Warning};
 
-use super::apply::Deed;
+use super::apply::{Deed, Trial};
+use super::draft::{Draft, Manner};
 use super::reach::{Axes, Reach};
 use super::scene::{Boot, Scene};
-use super::transaction::{self, Draft};
+use super::transaction;
 use super::{World, failed};
 
 /// The words of `off`.
@@ -19,14 +20,18 @@ pub struct Off {
     reach: Reach,
     #[command(flatten)]
     deed: Deed,
+    #[command(flatten)]
+    trial: Trial,
 }
 
 /// Runs `off`.
 pub fn run(world: &World, request: &Off) -> Report {
+    let manner = Manner {
+        confirm_within: request.trial.confirm_within,
+        ..request.deed.manner("off")
+    };
     match request.reach.axes(world) {
-        Ok(axes) => transaction::run(world, &request.deed.manner("off"), &|scene| {
-            draft(scene, &axes)
-        }),
+        Ok(axes) => transaction::run(world, &manner, &|scene| draft(scene, &axes)),
         Err(error) => failed("off", error),
     }
 }
@@ -53,6 +58,7 @@ fn draft(scene: &Scene<'_>, axes: &Axes) -> Result<Draft, Error> {
     });
     Ok(Draft {
         warnings: stays.into_iter().collect(),
+        file: axes.file.clone(),
         ..Draft::new(
             Want::new("nothing declared", &nothing.settings),
             plan,

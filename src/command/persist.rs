@@ -7,9 +7,10 @@ use crate::model::snapshot::Snapshot;
 use crate::report::{Report, Want};
 
 use super::apply::Deed;
+use super::draft::Draft;
 use super::reach::DropInFile;
 use super::scene::Scene;
-use super::transaction::{self, Draft};
+use super::transaction;
 use super::{World, failed, no_boot};
 
 /// The words of `persist`.
@@ -46,9 +47,9 @@ pub fn run(world: &World, request: &Persist) -> Report {
 fn draft(scene: &Scene<'_>, file: &DropInFile) -> Result<Draft, Error> {
     let active = &scene.memory.active;
     let plan = scene.plan_axes(None, Some(active), file, &Snapshot::default())?;
-    Ok(Draft::new(
-        Want::new(active.name(), &active.settings),
-        plan,
-        Snapshot::default(),
-    ))
+    let want = Want::new(active.name(), &active.settings);
+    Ok(Draft {
+        file: file.clone(),
+        ..Draft::new(want, plan, Snapshot::default())
+    })
 }

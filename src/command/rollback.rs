@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
+use crate::change::confirm;
 use crate::change::journal::{Entry, Stage};
 use crate::error::Error;
 use crate::host::staged;
 use crate::model::dropin::installed;
 use crate::model::memory::ActiveSet;
 use crate::model::persist::{BootPlan, FileChange};
-use crate::model::plan::{Change, Plan};
+use crate::model::plan::{Change, Kept, KeptWhy, Plan};
 use crate::model::snapshot::Snapshot;
 use crate::model::undo::{Files, retrace, retrace_files};
 use crate::report::{Report, Want, Warning};
 
 use super::apply::Deed;
+use super::draft::{Draft, End, Undoes, describe};
 use super::scene::{Scene, refused};
-use super::transaction::{self, Draft, Undoes, describe};
+use super::transaction;
 use super::{World, failed};
 
 /// The words of `rollback`.
@@ -52,6 +54,12 @@ pub fn run(world: &World, request: &Rollback) -> Report {
 }
 
 fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
+    if let Some(entry) = &scene.unconfirmed {
+        return match request.to {
+            None => Ok(rejection(scene, entry)),
+            Some(_) => Err(Error::Unconfirmed(entry.id, confirm::left(entry) / 1000)),
+        };
+    }
     let journal = Journal::of(scene)?;
     let head = match scene.remembered {
         Some(one) => one.head(),
@@ -104,6 +112,39 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
         undoes: Some(undoes),
         ..Draft::new(want, plan, before)
     })
+}
+
+/// Meanwhile, an entry that waits to be confirmed is what there is to undo. What somebody else changed since is left.
+fn rejection(scene: &Scene<'_>, entry: &Entry) -> Draft {
+    let before = scene.snapshot(entry.changes.iter().map(|change| &change.key));
+    let (mut live, mut kept) = (Vec::new(), Vec::new());
+    for change in entry.changes.iter().rev() {
+        match before.get(&change.key).value() {
+            Some(holds) if *holds == change.to => live.push(change.undone()),
+            Some(holds) if *holds != change.from => kept.push(Kept {
+                key: change.key.clone(),
+                value: holds.clone(),
+                why: KeptWhy::OtherWriter(change.to.clone()),
+            }),
+            _ => {}
+        }
+    }
+    let plan = Plan {
+        live,
+        kept,
+        after: entry.before.clone(),
+        remembers: true,
+        ..Plan::default()
+    };
+    let active = &entry.before.active;
+    let want = Want::new(
+        format!("as before entry {}: {}", entry.id, active.name()),
+        &active.settings,
+    );
+    Draft {
+        ends: Some((entry.clone(), End::Rejected)),
+        ..Draft::new(want, plan, before)
+    }
 }
 
 /// The committed entries of this boot and namespace, and those of earlier boots whose drop-ins outlived them; each on

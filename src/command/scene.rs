@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::change::confirm;
+use crate::change::journal::Entry;
 use crate::change::state::{Remembered, State};
 use crate::error::Error;
 use crate::host::fragments;
 use crate::host::kernel::{Proc, near, snapshot};
 use crate::host::netns::{self, Namespace};
-use crate::model::catalogue::{Entry, Fresh, Scope};
+use crate::model::catalogue::{self, Fresh, Scope};
 use crate::model::dropin::{Installed, Unfit, installed};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory, Settings};
@@ -30,6 +32,8 @@ pub(super) struct Scene<'a> {
     pub(super) forgotten: Option<&'a Remembered>,
     /// What is remembered of the live axis. A new boot begins with what its drop-in declares.
     pub(super) memory: Memory,
+    /// The entry that waits to be confirmed. What it did is what is remembered.
+    pub(super) unconfirmed: Option<Entry>,
     /// The entries that made the drop-in what it is, newest first.
     pub(super) persisted: Vec<u64>,
     /// The boot axis, where it is this namespace's business.
@@ -93,11 +97,17 @@ impl<'a> Scene<'a> {
             remembered: state.of(&world.machine, namespace),
             forgotten: state.forgotten(&world.machine, namespace),
             memory: Memory::default(),
+            unconfirmed: confirm::waiting(&world.store, state, &world.machine, namespace.id),
             persisted: state.persisted.clone(),
             boot,
         };
         scene.memory = match scene.remembered {
             _ if world.root.is_image() => Memory::default(),
+            _ if scene.unconfirmed.is_some() => scene
+                .unconfirmed
+                .as_ref()
+                .map(|entry| entry.after.clone())
+                .unwrap_or_default(),
             Some(one) => one.memory.clone(),
             None => scene.woken()?,
         };
@@ -346,7 +356,7 @@ impl<'a> Scene<'a> {
 /// What the kernel gives a new network namespace, for keys where that is its default, as far as one may be made.
 fn fresh(keys: &[&Key]) -> Result<BTreeMap<Key, Value>, Error> {
     let constant = keys.iter().copied().filter(|key| {
-        Entry::of(key).is_some_and(|entry| {
+        catalogue::Entry::of(key).is_some_and(|entry| {
             entry.fresh == Fresh::Constant && entry.scope == Scope::PerNamespace
         })
     });

@@ -9,10 +9,11 @@ use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::report::{Report, Want};
 
-use super::apply::Deed;
+use super::apply::{Deed, Trial};
+use super::draft::{Draft, Manner};
 use super::reach::{Axes, Reach};
 use super::scene::Scene;
-use super::transaction::{self, Draft};
+use super::transaction;
 use super::{World, failed, wish};
 
 /// The words of `set`.
@@ -25,19 +26,25 @@ pub struct Set {
     reach: Reach,
     #[command(flatten)]
     deed: Deed,
+    #[command(flatten)]
+    trial: Trial,
 }
 
 /// Runs `set`.
 pub fn run(world: &World, request: &Set) -> Report {
+    let manner = Manner {
+        confirm_within: request.trial.confirm_within,
+        ..request.deed.manner("set")
+    };
     let settings = || wish::by_hand(&request.settings).map_err(Error::Problems);
     match request
         .reach
         .axes(world)
         .and_then(|axes| Ok((axes, settings()?)))
     {
-        Ok((axes, settings)) => transaction::run(world, &request.deed.manner("set"), &|scene| {
-            draft(scene, &settings, &axes)
-        }),
+        Ok((axes, settings)) => {
+            transaction::run(world, &manner, &|scene| draft(scene, &settings, &axes))
+        }
         Err(error) => failed("set", error),
     }
 }
@@ -67,6 +74,7 @@ fn draft(scene: &Scene<'_>, settings: &Settings, axes: &Axes) -> Result<Draft, E
     let want = Want::new(wanted.name(), &wanted.settings);
     Ok(Draft {
         notes,
+        file: axes.file.clone(),
         ..Draft::new(want, plan, before)
     })
 }

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::change::confirm;
+use crate::change::journal::Stage;
 use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
@@ -17,8 +19,8 @@ use crate::model::snapshot::Reading;
 use crate::model::stack;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
+use super::draft::describe;
 use super::scene::{Boot, Scene, refused};
-use super::transaction::describe;
 use super::{World, failed, told_unreadable};
 
 /// The words of `status`.
@@ -34,8 +36,15 @@ pub fn run(world: &World) -> Report {
         Err(error) => return failed("status", error),
     };
     let mut warnings = told_unreadable(unreadable);
+    let hold = match super::hold_in_force(world) {
+        Ok(hold) => hold,
+        Err(error) => return failed("status", error),
+    };
     let all = world.look(|namespace, label| match namespace {
-        Ok(namespace) => one(world, &state, &namespace, &mut warnings),
+        Ok(namespace) => Told {
+            hold: hold.clone(),
+            ..one(world, &state, &namespace, &mut warnings)
+        },
         Err(error) => Told {
             error: Some(error),
             ..blank(label)
@@ -72,6 +81,8 @@ fn blank(netns: String) -> Told {
         outdated: false,
         boot: None,
         pending: None,
+        unconfirmed: None,
+        hold: None,
         next_undo: None,
         error: None,
     }
@@ -93,8 +104,16 @@ fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<W
         .filter_map(|id| world.store.entry(*id).ok());
     let pending = pending
         .into_iter()
-        .find(|entry| entry.is_of(&world.machine, namespace.id));
+        .find(|entry| entry.state == Stage::Pending && entry.is_of(&world.machine, namespace.id));
     told.pending = pending.map(|entry| (entry.id, entry.in_progress(&world.machine)));
+    told.unconfirmed = scene.unconfirmed.as_ref().map(|entry| {
+        let until = entry.confirm.as_ref().map(|confirm| confirm.until.clone());
+        (
+            entry.id,
+            confirm::left(entry) / 1000,
+            until.unwrap_or_default(),
+        )
+    });
     let active = &scene.memory.active;
     told.rows = rows(&scene, active, false);
     told.outdated = outdated(active, warnings);

@@ -4,71 +4,26 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crate::change::confirm;
 use crate::change::execute::{check_files, check_rights, execute, execute_image};
-use crate::change::journal::{Entry, SCHEMA, Stage, Who};
+use crate::change::journal::{Confirm, Entry, Stage};
 use crate::change::recover::{self, Settled};
 use crate::change::state::State;
-use crate::change::store::{Known, Locked, Store};
+use crate::change::store::{Known, Locked};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::host::machine::{self, Machine};
+use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
-use crate::host::signals;
+use crate::host::{clock, guard, signals};
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
-use crate::model::key::Key;
-use crate::model::persist::Shadow;
 use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
-use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Want, Warning, printable};
+use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning, printable};
 
+use super::cautions::{is_held, is_pending, nothing_to_confirm, shadowed};
+use super::draft::{Draft, Drafter, End, Manner, describe, entry};
 use super::scene::Scene;
 use super::{World, told_unreadable};
-
-/// How a verb goes about it.
-#[derive(Debug, Clone)]
-pub(super) struct Manner {
-    pub(super) verb: &'static str,
-    pub(super) depth: Depth,
-    pub(super) reason: Option<String>,
-    /// Whether to ask before keys are released.
-    pub(super) asks: bool,
-}
-
-/// What a verb wants to do in a namespace.
-pub(super) struct Draft {
-    pub(super) want: Want,
-    pub(super) plan: Plan,
-    pub(super) before: Snapshot,
-    pub(super) notes: BTreeMap<Key, String>,
-    pub(super) undoes: Option<Undoes>,
-    pub(super) warnings: Vec<Warning>,
-}
-
-impl Draft {
-    pub(super) fn new(want: Want, plan: Plan, before: Snapshot) -> Self {
-        Self {
-            want,
-            plan,
-            before,
-            notes: BTreeMap::new(),
-            undoes: None,
-            warnings: Vec::new(),
-        }
-    }
-}
-
-/// For a rollback: what it undoes.
-pub(super) struct Undoes {
-    /// In words.
-    pub(super) words: String,
-    /// The entry as of which things stand again.
-    pub(super) back_to: u64,
-    /// The entries that made the drop-in what it will be, newest first.
-    pub(super) persisted: Vec<u64>,
-}
-
-/// What a verb wants in the namespace that it sees.
-pub(super) type Drafter<'a> = dyn Fn(&Scene<'_>) -> Result<Draft, Error> + 'a;
 
 /// Runs a verb over its namespaces.
 pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
@@ -89,12 +44,24 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
             Err(error) => return super::failed(manner.verb, error),
         },
     };
+    let held = if HELD.contains(&manner.verb) {
+        super::hold_in_force(world)
+    } else {
+        Ok(None)
+    };
+    let warnings = match (held, manner.depth) {
+        (Err(error), _) => return super::failed(manner.verb, error),
+        (Ok(Some(hold)), Depth::Deed) => {
+            return super::failed(manner.verb, Error::Held(hold.words()));
+        }
+        (Ok(hold), _) => hold.iter().map(is_held).collect(),
+    };
     let mut transaction = Transaction {
         world,
         manner,
         draft,
         hands,
-        warnings: Vec::new(),
+        warnings,
         wrote: false,
     };
     let namespaces = world.look(|namespace, label| transaction.visit(namespace, label));
@@ -157,6 +124,7 @@ impl Transaction<'_> {
             journal: None,
             undoes: None,
             next_undo: None,
+            until: None,
             error: None,
         };
         one.error = namespace
@@ -177,15 +145,21 @@ impl Transaction<'_> {
         let world = self.world;
         let state = self.state(namespace)?;
         let scene = Scene::look(world, namespace, &state)?;
-        let draft = (self.draft)(&scene)?;
-        self.warnings.extend(draft.warnings);
+        let mut draft = (self.draft)(&scene)?;
+        self.warnings.append(&mut draft.warnings);
+        if let Some(entry) = &scene.unconfirmed {
+            self.waits(entry, &mut draft)?;
+        }
         one.plan_hash = Some(draft.plan.hash(&place(world, namespace)));
-        one.want = Some(draft.want);
-        one.before = draft.before;
-        one.notes = draft.notes;
+        one.want = Some(draft.want.clone());
+        one.before.clone_from(&draft.before);
+        one.notes.clone_from(&draft.notes);
         one.undoes = draft.undoes.as_ref().map(|undoes| undoes.words.clone());
-        let plan = &*one.plan.insert(draft.plan);
+        let plan = &*one.plan.insert(draft.plan.clone());
         self.warnings.extend(shadowed(plan));
+        if self.manner.confirm_within.is_some() && plan.live.is_empty() && !plan.is_empty() {
+            self.warnings.push(nothing_to_confirm());
+        }
         if !plan.live.is_empty() {
             // What the changed keys mean depends on these as well.
             let unread = CONTEXT
@@ -197,22 +171,12 @@ impl Transaction<'_> {
         let defaults = scene.baselines(&plan.after.held, &one.before);
         one.expected = scene.expected(&plan.declared().settings, plan.files(), &defaults);
         match &self.hands {
-            _ if plan.is_empty() => {}
+            _ if draft.plan.is_empty() => {}
             Hands::Still => {}
-            Hands::Image => execute_image(&world.root, plan.files())?,
+            Hands::Image => execute_image(&world.root, draft.plan.files())?,
             Hands::Free(locked) => {
-                agreed(world, self.manner, plan)?;
-                let entry = entry(
-                    self.manner,
-                    state.last + 1,
-                    &scene,
-                    plan,
-                    draft.undoes.as_ref(),
-                );
-                let id = entry.id;
-                let outcome = execute(world.target(), locked, plan, entry);
-                one.journal = ended(id, outcome.as_ref().err());
-                outcome?;
+                agreed(world, self.manner, &draft.plan)?;
+                self.carry_out(locked, &scene, &state, &draft, one)?;
                 one.next_undo = draft
                     .undoes
                     .map(|undoes| undoes.back_to)
@@ -221,12 +185,119 @@ impl Transaction<'_> {
             }
             // Rather say which keys may not be written than which file.
             Hands::Tied(tied) => {
-                check_rights(&world.kernel, &plan.live)?;
-                check_files(&world.root, plan.files())?;
+                check_rights(&world.kernel, &draft.plan.live)?;
+                check_files(&world.root, draft.plan.files())?;
                 return Err(tied.error());
             }
         }
         Ok(())
+    }
+
+    /// While an entry waits to be confirmed, the same wish again is nothing to do, and another one is refused.
+    fn waits(&mut self, waiting: &Entry, draft: &mut Draft) -> Result<(), Error> {
+        if draft.ends.is_some() {
+            return Ok(());
+        }
+        let Plan {
+            live, remembers, ..
+        } = &draft.plan;
+        let wish = waiting
+            .confirm
+            .as_ref()
+            .and_then(|confirm| confirm.boot.as_ref());
+        let same = live.is_empty() && !remembers && draft.boot_wish().as_ref() == wish;
+        if !same && matches!(self.hands, Hands::Free(_)) {
+            return Err(Error::Unconfirmed(
+                waiting.id,
+                confirm::left(waiting) / 1000,
+            ));
+        }
+        if same {
+            // The files come when it is confirmed.
+            draft.plan.boot = None;
+        }
+        let said = is_pending(waiting, &self.world.machine);
+        if !self.warnings.contains(&said) {
+            self.warnings.push(said);
+        }
+        Ok(())
+    }
+
+    /// Does what a draft says, and notes the entry of the journal.
+    fn carry_out(
+        &self,
+        locked: &Locked,
+        scene: &Scene<'_>,
+        state: &State,
+        draft: &Draft,
+        one: &mut NamespaceChanges,
+    ) -> Result<(), Error> {
+        let world = self.world;
+        let target = world.target();
+        match &draft.ends {
+            Some((entry, End::Kept)) => {
+                one.journal = Some((entry.id, Stage::Unconfirmed));
+                confirm::keep(
+                    target,
+                    locked,
+                    entry.clone(),
+                    draft.plan.files(),
+                    &scene.persisted,
+                )?;
+                one.journal = Some((entry.id, Stage::Committed));
+                return Ok(());
+            }
+            Some((entry, End::Rejected)) => {
+                one.journal = Some((entry.id, Stage::Unconfirmed));
+                confirm::take_back(target, locked, entry.clone(), REJECTED)?;
+                one.journal = Some((entry.id, Stage::Reverted));
+                return Ok(());
+            }
+            None => {}
+        }
+        let id = state.last + 1;
+        let confirm = self.confirmation(draft);
+        let plan = match &confirm {
+            None => draft.plan.clone(),
+            Some(confirm) => {
+                guard::start(&world.root, id, scene.namespace)?;
+                one.until = Some(confirm.until.clone());
+                // The files come when it is confirmed.
+                Plan {
+                    boot: None,
+                    ..draft.plan.clone()
+                }
+            }
+        };
+        let entry = entry(
+            self.manner,
+            id,
+            scene,
+            &plan,
+            draft.undoes.as_ref(),
+            confirm,
+        );
+        let done = if entry.confirm.is_some() {
+            Stage::Unconfirmed
+        } else {
+            Stage::Committed
+        };
+        let outcome = execute(target, locked, &plan, entry);
+        one.journal = ended(id, done, outcome.as_ref().err());
+        outcome
+    }
+
+    /// What an entry will wait for. Without a live change nothing can cut anybody off, and nothing waits.
+    fn confirmation(&self, draft: &Draft) -> Option<Confirm> {
+        let within = self
+            .manner
+            .confirm_within
+            .filter(|_| !draft.plan.live.is_empty())?;
+        Some(Confirm {
+            deadline: clock::since_boot() + u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
+            until: humantime::format_rfc3339_seconds(SystemTime::now() + within).to_string(),
+            boot: draft.boot_wish(),
+        })
     }
 
     /// What is remembered. A writer first settles entries of dead processes; a reader only mentions them.
@@ -271,6 +342,12 @@ impl Transaction<'_> {
     }
 }
 
+/// Verbs that wait while a hold is in force. A person who sets or takes back single things knows about it.
+const HELD: [&str; 3] = ["apply", "off", "persist"];
+
+/// What the journal says of an entry that somebody took back before its deadline.
+const REJECTED: &str = "rejected before it was confirmed";
+
 /// Where a plan holds: it is another one on another kernel, after a reboot, in another namespace.
 fn place(world: &World, namespace: &Namespace) -> String {
     let Machine { kernel, boot, .. } = &world.machine;
@@ -278,26 +355,12 @@ fn place(world: &World, namespace: &Namespace) -> String {
 }
 
 /// How an entry ended, if there is one.
-fn ended(id: u64, error: Option<&Error>) -> Option<(u64, Stage)> {
+fn ended(id: u64, done: Stage, error: Option<&Error>) -> Option<(u64, Stage)> {
     match error {
-        None => Some((id, Stage::Committed)),
+        None => Some((id, done)),
         Some(Error::MovedSince { .. } | Error::PutBack(_)) => Some((id, Stage::Reverted)),
         Some(Error::Mixed(..)) => Some((id, Stage::Pending)),
         Some(_) => None,
-    }
-}
-
-fn is_pending(entry: &Entry, machine: &Machine) -> Warning {
-    let id = entry.id;
-    let message = if entry.in_progress(machine) {
-        format!("entry {id} is in progress: what is shown may change")
-    } else {
-        format!("entry {id} was interrupted: the next writing verb will settle it")
-    };
-    Warning {
-        code: "pending",
-        message,
-        hint: None,
     }
 }
 
@@ -319,99 +382,6 @@ fn agreed(world: &World, manner: &Manner, plan: &Plan) -> Result<(), Error> {
             Err(Error::Declined)
         }
         _ => Ok(()),
-    }
-}
-
-/// Lines that other loaders would obey, or this one, where that was allowed.
-fn shadowed(plan: &Plan) -> Vec<Warning> {
-    let Some(boot) = &plan.boot else {
-        return Vec::new();
-    };
-    // One line may be obeyed by several loaders.
-    let mut by_line: BTreeMap<(&Key, String), Vec<&Shadow>> = BTreeMap::new();
-    for shadow in boot.shadowed.iter().chain(&boot.elsewhere) {
-        by_line
-            .entry((&shadow.key, shadow.win.place()))
-            .or_default()
-            .push(shadow);
-    }
-    let unknown = boot.unknown.iter().map(|(path, why)| Warning {
-        code: "unknown-fragment",
-        message: format!("{path} cannot be read ({why}): whether it wins is unknown"),
-        hint: None,
-    });
-    let warning = |((key, place), shadows): ((&Key, String), Vec<&Shadow>)| {
-        let loaders: Vec<String> = shadows
-            .iter()
-            .map(|shadow| format!("`{}`", shadow.loader.name()))
-            .collect();
-        let does = shadows
-            .first()
-            .map(|shadow| match shadow.win.text.as_str() {
-                "" => format!("would leave {key} alone"),
-                _ => format!("would set {key} to {}", shadow.win.value()),
-            });
-        Warning {
-            code: "shadowed",
-            message: format!(
-                "{} {} ({place})",
-                loaders.join(" and "),
-                does.unwrap_or_default()
-            ),
-            hint: None,
-        }
-    };
-    by_line.into_iter().map(warning).chain(unknown).collect()
-}
-
-fn entry(
-    manner: &Manner,
-    id: u64,
-    scene: &Scene<'_>,
-    plan: &Plan,
-    undoes: Option<&Undoes>,
-) -> Entry {
-    let Scene {
-        world, namespace, ..
-    } = scene;
-    let persisted = match undoes {
-        Some(undoes) => undoes.persisted.clone(),
-        None if plan.files().is_empty() => scene.persisted.clone(),
-        None => [id].iter().chain(&scene.persisted).copied().collect(),
-    };
-    Entry {
-        schema: SCHEMA,
-        id,
-        time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        verb: manner.verb.to_owned(),
-        who: Who::me(),
-        reason: manner.reason.clone(),
-        boot: world.machine.boot.clone(),
-        kernel: world.machine.kernel.clone(),
-        netns: namespace.label.clone(),
-        netns_id: namespace.id,
-        pid: std::process::id(),
-        started: machine::started(std::process::id()).unwrap_or(0),
-        state: Stage::Pending,
-        error: None,
-        parent: scene.head(),
-        back_to: undoes.map(|undoes| undoes.back_to),
-        before: scene.memory.clone(),
-        after: plan.after.clone(),
-        changes: plan.live.clone(),
-        files: plan.files().to_vec(),
-        confirm: None,
-        persisted: namespace.init.then_some(persisted),
-    }
-}
-
-/// An entry in a few words: `entry 41 (apply high-traffic, 2026-11-22T08:00:00Z)`.
-pub(super) fn describe(store: &Store, id: u64) -> String {
-    match store.entry(id) {
-        Ok(Entry {
-            verb, after, time, ..
-        }) => format!("entry {id} ({verb} {}, {time})", after.active.name()),
-        Err(_) => format!("entry {id}"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::model::key::Key;
 use crate::model::value::Value;
 
-use super::denied;
+use super::{Error, denied};
 
 /// Why a transaction failed.
 #[derive(Debug)]
@@ -60,6 +60,11 @@ pub enum Failure {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// What nobody confirmed could not all be taken back.
+    TakeBack {
+        /// Its entry in the journal.
+        entry: u64,
     },
     /// A process died in the middle, and its keys could not all be put back.
     Interrupted {
@@ -126,6 +131,17 @@ impl fmt::Display for Left {
 }
 
 impl Failure {
+    /// The journal could not be written.
+    pub fn of_journal(error: Error) -> Self {
+        match error {
+            Error::File { path, source, .. } => Failure::Journal { path, source },
+            other => Failure::Journal {
+                path: "the journal".into(),
+                source: std::io::Error::other(other.to_string()),
+            },
+        }
+    }
+
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Failure::Write { key, source, .. }
@@ -155,7 +171,7 @@ impl Failure {
                 "somebody else is writing sysctls: look with `tcptune status`, then try again"
                     .to_owned(),
             ),
-            Failure::Interrupted { .. } => Some(
+            Failure::Interrupted { .. } | Failure::TakeBack { .. } => Some(
                 "look with `tcptune history` and `tcptune status`, then decide key by key"
                     .to_owned(),
             ),
@@ -183,6 +199,7 @@ impl fmt::Display for Failure {
             } => write!(f, "{key} was {planned} in the plan, but holds {holds}"),
             Failure::Journal { path, source } => write!(f, "write {}: {source}", path.display()),
             Failure::DropIn { path, source } => write!(f, "write {path}: {source}"),
+            Failure::TakeBack { entry } => write!(f, "take back entry {entry}"),
             Failure::Interrupted { entry } => write!(f, "entry {entry} was interrupted"),
         }
     }

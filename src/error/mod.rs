@@ -71,6 +71,16 @@ pub enum Error {
         /// What it held a moment later.
         holds: String,
     },
+    /// An entry waits to be confirmed: its id, and seconds until it is taken back.
+    Unconfirmed(u64, u64),
+    /// No entry waits to be confirmed.
+    NothingToConfirm,
+    /// An entry was confirmed too late, and has been taken back: its id.
+    TooLate(u64),
+    /// Nobody would take back what nobody confirms: the process for that does not start.
+    Guard(std::io::Error),
+    /// Somebody asked that nothing be applied: who, why, until when.
+    Held(String),
     /// The operator said no.
     Declined,
     /// The state was written by a later tcptune.
@@ -119,6 +129,11 @@ impl Error {
             | Error::Denied(_)
             | Error::Refused { .. }
             | Error::MovedSince { .. }
+            | Error::Unconfirmed(..)
+            | Error::NothingToConfirm
+            | Error::TooLate(_)
+            | Error::Guard(_)
+            | Error::Held(_)
             | Error::Declined
             | Error::Later
             | Error::Interrupted
@@ -141,6 +156,11 @@ impl Error {
             Error::Denied(_) => "not-permitted",
             Error::Refused { refusals, .. } => refusals.first().map_or("refused", refusal::code),
             Error::MovedSince { .. } => "moved",
+            Error::Unconfirmed(..) => "unconfirmed",
+            Error::NothingToConfirm => "nothing-to-confirm",
+            Error::TooLate(_) => "too-late",
+            Error::Guard(_) => "guard",
+            Error::Held(_) => "held",
             Error::Declined => "declined",
             Error::Later => "later-state",
             Error::Interrupted => "interrupted",
@@ -165,6 +185,10 @@ impl Error {
                 Some("run it as root".into())
             }
             Error::File { .. } | Error::Namespace { .. } | Error::Declined | Error::Interrupted => None,
+            Error::Unconfirmed(..) => Some("`tcptune confirm` keeps it, `tcptune rollback` takes it back now".into()),
+            Error::NothingToConfirm | Error::TooLate(_) => Some("`tcptune history` shows what became of it".into()),
+            Error::Guard(_) => Some("without `--confirm-within` it can be applied".into()),
+            Error::Held(_) => Some("`tcptune unhold` takes it away; `set` and `rollback` work all the same".into()),
             Error::Locked { .. } => Some("wait for it with `--wait=1m`".into()),
             Error::Later => Some("use that tcptune, or move /var/lib/tcptune away".into()),
             Error::Denied(keys) if keys.iter().all(|(_, source)| source.kind() == std::io::ErrorKind::ReadOnlyFilesystem) => {
@@ -257,6 +281,11 @@ impl fmt::Display for Error {
             }
             Error::Later => f.write_str("a later tcptune has been at work here, and this one does not know what it remembers; nothing was touched"),
             Error::Interrupted => f.write_str("not done: a signal came before its turn; nothing was touched"),
+            Error::Unconfirmed(id, left) => write!(f, "entry {id} waits to be confirmed, for {left} s more; nothing was touched"),
+            Error::NothingToConfirm => f.write_str("nothing waits to be confirmed"),
+            Error::TooLate(id) => write!(f, "too late: entry {id} was not confirmed in time, and has been taken back"),
+            Error::Guard(source) => write!(f, "start the process that would take it back: {source}; nothing was touched"),
+            Error::Held(words) => write!(f, "{words}; nothing was touched"),
             Error::Declined => f.write_str("declined; nothing was touched"),
             Error::Namespace {
                 doing,

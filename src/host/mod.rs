@@ -1,9 +1,11 @@
 //! The edges: the kernel's keys, files that root may trust, where profiles come from, network namespaces.
 
+pub mod clock;
 #[cfg(test)]
 pub mod fake;
 pub mod files;
 pub mod fragments;
+pub mod guard;
 pub mod kernel;
 pub mod library;
 pub mod machine;

@@ -142,6 +142,11 @@ impl Namespace {
 }
 
 impl Namespace {
+    /// Whether nobody called it by a name or path that leads there.
+    pub fn is_nameless(&self) -> bool {
+        self.label.starts_with("net:[")
+    }
+
     /// What stands for an image, which has no kernel and so no namespaces.
     pub fn of_image(path: &Path) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::change::hold::Hold;
 use crate::error::{Error, Left};
 use crate::model::catalogue::{self, Effect, Entry, Scope, Taken};
 use crate::model::handshake::{Timeline, View};
@@ -65,6 +66,7 @@ pub fn render(report: &Report) -> String {
         }
         Body::History(all) => history(all),
         Body::Winners(one) => winners(one),
+        Body::Hold(one) => json!({ "hold": one.as_ref().map(hold) }),
         Body::Active(one) => json!({
             "profile": one.text,
             "profiles": one.profiles,
@@ -123,6 +125,7 @@ fn namespace(one: &NamespaceChanges) -> Json {
         "plan_hash": one.plan_hash,
         "next_boot": one.expected.as_ref().map(|all| all.iter().map(expected).collect::<Vec<_>>()),
         "journal": journal,
+        "unconfirmed_until": one.until,
         "left": one.error.as_ref().map_or(&[][..], Error::left).iter().map(left).collect::<Vec<_>>(),
         "error": one.error.as_ref().map(error),
     })
@@ -323,8 +326,9 @@ fn status(status: &Status) -> Json {
         },
         "boot": boot,
         "forgotten": status.forgotten.as_ref().map(|(name, time)| json!({ "declared": name, "since": time })),
-        "hold": null,
+        "hold": status.hold.as_ref().map(hold),
         "pending": status.pending.map(|(id, in_progress)| json!({ "id": id, "in_progress": in_progress })),
+        "unconfirmed": status.unconfirmed.as_ref().map(|(id, left, until)| json!({ "id": id, "left_s": left, "until": until })),
         "next_rollback": status.next_undo,
         "error": status.error.as_ref().map(error),
     })
@@ -391,6 +395,10 @@ fn winners(winners: &Winners) -> Json {
         "credential": winners.credential,
         "writers": winners.writers,
     })
+}
+
+fn hold(hold: &Hold) -> Json {
+    json!({ "who": hold.who.words(), "reason": hold.reason, "since": hold.since, "until": hold.until })
 }
 
 fn history(history: &History) -> Json {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 pub use boot::{BootStatus, Compliance, Expected, KeyWinner, Verified, Winners};
 
+use crate::change::hold::Hold;
 use crate::change::journal::Stage;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -88,6 +89,8 @@ pub enum Body {
     History(History),
     /// `where`.
     Winners(Winners),
+    /// `hold`, `unhold`: the hold that is in force now.
+    Hold(Option<Hold>),
     /// `show --active`.
     Active(Active),
     /// `verify`, one for each namespace.
@@ -196,6 +199,8 @@ pub struct NamespaceChanges {
     pub undoes: Option<String>,
     /// What the next rollback would undo, in words.
     pub next_undo: Option<String>,
+    /// When it is taken back unless it is confirmed, RFC 3339 UTC.
+    pub until: Option<String>,
     /// Why it failed.
     pub error: Option<Error>,
 }
@@ -249,6 +254,10 @@ pub struct Status {
     pub boot: Option<BootStatus>,
     /// An entry that was never finished, and whether its process is still at work.
     pub pending: Option<(u64, bool)>,
+    /// An entry that waits to be confirmed, for how many seconds, and until when.
+    pub unconfirmed: Option<(u64, u64, String)>,
+    /// The hold that is in force.
+    pub hold: Option<Hold>,
     /// What the next rollback would undo, in words.
     pub next_undo: Option<String>,
     /// Why it could not be found out.
@@ -260,7 +269,11 @@ impl Status {
     pub fn is_clean(&self) -> bool {
         let drift = self.rows.iter().any(|row| row.state == KeyState::Drift);
         let boot = self.boot.as_ref().is_none_or(BootStatus::is_clean);
-        boot && !(drift || self.outdated || self.pending.is_some() || self.error.is_some())
+        boot && !(drift
+            || self.outdated
+            || self.pending.is_some()
+            || self.unconfirmed.is_some()
+            || self.error.is_some())
     }
 }
 

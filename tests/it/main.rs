@@ -10,6 +10,7 @@
 
 mod bad;
 mod boot;
+mod confirm;
 mod docs;
 mod faults;
 mod handshake;

@@ -233,8 +233,24 @@ impl Page {
             0 => String::new(),
             count => format!(", {count} {} written", plural_of(count, "file")),
         };
+        let files = if one.until.is_some() {
+            String::new()
+        } else {
+            files
+        };
         let done = self.styled(GOOD, &format!("{keys}{files}"));
         self.line(format!("{done}, journal {id}"));
+        if let Some(until) = &one.until {
+            let waits = self.styled(BAD, "UNCONFIRMED");
+            let files = if plan.files().is_empty() {
+                ""
+            } else {
+                ", and write the drop-in"
+            };
+            self.line(format!("{waits}: goes back at {until}"));
+            self.line(format!("keep it{files}: tcptune confirm"));
+            return self.line("take it back now: tcptune rollback");
+        }
         self.lasts(one, plan);
         let restored = plan
             .live

@@ -44,6 +44,8 @@ pub fn page(report: &Report, manner: Manner) -> String {
         Body::Status(all) => page.statuses(all),
         Body::History(history) => page.history(history),
         Body::Winners(winners) => page.winners(winners),
+        Body::Hold(Some(hold)) => page.line(printable(&hold.words())),
+        Body::Hold(None) => page.line("not held"),
         Body::Active(active) => page.text += &active.text,
         Body::Verified(all) => all.iter().for_each(|one| page.verified_in(one)),
     }

@@ -92,7 +92,17 @@ impl Page {
             )),
             None => {}
         }
+        if let Some((id, left, until)) = &status.unconfirmed {
+            let waits = self.styled(BAD, "UNCONFIRMED");
+            self.line(format!(
+                "{waits}: entry {id} goes back in {left} s, at {until}; keep it: tcptune confirm"
+            ));
+        }
         self.next_boot(status);
+        if let Some(hold) = &status.hold {
+            self.line(printable(&hold.words()));
+        }
+
         if let Some(next) = &status.next_undo {
             self.line(format!("the next rollback would undo {}", printable(next)));
         }

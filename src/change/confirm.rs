@@ -1,0 +1,162 @@
+//! Unconfirmed entries: kept when somebody confirms them in time, taken back when nobody does.
+
+use crate::error::{Error, Failure};
+use crate::host::clock;
+use crate::host::kernel::snapshot;
+use crate::host::machine::Machine;
+use crate::host::netns;
+use crate::host::signals;
+use crate::model::persist::FileChange;
+use crate::model::undo::{Recovery, recovery};
+
+use super::execute::{Target, check_files, check_rights, install, put_back, put_files_back, stage};
+use super::journal::{Entry, Stage};
+use super::recover::texts;
+use super::state::State;
+use super::store::{Locked, Store};
+
+/// The entry of this namespace that waits to be confirmed.
+pub fn waiting(
+    store: &Store,
+    state: &State,
+    machine: &Machine,
+    namespace: netns::Id,
+) -> Option<Entry> {
+    let entries = state
+        .pending
+        .iter()
+        .rev()
+        .filter_map(|id| store.entry(*id).ok());
+    let mut entries = entries.filter(|entry| entry.state == Stage::Unconfirmed);
+    entries.find(|entry| entry.is_of(machine, namespace))
+}
+
+/// Milliseconds until an entry is taken back; 0 once it is overdue, or was never to be confirmed.
+pub fn left(entry: &Entry) -> u64 {
+    let deadline = entry.confirm.as_ref().map_or(0, |confirm| confirm.deadline);
+    deadline.saturating_sub(clock::since_boot())
+}
+
+/// What the journal says of an entry that nobody confirmed.
+pub const OVERDUE: &str = "not confirmed in time";
+
+/// What was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Keys and files that are again as they were.
+    pub count: usize,
+    /// Keys and files that somebody else has changed since, with what they hold; they are left.
+    pub strangers: Vec<String>,
+}
+
+/// Takes an unconfirmed entry back: whatever is still as it left it goes back, and is read back; what somebody else has
+/// changed since is left.
+///
+/// # Errors
+/// [`Error::Denied`], [`Error::File`]: nothing was touched. [`Error::Mixed`] where putting back failed; it stays unconfirmed.
+pub fn take_back(
+    target: Target<'_>,
+    state: &Locked,
+    mut entry: Entry,
+    why: &str,
+) -> Result<TakenBack, Error> {
+    let Target { kernel, root } = target;
+    let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
+    let texts = texts(root, &entry)?;
+    let Recovery::PutBack {
+        changes,
+        left,
+        files,
+        left_files,
+    } = recovery(&entry.changes, Some(&now), &entry.files, &texts, true)
+    else {
+        // An entry that is said to have failed is never committed.
+        return Ok(TakenBack {
+            count: 0,
+            strangers: Vec::new(),
+        });
+    };
+    check_rights(kernel, &changes)?;
+    check_files(root, &files)?;
+    signals::hold();
+    let count = changes.len() + files.len();
+    let mut failed = put_files_back(root, files);
+    failed.extend(put_back(
+        kernel,
+        changes.into_iter().map(|change| (change.key, change.to)),
+    ));
+    if !failed.is_empty() {
+        let failure = Failure::TakeBack { entry: entry.id };
+        entry.error = Some(format!("{failure}; left: {}", crate::error::list(&failed)));
+        drop(state.write(&entry).and_then(|()| state.sum_up()));
+        return Err(Error::Mixed(failure, failed));
+    }
+    let keys = left
+        .iter()
+        .map(|(change, holds)| format!("{} holds {holds}", change.key));
+    let strangers: Vec<String> = keys
+        .chain(
+            left_files
+                .iter()
+                .map(|path| format!("{path} says something else")),
+        )
+        .collect();
+    let left = if strangers.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; left, as somebody else wrote them since: {}",
+            strangers.join(", ")
+        )
+    };
+    entry.state = Stage::Reverted;
+    entry.error = Some(format!("{why}{left}"));
+    state.write(&entry)?;
+    drop(state.sync().and_then(|()| state.sum_up()));
+    Ok(TakenBack { count, strangers })
+}
+
+/// Keeps an entry for good, and changes the files of the next boot with it. Until that is done, it stays unconfirmed.
+///
+/// # Errors
+/// As those of [`super::execute::execute`].
+pub fn keep(
+    target: Target<'_>,
+    state: &Locked,
+    mut entry: Entry,
+    files: &[FileChange],
+    persisted: &[u64],
+) -> Result<(), Error> {
+    let root = target.root;
+    check_files(root, files)?;
+    signals::hold();
+    if !files.is_empty() {
+        entry.files = files.to_vec();
+        entry.persisted = Some([entry.id].iter().chain(persisted).copied().collect());
+        state.write(&entry)?;
+        state.sync()?;
+    }
+    let mut installed = 0;
+    let outcome = stage(root, files)
+        .and_then(|staged| install(staged, &mut installed))
+        .and_then(|()| {
+            entry.state = Stage::Committed;
+            state.write(&entry).map_err(Failure::of_journal)
+        });
+    let Err(failure) = outcome else {
+        drop(state.sync().and_then(|()| state.sum_up()));
+        return Ok(());
+    };
+    let left = put_files_back(
+        root,
+        files.iter().take(installed).rev().map(FileChange::undone),
+    );
+    entry.state = Stage::Unconfirmed;
+    entry.files = Vec::new();
+    drop(state.write(&entry).and_then(|()| state.sync()));
+    Err(if left.is_empty() {
+        Error::PutBack(failure)
+    } else {
+        Error::Mixed(failure, left)
+    })
+}

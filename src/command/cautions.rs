@@ -1,0 +1,96 @@
+//! What a reader should know although it stops nothing: holds, interrupted and unconfirmed entries, lines that win.
+
+use std::collections::BTreeMap;
+
+use crate::change::confirm;
+use crate::change::hold::Hold;
+use crate::change::journal::{Entry, Stage};
+use crate::host::machine::Machine;
+use crate::model::key::Key;
+use crate::model::persist::Shadow;
+use crate::model::plan::Plan;
+use crate::report::Warning;
+
+/// A deadline that was asked for, and that nothing needs.
+pub(super) fn nothing_to_confirm() -> Warning {
+    Warning {
+        code: "nothing-to-confirm",
+        message: "no live value changes, so nothing waits to be confirmed".to_owned(),
+        hint: None,
+    }
+}
+
+/// A hold, to those who only ask.
+pub(super) fn is_held(hold: &Hold) -> Warning {
+    Warning {
+        code: "held",
+        message: hold.words(),
+        hint: None,
+    }
+}
+
+/// An entry that is not finished.
+pub(super) fn is_pending(entry: &Entry, machine: &Machine) -> Warning {
+    let id = entry.id;
+    let message = if entry.state == Stage::Unconfirmed {
+        format!(
+            "entry {id} is unconfirmed: it goes back in {} s",
+            confirm::left(entry) / 1000
+        )
+    } else if entry.in_progress(machine) {
+        format!("entry {id} is in progress: what is shown may change")
+    } else {
+        format!("entry {id} was interrupted: the next writing verb will settle it")
+    };
+    Warning {
+        code: if entry.state == Stage::Unconfirmed {
+            "unconfirmed"
+        } else {
+            "pending"
+        },
+        message,
+        hint: None,
+    }
+}
+
+/// Lines that other loaders would obey, or this one, where that was allowed.
+pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
+    let Some(boot) = &plan.boot else {
+        return Vec::new();
+    };
+    // One line may be obeyed by several loaders.
+    let mut by_line: BTreeMap<(&Key, String), Vec<&Shadow>> = BTreeMap::new();
+    for shadow in boot.shadowed.iter().chain(&boot.elsewhere) {
+        by_line
+            .entry((&shadow.key, shadow.win.place()))
+            .or_default()
+            .push(shadow);
+    }
+    let unknown = boot.unknown.iter().map(|(path, why)| Warning {
+        code: "unknown-fragment",
+        message: format!("{path} cannot be read ({why}): whether it wins is unknown"),
+        hint: None,
+    });
+    let warning = |((key, place), shadows): ((&Key, String), Vec<&Shadow>)| {
+        let loaders: Vec<String> = shadows
+            .iter()
+            .map(|shadow| format!("`{}`", shadow.loader.name()))
+            .collect();
+        let does = shadows
+            .first()
+            .map(|shadow| match shadow.win.text.as_str() {
+                "" => format!("would leave {key} alone"),
+                _ => format!("would set {key} to {}", shadow.win.value()),
+            });
+        Warning {
+            code: "shadowed",
+            message: format!(
+                "{} {} ({place})",
+                loaders.join(" and "),
+                does.unwrap_or_default()
+            ),
+            hint: None,
+        }
+    };
+    by_line.into_iter().map(warning).chain(unknown).collect()
+}

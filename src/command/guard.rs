@@ -1,0 +1,124 @@
+//! The guard: waits for the deadline of an entry, and takes it back unless somebody confirmed it.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::change::confirm;
+use crate::change::journal::{Entry, Stage};
+use crate::change::recover;
+use crate::error::Error;
+use crate::host::guard;
+use crate::host::netns::Namespace;
+use crate::report::{Body, Report};
+
+use super::{World, failed, told};
+
+/// How often is looked whether somebody confirmed it.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long an entry may take to appear: whoever started the guard writes it next.
+const PATIENCE: u32 = 60;
+
+/// How long another tcptune may be at work.
+const WAIT: Duration = Duration::from_secs(600);
+
+/// How often taking back is tried, a second apart.
+const TRIES: u32 = 30;
+
+/// Milliseconds before the deadline at which everybody who is logged in is told.
+const NOTICE: u64 = 30_000;
+
+/// The words of the hidden verb.
+#[derive(Debug, Clone, Args)]
+pub struct Guard {
+    /// The entry that waits to be confirmed
+    entry: u64,
+}
+
+/// Runs the guard, until its entry is settled.
+pub fn run(world: &World, request: &Guard) -> Report {
+    if let Err(source) = guard::stand_alone() {
+        return failed(guard::VERB, Error::Guard(source));
+    }
+    match wait(world, request.entry) {
+        false => told(guard::VERB, Body::Empty, Vec::new()),
+        true => end(world, request.entry),
+    }
+}
+
+/// Waits for the deadline; whether anything is left to do then.
+fn wait(world: &World, id: u64) -> bool {
+    let (mut told, mut missed) = (false, 0);
+    loop {
+        match world.store.entry(id) {
+            Ok(Entry {
+                state: Stage::Committed | Stage::Reverted,
+                ..
+            }) => return false,
+            Ok(entry) => {
+                let left = confirm::left(&entry);
+                if left == 0 {
+                    return true;
+                }
+                if left <= NOTICE && !told && entry.state == Stage::Unconfirmed {
+                    guard::tell(&format!(
+                        "tcptune: entry {id} goes back in {} s, unless somebody says `tcptune confirm`",
+                        left / 1000
+                    ));
+                    told = true;
+                }
+                std::thread::sleep(LOOK.min(Duration::from_millis(left)));
+            }
+            Err(_) if missed < PATIENCE => {
+                missed += 1;
+                std::thread::sleep(LOOK);
+            }
+            // It was never written, or it is gone.
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Takes the entry back, trying again for a while where that fails, and tells everybody.
+fn end(world: &World, id: u64) -> Report {
+    let mut outcome = Ok(());
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        outcome = settle(world);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    let became = match (&outcome, world.store.entry(id)) {
+        (
+            Ok(()),
+            Ok(Entry {
+                state: Stage::Reverted,
+                error,
+                ..
+            }),
+        ) => {
+            format!("was put back: {}", error.unwrap_or_default())
+        }
+        (Ok(()), _) => return told(guard::VERB, Body::Empty, Vec::new()),
+        (Err(error), _) => format!("could not be put back: {error}"),
+    };
+    guard::tell(&format!("tcptune: entry {id} {became}"));
+    match outcome {
+        Ok(()) => told(guard::VERB, Body::Empty, Vec::new()),
+        Err(error) => failed(guard::VERB, error),
+    }
+}
+
+/// Settles what is unfinished or overdue in the namespace of the entry, as every writing verb does first.
+fn settle(world: &World) -> Result<(), Error> {
+    let locked = world.store.lock(guard::VERB, WAIT)?;
+    let state = world.store.load()?.state;
+    let each = |namespace: Result<Namespace, Error>, _| {
+        recover::settle(world.target(), &locked, &state, &world.machine, &namespace?).map(drop)
+    };
+    world.visit(each).into_iter().collect()
+}
