@@ -45,16 +45,15 @@ pub fn settle(
         let this_boot = entry.boot == machine.boot;
         match entry.state {
             Stage::Unconfirmed if this_boot => {
-                if entry.is_of(machine, namespace.id) && confirm::left(&entry) == 0 {
-                    settled.push(overdue(target, state, entry)?);
-                }
+                let late = entry.is_of(machine, namespace.id) && confirm::left(&entry) == 0;
+                let late = Some(entry).filter(|_| late);
+                settled.extend(late.map(|late| overdue(target, state, late)).transpose()?);
             }
             // Confirmed, but not to the end: its files tell how far that came.
-            Stage::Unconfirmed if !entry.files.is_empty() => {
-                if namespace.init {
-                    settled.push(settle_one(target, state, entry, false)?);
-                }
+            Stage::Unconfirmed if !entry.files.is_empty() && namespace.init => {
+                settled.push(settle_one(target, state, entry, false)?);
             }
+            Stage::Unconfirmed if !entry.files.is_empty() => {}
             Stage::Unconfirmed => {
                 revert(
                     state,
@@ -71,7 +70,7 @@ pub fn settle(
             }
             // Its keys are gone, but its files are not. They are the business of the namespace of process 1.
             _ if !this_boot && namespace.init => {
-                settled.push(settle_one(target, state, entry, false)?)
+                settled.push(settle_one(target, state, entry, false)?);
             }
             _ if !this_boot => {}
             _ if entry.is_of(machine, namespace.id) => {

@@ -116,10 +116,12 @@ impl Verb {
     /// Whether it can speak of an image, which has no kernel and no journal.
     fn knows_images(&self) -> bool {
         match self {
-            Verb::List(_) | Verb::History(_) | Verb::Hold(_) | Verb::Unhold(_) | Verb::Guard(_) => {
-                false
-            }
-            Verb::Confirm(_) => false,
+            Verb::List(_)
+            | Verb::Confirm(_)
+            | Verb::Hold(_)
+            | Verb::Unhold(_)
+            | Verb::History(_)
+            | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
         }

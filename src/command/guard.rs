@@ -41,9 +41,10 @@ pub fn run(world: &World, request: &Guard) -> Report {
     if let Err(source) = guard::stand_alone() {
         return failed(guard::VERB, Error::Guard(source));
     }
-    match wait(world, request.entry) {
-        false => told(guard::VERB, Body::Empty, Vec::new()),
-        true => end(world, request.entry),
+    if wait(world, request.entry) {
+        end(world, request.entry)
+    } else {
+        told(guard::VERB, Body::Empty, Vec::new())
     }
 }
 

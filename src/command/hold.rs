@@ -52,11 +52,11 @@ pub fn run(world: &World, request: &Hold) -> Report {
         }
     };
     let hold = Held::new(request.reason.clone(), until);
-    let held = world
+    let done = world
         .store
         .lock("hold", world.wait)
         .and_then(|state| state.hold(&hold));
-    match held {
+    match done {
         Ok(()) => told("hold", Body::Hold(Some(hold)), Vec::new()),
         Err(error) => failed("hold", error),
     }

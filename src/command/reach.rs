@@ -92,7 +92,8 @@ fn name(text: &str) -> Result<String, String> {
     let plain = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-_.+@".contains(c));
-    if plain && text.ends_with(".conf") && !text.starts_with('.') && text.len() <= 200 {
+    if plain && text.strip_suffix(".conf").is_some() && !text.starts_with('.') && text.len() <= 200
+    {
         Ok(text.to_owned())
     } else {
         Err("a name of a file is wanted, letters, digits and `-_.+@`, ending in `.conf`".to_owned())

@@ -314,21 +314,6 @@ impl<'a> Scene<'a> {
         Some(settings.iter().map(one).collect())
     }
 
-    /// What the next boot gives where no file says anything, as far as it can be told from this one: what tcptune found
-    /// there first, or what is there and was never written.
-    pub(super) fn baselines(
-        &self,
-        held: &BTreeMap<Key, Held>,
-        found: &Snapshot,
-    ) -> BTreeMap<Key, Value> {
-        let mut values = found.values();
-        values.extend(
-            held.iter()
-                .map(|(key, held)| (key.clone(), held.baseline.clone())),
-        );
-        values
-    }
-
     /// Who seems to have written what a key holds now, if tcptune did not.
     pub(super) fn holder(&self, key: &Key, holds: &Value) -> String {
         let lines = self
@@ -351,6 +336,17 @@ impl<'a> Scene<'a> {
             _ => "a runtime writer: no file and no entry says so".to_owned(),
         }
     }
+}
+
+/// What the next boot gives where no file says anything, as far as it can be told from this one: what tcptune found
+/// there first, or what is there and was never written.
+pub(super) fn baselines(held: &BTreeMap<Key, Held>, found: &Snapshot) -> BTreeMap<Key, Value> {
+    let mut values = found.values();
+    values.extend(
+        held.iter()
+            .map(|(key, held)| (key.clone(), held.baseline.clone())),
+    );
+    values
 }
 
 /// What the kernel gives a new network namespace, for keys where that is its default, as far as one may be made.

@@ -20,7 +20,7 @@ use crate::model::stack;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
 use super::draft::describe;
-use super::scene::{Boot, Scene, refused};
+use super::scene::{Boot, Scene, baselines, refused};
 use super::{World, failed, told_unreadable};
 
 /// The words of `status`.
@@ -151,8 +151,7 @@ fn on_disk(scene: &Scene<'_>, boot: &Boot, warnings: &mut Vec<Warning>) -> BootS
         Ok(Some(ours)) => {
             let active = &ours.drop_in.active;
             status.path = Some(ours.path.clone());
-            let defaults =
-                scene.baselines(&scene.memory.held, &scene.snapshot(active.settings.keys()));
+            let defaults = baselines(&scene.memory.held, &scene.snapshot(active.settings.keys()));
             status.expected = scene
                 .expected(&active.settings, &[], &defaults)
                 .unwrap_or_default();

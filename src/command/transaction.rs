@@ -22,7 +22,7 @@ use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning, pri
 
 use super::cautions::{is_held, is_pending, nothing_to_confirm, shadowed};
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
-use super::scene::Scene;
+use super::scene::{Scene, baselines};
 use super::{World, told_unreadable};
 
 /// Runs a verb over its namespaces.
@@ -44,12 +44,12 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
             Err(error) => return super::failed(manner.verb, error),
         },
     };
-    let held = if HELD.contains(&manner.verb) {
+    let in_force = if HELD.contains(&manner.verb) {
         super::hold_in_force(world)
     } else {
         Ok(None)
     };
-    let warnings = match (held, manner.depth) {
+    let warnings = match (in_force, manner.depth) {
         (Err(error), _) => return super::failed(manner.verb, error),
         (Ok(Some(hold)), Depth::Deed) => {
             return super::failed(manner.verb, Error::Held(hold.words()));
@@ -168,7 +168,7 @@ impl Transaction<'_> {
             let context = scene.snapshot(unread);
             one.before.0.extend(context.0);
         }
-        let defaults = scene.baselines(&plan.after.held, &one.before);
+        let defaults = baselines(&plan.after.held, &one.before);
         one.expected = scene.expected(&plan.declared().settings, plan.files(), &defaults);
         match &self.hands {
             _ if draft.plan.is_empty() => {}

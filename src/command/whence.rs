@@ -117,8 +117,8 @@ fn oddities(world: &World, tree: &Tree, forecast: &Forecast) -> Vec<Remark> {
     let mut seen = BTreeSet::new();
     read.retain(|found| seen.insert(found.path.as_str()));
     // A link and the file that it leads to are one text.
-    let mut real = BTreeSet::new();
-    read.retain(|found| real.insert(found.leads_to.as_deref().unwrap_or(&found.path)));
+    let mut texts = BTreeSet::new();
+    read.retain(|found| texts.insert(found.leads_to.as_deref().unwrap_or(&found.path)));
     let mut all: Vec<Remark> = read.iter().flat_map(|found| remarks(found)).collect();
     let unreadable = tree.unknown().map(|(found, why)| Remark {
         path: found.path.clone(),

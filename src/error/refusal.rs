@@ -29,7 +29,9 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::Absent(_) => {
             "set `optional = true` if kernels without it shall be passed over".to_owned()
         }
-        Refusal::Unreadable(..) | Refusal::OneWay(_) => return None,
+        Refusal::Unreadable(..) | Refusal::OneWay(_) | Refusal::Unfit(Unfit::Unread(..)) => {
+            return None;
+        }
         Refusal::Global(_) => "run it in the host's namespace, or set `optional = true`".to_owned(),
         Refusal::NoNumber(..) => "give it an exact value instead of a bound".to_owned(),
         Refusal::Shadowed {
@@ -45,7 +47,6 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::Unfit(Unfit::Edited { path, .. }) => {
             format!("put the edit into a profile, remove {path}, and apply again")
         }
-        Refusal::Unfit(Unfit::Unread(..)) => return None,
         Refusal::Unfit(Unfit::Twice(..)) => "remove the copy".to_owned(),
         Refusal::Unfit(Unfit::InTheWay(..)) => {
             "move it away, or choose another name with `--drop-in NAME`".to_owned()

@@ -27,10 +27,8 @@ pub fn read(root: &Root) -> Tree {
     for directory in DIRECTORIES {
         match list(root, directory, &mut seen) {
             Ok(names) => {
-                tree.fragments
-                    .extend(names.into_iter().filter_map(|(name, is_link)| {
-                        found(root, format!("{directory}/{name}"), is_link)
-                    }))
+                let each = |(name, is_link)| found(root, format!("{directory}/{name}"), is_link);
+                tree.fragments.extend(names.into_iter().filter_map(each));
             }
             Err(why) if why.kind() == ErrorKind::NotFound => {}
             Err(why) => tree.fragments.push(Found {
@@ -64,7 +62,7 @@ fn list(
     for entry in fs::read_dir(opened(&open))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".conf") {
+        if name.strip_suffix(".conf").is_some() {
             names.push((name, entry.file_type()?.is_symlink()));
         }
     }

@@ -19,7 +19,6 @@ const READY: &[u8] = b"ready\n";
 
 /// Starts the guard of an entry: where systemd runs, as a service of its own, so that the end of a login takes nothing
 /// along; else, or in a namespace that a service could not find again, in a session of its own.
-
 ///
 /// # Errors
 /// [`Error::Guard`]: then nobody watches.

@@ -65,15 +65,10 @@ impl DropIn {
                 text += &format!("# why: {}\n", printable(why));
             }
             let minus = if setting.optional { "-" } else { "" };
-            match self.assigned.get(key) {
-                Some(value) => {
-                    text += &format!("{minus}{}\n", format!("{key} = {value}").trim_end())
-                }
-                None => {
-                    text +=
-                        &format!("# {key} is left out: this machine boots with enough without it\n")
-                }
-            }
+            text += &match self.assigned.get(key) {
+                Some(value) => format!("{minus}{}\n", format!("{key} = {value}").trim_end()),
+                None => format!("# {key} is left out: this machine boots with enough without it\n"),
+            };
         }
         text += &format!("\n{FOR_US}\n");
         let ActiveSet {

@@ -228,11 +228,14 @@ pub fn persist(
 }
 
 /// The value for each key, and the keys that need none.
+type Assignments = (BTreeMap<Key, Value>, Vec<Key>);
+
+/// What is written for each setting.
 fn assign(
     wanted: &ActiveSet,
     ground: &Ground,
     others: &Forecast,
-) -> Result<(BTreeMap<Key, Value>, Vec<Key>), Vec<Refusal>> {
+) -> Result<Assignments, Vec<Refusal>> {
     let (mut assigned, mut left_out, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (key, setting) in &wanted.settings {
         let absent = ground

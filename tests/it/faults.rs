@@ -312,7 +312,7 @@ impl Bench {
                     })
                     .collect();
                 let file =
-                    text == self.before.fragments || left.iter().any(|one| one.ends_with(".conf"));
+                    text == self.before.fragments || left.iter().any(|one| one.starts_with('/'));
                 assert!(
                     run.out.is_empty() || file,
                     "{what}: the drop-in is not in {left:?}"

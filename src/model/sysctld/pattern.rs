@@ -40,10 +40,9 @@ fn component(pattern: &[char], text: &[char]) -> bool {
             (Some((holds, rest)), [first, text @ ..]) => {
                 holds.contains(*first) && component(rest, text)
             }
-            (Some(_), []) => false,
             // Without an end it is no class, but a bracket.
             (None, ['[', text @ ..]) => component(rest, text),
-            (None, _) => false,
+            _ => false,
         },
         ['\\', literal, rest @ ..] | [literal, rest @ ..] => match text {
             [first, text @ ..] => first == literal && component(rest, text),

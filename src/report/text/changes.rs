@@ -207,7 +207,7 @@ impl Page {
         match wrong {
             None => self.live_only(&one.netns),
             Some(wrong) if wrong.is_empty() && plan.only_boot => {
-                self.line("the next boot gives all of it")
+                self.line("the next boot gives all of it");
             }
             Some(wrong) if wrong.is_empty() => self.line("survives a reboot: yes"),
             Some(wrong) => {
