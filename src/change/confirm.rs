@@ -11,6 +11,7 @@ use crate::model::undo::{Recovery, recovery};
 
 use super::execute::{Target, check_files, check_rights, install, put_back, put_files_back, stage};
 use super::journal::{Entry, Stage};
+use super::log;
 use super::recover::texts;
 use super::state::State;
 use super::store::{Locked, Store};
@@ -88,6 +89,8 @@ pub fn take_back(
     if !failed.is_empty() {
         let failure = Failure::TakeBack { entry: entry.id };
         entry.error = Some(format!("{failure}; left: {}", crate::error::list(&failed)));
+        log::failed(&entry);
+
         drop(state.write(&entry).and_then(|()| state.sum_up()));
         return Err(Error::Mixed(failure, failed));
     }
@@ -112,6 +115,7 @@ pub fn take_back(
     entry.state = Stage::Reverted;
     entry.error = Some(format!("{why}{left}"));
     state.write(&entry)?;
+    log::tell(&entry);
     drop(state.sync().and_then(|()| state.sum_up()));
     Ok(TakenBack { count, strangers })
 }
@@ -144,6 +148,7 @@ pub fn keep(
             state.write(&entry).map_err(Failure::of_journal)
         });
     let Err(failure) = outcome else {
+        log::tell(&entry);
         drop(state.sync().and_then(|()| state.sum_up()));
         return Ok(());
     };

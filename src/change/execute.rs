@@ -14,6 +14,7 @@ use crate::model::plan::{Change, Plan};
 use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
+use super::log;
 use super::store::Locked;
 
 /// Where the two axes are written.
@@ -294,6 +295,7 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
         Stage::Committed
     };
     state.write(entry).map_err(Failure::of_journal)?;
+    log::tell(entry);
     // From here on it is committed. Without the sync, a power cut could bring the intent back, but that takes the
     // live values with it; and the summary can be made again from the entries.
     drop(state.sync().and_then(|()| state.sum_up()));
@@ -341,6 +343,7 @@ fn close(state: &Locked, mut entry: Entry, failure: &Failure, left: &[Left]) {
     }
     entry.state = Stage::Pending;
     entry.error = Some(format!("{failure}; left: {}", list(left)));
+    log::tell(&entry);
     drop(state.write(&entry).and_then(|()| state.sum_up()));
 }
 
@@ -348,6 +351,7 @@ fn close(state: &Locked, mut entry: Entry, failure: &Failure, left: &[Left]) {
 pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
     entry.state = Stage::Reverted;
     entry.error = Some(why);
+    log::tell(&entry);
     let ended = state.write(&entry).or_else(|_| state.withdraw(&entry));
     drop(
         ended

@@ -6,6 +6,7 @@ pub mod hold;
 pub mod journal;
 #[cfg(test)]
 mod laws;
+mod log;
 pub mod recover;
 pub mod state;
 pub mod store;

@@ -14,6 +14,7 @@ use crate::model::undo::{Files, Recovery, recovery};
 use super::confirm::{self, TakenBack};
 use super::execute::{Target, check_files, check_rights, put_back, put_files_back, revert};
 use super::journal::{Entry, Stage};
+use super::log;
 use super::state::State;
 use super::store::Locked;
 
@@ -136,6 +137,7 @@ fn settle_one(
                 Stage::Committed
             };
             state.write(&entry)?;
+            log::tell(&entry);
             drop(state.sync().and_then(|()| state.sum_up()));
             let message =
                 format!("entry {id} was interrupted, but everything had been written: it stands");
@@ -187,6 +189,7 @@ fn settle_one(
         );
     } else {
         entry.error = Some(outcome.clone());
+        log::tell(&entry);
         drop(state.write(&entry).and_then(|()| state.sum_up()));
     }
     if failed.is_empty() {

@@ -8,6 +8,7 @@ pub mod fragments;
 pub mod guard;
 pub mod kernel;
 pub mod library;
+pub mod log;
 pub mod machine;
 pub mod netns;
 pub mod root;

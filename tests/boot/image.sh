@@ -9,7 +9,7 @@ GUEST=$(cd "$(dirname "${BASH_SOURCE[0]}")/guest" && pwd)
 OUT=$(realpath -m "$1")
 export OUT
 
-PACKAGES=systemd-sysv,libpam-systemd,dbus,udev,kmod,procps,iproute2,openssh-server,openssh-client,sudo
+PACKAGES=systemd-sysv,libpam-systemd,dbus,udev,kmod,procps,iproute2,openssh-server,openssh-client,sudo,jq
 
 # Modules for the guest: all of networking, virtual links, what the disks need, what systemd asks for.
 MODULES=(net lib crypto fs/autofs drivers/virtio drivers/block/virtio_blk.ko drivers/net/{dummy,ifb,tun,veth}.ko)

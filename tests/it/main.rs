@@ -16,6 +16,7 @@ mod faults;
 mod handshake;
 mod layers;
 mod loaders;
+mod log;
 mod regressions;
 mod sandbox;
 mod sequence;

@@ -100,6 +100,11 @@ impl Sandbox {
         Self { unshare, init }
     }
 
+    /// A path of the sandbox, as it is seen from outside.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        format!("/proc/{}/root{path}", self.init).into()
+    }
+
     /// A command that will run in the sandbox.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");

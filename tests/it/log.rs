@@ -1,0 +1,93 @@
+//! What the system's log hears.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use crate::sandbox::Sandbox;
+
+/// Records that came in, without the empty ones that only try the door.
+fn records(socket: &UnixDatagram) -> Vec<String> {
+    let mut records = Vec::new();
+    let mut buffer = [0; 65536];
+    while let Ok(count) = socket.recv(&mut buffer) {
+        records.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
+    }
+    records.retain(|record| !record.is_empty());
+    records
+}
+
+fn listen(sandbox: &Sandbox, path: &str) -> UnixDatagram {
+    let socket = UnixDatagram::bind(sandbox.path(path)).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    socket
+}
+
+#[test]
+fn every_transaction_leaves_one_record_in_the_journal_of_systemd() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("mkdir -p /run/systemd/journal");
+    let socket = listen(&sandbox, "/run/systemd/journal/socket");
+    sandbox
+        .run(
+            crate::sandbox::binary().to_str().unwrap(),
+            &["apply", "high-traffic", "--reason", "launch day"],
+        )
+        .exits(0);
+    let told = records(&socket);
+    assert_eq!(told.len(), 1, "{told:?}");
+    for field in [
+        "SYSLOG_IDENTIFIER\ntcptune\n",
+        "TCPTUNE_ENTRY",
+        "TCPTUNE_STATE",
+        "committed",
+        "TCPTUNE_PROFILES",
+        "high-traffic",
+        "TCPTUNE_CHANGES",
+        "TCPTUNE_WHO",
+        "uid 0",
+        "TCPTUNE_REASON",
+        "launch day",
+    ] {
+        let field = field.replace("SYSLOG_IDENTIFIER\ntcptune\n", "SYSLOG_IDENTIFIER");
+        assert!(told[0].contains(&field), "{field}: {told:?}");
+    }
+    sandbox.tcptune("apply high-traffic").exits(0);
+    sandbox.tcptune("status").exits(0);
+    assert_eq!(records(&socket), Vec::<String>::new(), "nothing was done");
+    sandbox.tcptune("rollback").exits(0);
+    let told = records(&socket);
+    assert!(told.len() == 1 && told[0].contains("restored"), "{told:?}");
+    // Refused by the kernel in the middle, and put back.
+    sandbox
+        .tcptune("apply high-traffic --set net.ipv4.tcp_congestion_control=nonesuch")
+        .exits(4);
+    let told = records(&socket);
+    assert!(
+        told.len() == 1 && told[0].contains("reverted") && told[0].contains("TCPTUNE_ERROR"),
+        "{told:?}"
+    );
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1s")
+        .exits(0);
+    assert!(records(&socket)[0].contains("unconfirmed"));
+    std::thread::sleep(Duration::from_secs(3));
+    let told = records(&socket);
+    assert!(
+        told.len() == 1 && told[0].contains("not confirmed in time"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn without_it_syslog_hears_the_same() {
+    let sandbox = Sandbox::new();
+    // The sandbox shares the machine's /dev, where a log may be: it gets its own.
+    sandbox.sh("mkdir -p /run/dev; touch /run/dev/log; mount -t tmpfs tmpfs /run/dev; cp -a /dev/null /dev/zero /dev/urandom /dev/tty /run/dev; mount --bind /run/dev /dev");
+    let socket = listen(&sandbox, "/dev/log");
+    sandbox.tcptune("apply high-traffic").exits(0);
+    let told = records(&socket);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("tcptune: entry 1 committed: apply of high-traffic in container, 2 changes, by uid 0 TCPTUNE_ENTRY=\"1\""), "{told:?}");
+}
