@@ -10,8 +10,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, confirm, diff, guard, history, hold, list, off, persist, rollback, set,
-    show, status, verify, whence,
+    self, World, apply, confirm, diff, guard, history, hold, import, list, off, persist, rollback,
+    set, show, status, verify, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -105,6 +105,8 @@ enum Verb {
     Status(status::Status),
     /// The journal
     History(history::History),
+    /// A sysctl.conf, or what this machine boots with, as a profile
+    Import(import::Import),
     /// Wait for the deadline of an entry
     #[command(hide = true)]
     Guard(guard::Guard),
@@ -139,6 +141,7 @@ impl Verb {
             Verb::Persist(request) => persist::run(world, request),
             Verb::Confirm(_) => confirm::run(world),
             Verb::Guard(request) => guard::run(world, request),
+            Verb::Import(request) => import::run(world, request),
             Verb::Rollback(request) => rollback::run(world, request),
             Verb::Hold(request) => hold::run(world, request),
             Verb::Unhold(_) => hold::end(world),
@@ -281,9 +284,9 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
 
 /// The verb that was meant, as far as one was named, for reports that no verb made.
 fn verb_of(args: &[OsString]) -> &'static str {
-    const VERBS: [&str; 15] = [
+    const VERBS: [&str; 16] = [
         "list", "show", "diff", "verify", "apply", "set", "off", "persist", "confirm", "rollback",
-        "hold", "unhold", "status", "history", "where",
+        "hold", "unhold", "status", "history", "where", "import",
     ];
     let verb = args
         .iter()

@@ -8,6 +8,7 @@ mod draft;
 pub mod guard;
 pub mod history;
 pub mod hold;
+pub mod import;
 pub mod list;
 pub mod off;
 pub mod persist;

@@ -350,7 +350,7 @@ pub(super) fn baselines(held: &BTreeMap<Key, Held>, found: &Snapshot) -> BTreeMa
 }
 
 /// What the kernel gives a new network namespace, for keys where that is its default, as far as one may be made.
-fn fresh(keys: &[&Key]) -> Result<BTreeMap<Key, Value>, Error> {
+pub(super) fn fresh(keys: &[&Key]) -> Result<BTreeMap<Key, Value>, Error> {
     let constant = keys.iter().copied().filter(|key| {
         catalogue::Entry::of(key).is_some_and(|entry| {
             entry.fresh == Fresh::Constant && entry.scope == Scope::PerNamespace

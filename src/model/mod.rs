@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod dropin;
 pub mod handshake;
+pub mod import;
 pub mod key;
 #[cfg(test)]
 mod laws;

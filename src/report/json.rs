@@ -6,6 +6,7 @@ use crate::change::hold::Hold;
 use crate::error::{Error, Left};
 use crate::model::catalogue::{self, Effect, Entry, Scope, Taken};
 use crate::model::handshake::{Timeline, View};
+use crate::model::import::Dropped;
 use crate::model::key::Key;
 use crate::model::memory::desired_hash;
 use crate::model::persist::{BootPlan, Shadow};
@@ -66,6 +67,12 @@ pub fn render(report: &Report) -> String {
         }
         Body::History(all) => history(all),
         Body::Winners(one) => winners(one),
+        Body::Imported(one) => json!({
+            "profile": one.text,
+            "hashes": { "desired": desired_hash(&one.settings), "plan": null },
+            "dropped": one.dropped.iter().map(dropped).collect::<Vec<_>>(),
+            "diff": (!one.files.is_empty()).then(|| diff::files(&one.files)),
+        }),
         Body::Hold(one) => json!({ "hold": one.as_ref().map(hold) }),
         Body::Active(one) => json!({
             "profile": one.text,
@@ -395,6 +402,16 @@ fn winners(winners: &Winners) -> Json {
         "credential": winners.credential,
         "writers": winners.writers,
     })
+}
+
+fn dropped(dropped: &Dropped) -> Json {
+    let Dropped {
+        file,
+        line,
+        text,
+        reason,
+    } = dropped;
+    json!({ "file": file, "line": line, "text": text, "reason": reason })
 }
 
 fn hold(hold: &Hold) -> Json {

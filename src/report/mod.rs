@@ -14,8 +14,10 @@ use crate::change::hold::Hold;
 use crate::change::journal::Stage;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::import::Dropped;
 use crate::model::key::Key;
 use crate::model::memory::{Memory, Settings, desired_hash};
+use crate::model::persist::FileChange;
 use crate::model::plan::Plan;
 pub(crate) use crate::model::printable::printable;
 use crate::model::snapshot::Snapshot;
@@ -91,6 +93,8 @@ pub enum Body {
     Winners(Winners),
     /// `hold`, `unhold`: the hold that is in force now.
     Hold(Option<Hold>),
+    /// `import`.
+    Imported(Imported),
     /// `show --active`.
     Active(Active),
     /// `verify`, one for each namespace.
@@ -114,6 +118,19 @@ pub struct Show {
     pub kernel: String,
     /// Whether the formulas are known to hold on it.
     pub verified: bool,
+}
+
+/// Texts of others, as a profile.
+#[derive(Debug)]
+pub struct Imported {
+    /// The text of the profile.
+    pub text: String,
+    /// Its settings.
+    pub settings: Settings,
+    /// Lines that are not in it, and why.
+    pub dropped: Vec<Dropped>,
+    /// What would take the others out of the files that they come from.
+    pub files: Vec<FileChange>,
 }
 
 /// What is declared, as a profile.

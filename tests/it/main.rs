@@ -14,6 +14,7 @@ mod confirm;
 mod docs;
 mod faults;
 mod handshake;
+mod import;
 mod layers;
 mod loaders;
 mod log;

@@ -1,8 +1,8 @@
-//! `where` and `verify` for people.
+//! `where`, `verify` and `import` for people.
 
 use crate::model::sysctld::{Loader, Win};
 use crate::model::value::Value;
-use crate::report::{KeyWinner, Verified, Winners, printable};
+use crate::report::{Imported, KeyWinner, Verified, Winners, diff, printable};
 
 use super::changes::next;
 use super::{BAD, GOOD, PLACE, Page, STRONG, short};
@@ -87,6 +87,31 @@ impl Page {
 }
 
 impl Page {
+    /// A profile, and in its comments what is not in it.
+    pub(super) fn imported(&mut self, imported: &Imported) {
+        self.text += &imported.text;
+        if !imported.dropped.is_empty() {
+            self.line("\n# Left out:");
+        }
+        for dropped in &imported.dropped {
+            let line = format!(
+                "# {}: {}: {}",
+                dropped.place(),
+                dropped.text,
+                dropped.reason
+            );
+            self.line(printable(&line));
+        }
+        if !imported.files.is_empty() {
+            self.line("\n# Once this is persisted, the old lines can go: sed -n 's/^#| //p' THIS-FILE | patch -p0 -d /");
+            for line in diff::files(&imported.files).lines() {
+                // Tabs stay: the patch has to fit.
+                let line: Vec<String> = line.split('\t').map(printable).collect();
+                self.line(format!("#| {}", line.join("\t")));
+            }
+        }
+    }
+
     /// The auditor's table.
     pub(super) fn verified_in(&mut self, verified: &Verified) {
         let netns = self.styled(STRONG, &printable(&verified.netns));

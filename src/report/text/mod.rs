@@ -47,6 +47,7 @@ pub fn page(report: &Report, manner: Manner) -> String {
         Body::Hold(Some(hold)) => page.line(printable(&hold.words())),
         Body::Hold(None) => page.line("not held"),
         Body::Active(active) => page.text += &active.text,
+        Body::Imported(imported) => page.imported(imported),
         Body::Verified(all) => all.iter().for_each(|one| page.verified_in(one)),
     }
     page.text

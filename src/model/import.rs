@@ -1,0 +1,335 @@
+//! The text of a sysctl.conf as settings: what it means to the kernel, why, and what of it is junk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalogue::{self, Complaint, Raw};
+use super::key::Key;
+use super::memory::Settings;
+use super::persist::FileChange;
+use super::setting::{Origin, Part, Setting};
+use super::sysctld::{Found, Line, Loader, Statement, lines};
+use super::value::{Value, misread_by_the_kernel};
+
+/// A text and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// How reports name it.
+    pub file: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What this kernel says of the keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Keys that it does not have.
+    pub absent: BTreeSet<Key>,
+    /// Its defaults, as far as they are known.
+    pub defaults: BTreeMap<Key, Value>,
+}
+
+/// A line that is no setting, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// The file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// What it says.
+    pub text: String,
+    /// Why it is left out.
+    pub reason: String,
+}
+
+/// What became of the texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Import {
+    /// What they set.
+    pub settings: Settings,
+    /// The other lines that say something, in order.
+    pub dropped: Vec<Dropped>,
+}
+
+/// Keys that the texts name in full.
+pub fn keys(texts: &[Text], loader: Loader) -> BTreeSet<Key> {
+    let said = texts.iter().flat_map(|text| lines(&text.bytes, loader));
+    let named = said.filter_map(|(_, said)| match said {
+        Line::Statement(statement) => statement.path.parse().ok(),
+        _ => None,
+    });
+    named.collect()
+}
+
+/// Reads the texts one after the other, as a loader does.
+pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
+    let mut import = Import::default();
+    // Where each key was last assigned, so that the line can still be dropped.
+    let mut last: BTreeMap<Key, Dropped> = BTreeMap::new();
+    for text in texts {
+        for (line, said) in lines(&text.bytes, loader) {
+            let mut dropped = Dropped {
+                file: text.file.clone(),
+                line,
+                text: String::new(),
+                reason: String::new(),
+            };
+            let statement = match said {
+                Line::Statement(statement) => statement,
+                Line::Malformed(said) => {
+                    (dropped.text, dropped.reason) = (said, "it is no assignment".to_owned());
+                    import.dropped.push(dropped);
+                    continue;
+                }
+                Line::TooLong => {
+                    dropped.reason = "too long: no more is read of this file".to_owned();
+                    import.dropped.push(dropped);
+                    continue;
+                }
+            };
+            dropped.text = shown(&statement);
+            let reasons = comments(&text.bytes, line);
+            let place = (text.file.as_str(), line);
+            match setting(&statement, reasons, place, facts) {
+                Ok((key, setting)) => {
+                    if let Some(mut earlier) = last.insert(key.clone(), dropped.clone()) {
+                        earlier.reason =
+                            format!("{} says it again: the last one counts", dropped.place());
+                        import.dropped.push(earlier);
+                    }
+                    import.settings.insert(key, setting);
+                }
+                Err((key, reason)) => {
+                    dropped.reason = reason;
+                    // A line that the kernel would refuse, or that cancels, is the last word under systemd.
+                    if let Some(key) =
+                        key.filter(|_| loader == Loader::Systemd || statement.value.is_some())
+                    {
+                        if let Some(mut earlier) = last.remove(&key) {
+                            earlier.reason = format!(
+                                "{} is the last word on it, and is left out itself",
+                                dropped.place()
+                            );
+                            import.dropped.push(earlier);
+                        }
+                        import.settings.remove(&key);
+                    }
+                    import.dropped.push(dropped);
+                }
+            }
+        }
+    }
+    import.dropped.sort_by_key(|dropped| {
+        let file = texts.iter().position(|text| text.file == dropped.file);
+        (file, dropped.line)
+    });
+    import
+}
+
+impl Dropped {
+    /// `sysctl.conf:12`
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+}
+
+/// The line as its author would write it.
+fn shown(statement: &Statement) -> String {
+    let minus = if statement.optional { "-" } else { "" };
+    match &statement.value {
+        Some(value) => format!("{minus}{} = {value}", statement.name),
+        None => format!("-{}", statement.name),
+    }
+}
+
+/// The setting of a line, or why it is none, with its key where that is known.
+fn setting(
+    statement: &Statement,
+    mut reasons: Vec<String>,
+    (file, line): (&str, usize),
+    facts: &Facts,
+) -> Result<(Key, Setting), (Option<Key>, String)> {
+    if statement.is_pattern() {
+        return Err((None, "a pattern: a profile names its keys".to_owned()));
+    }
+    let key: Key = statement
+        .path
+        .parse()
+        .map_err(|why| (None, format!("{why}")))?;
+    let because = |reason: String| (Some(key.clone()), reason);
+    let Some(text) = &statement.value else {
+        return Err(because("an exclusion is no setting".to_owned()));
+    };
+    let (text, comment) = without_comment(text);
+    reasons.extend(comment.map(str::to_owned));
+    if misread_by_the_kernel(text) {
+        return Err(because(format!(
+            "`{text}` is octal or hexadecimal to the kernel: say which number is meant"
+        )));
+    }
+    let value = catalogue::parse_value(&key, &Raw::Text(text));
+    let value = value.map_err(|Complaint { message, hint, .. }| {
+        because(hint.map_or_else(|| message.clone(), |hint| format!("{message} ({hint})")))
+    })?;
+    if facts.defaults.get(&key) == Some(&value) {
+        return Err(because("it equals the kernel's default".to_owned()));
+    }
+    let absent = facts.absent.contains(&key);
+    if absent {
+        reasons.push("this kernel does not have it".to_owned());
+    }
+    let origin = Origin {
+        profile: "import".to_owned(),
+        file: file.to_owned(),
+        line: Some(line),
+    };
+    let why = Some(reasons.join(" ")).filter(|why| !why.is_empty());
+    let setting = Setting {
+        exact: Some(Part { value, origin, why }),
+        optional: statement.optional || absent,
+        ..Setting::default()
+    };
+    Ok((key, setting))
+}
+
+/// A value without what its author took for a comment. The kernel reads a number the same with it and without it.
+fn without_comment(text: &str) -> (&str, Option<&str>) {
+    let at = [" #", "\t#", " ;", "\t;"]
+        .iter()
+        .filter_map(|mark| text.find(mark))
+        .min();
+    match at.map(|at| text.split_at(at)) {
+        Some((value, comment)) => (
+            value.trim(),
+            Some(comment.trim_matches(['#', ';', ' ', '\t'])),
+        ),
+        None => (text, None),
+    }
+}
+
+/// The comment right above a line, without its marks and without assignments that were commented out.
+fn comments(text: &[u8], line: usize) -> Vec<String> {
+    let above: Vec<&[u8]> = text
+        .split(|byte| *byte == b'\n')
+        .take(line.saturating_sub(1))
+        .collect();
+    let block = above.iter().rev().map_while(|line| {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim();
+        line.starts_with(['#', ';']).then(|| {
+            line.trim_start_matches(['#', ';', '!', ' ', '\t'])
+                .trim()
+                .to_owned()
+        })
+    });
+    let is_words = |line: &String| {
+        let name = line.split(['=', ' ']).next().unwrap_or_default();
+        let assignment = line.contains('=') && name.contains(['.', '/']);
+        !line.is_empty() && !assignment && line.chars().any(char::is_alphanumeric)
+    };
+    let mut words: Vec<String> = block.filter(is_words).collect();
+    words.reverse();
+    words
+}
+
+/// What files would say without the lines that name these keys in full.
+pub fn without(files: &[Found], keys: &BTreeSet<Key>) -> Vec<FileChange> {
+    let change = |found: &Found| {
+        let text = std::str::from_utf8(found.text()).ok()?;
+        let ours: BTreeSet<usize> = lines(found.text(), Loader::Systemd)
+            .into_iter()
+            .filter_map(|(line, said)| match said {
+                Line::Statement(statement) => {
+                    let key: Key = statement.path.parse().ok()?;
+                    (statement.value.is_some() && keys.contains(&key)).then_some(line)
+                }
+                _ => None,
+            })
+            .collect();
+        let kept = text
+            .split_inclusive('\n')
+            .enumerate()
+            .filter(|(index, _)| !ours.contains(&(index + 1)));
+        let kept: String = kept.map(|(_, line)| line).collect();
+        (!ours.is_empty()).then(|| FileChange {
+            path: found.path.clone(),
+            from: Some(text.to_owned()),
+            to: Some(kept),
+        })
+    };
+    files.iter().filter_map(change).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn imported(text: &str, loader: Loader) -> (Vec<String>, Vec<String>) {
+        let texts = [Text {
+            file: "f".into(),
+            bytes: text.into(),
+        }];
+        let facts = Facts {
+            absent: ["net.ipv4.gone".parse().unwrap()].into(),
+            defaults: [("net.ipv4.tcp_sack".parse().unwrap(), Value::from(1))].into(),
+        };
+        let Import { settings, dropped } = import(&texts, loader, &facts);
+        let settings = settings.iter().map(|(key, setting)| {
+            let optional = if setting.optional { "?" } else { "" };
+            format!(
+                "{key}{optional} = {} {}",
+                setting.words(),
+                setting.why().unwrap_or("-")
+            )
+        });
+        let dropped = dropped
+            .iter()
+            .map(|dropped| format!("{} {}: {}", dropped.line, dropped.text, dropped.reason));
+        (settings.collect(), dropped.collect())
+    }
+
+    #[test]
+    fn comments_become_reasons() {
+        let text = "# net.core.somaxconn = 1\n# Our proxies\n# accept in bursts.\nnet.core.somaxconn = 4096 # twice the peak\n\n# not this one\n\n-net.ipv4.ip_default_ttl=65\nnet.ipv4.gone = 1\n";
+        let (settings, dropped) = imported(text, Loader::Systemd);
+        assert_eq!(
+            settings,
+            [
+                "net.core.somaxconn = 4096 Our proxies accept in bursts. twice the peak",
+                "net.ipv4.gone? = 1 this kernel does not have it",
+                "net.ipv4.ip_default_ttl? = 65 -",
+            ]
+        );
+        assert_eq!(dropped, Vec::<String>::new());
+    }
+
+    #[test]
+    fn junk_has_its_reason() {
+        let text = "net.ipv4.tcp_tw_recycle = 1\nnet.core.somaxconn = 010\nnet.ipv4.tcp_max_syn_backlog = -1\nnet.ipv4.tcp_sack = 1\nnet.ipv4.conf.*.rp_filter = 1\njunk\nnet.ipv4.tcp_syn_retries = 2\nnet.ipv4.tcp_syn_retries = 3\n";
+        let (settings, dropped) = imported(text, Loader::Procps);
+        assert_eq!(settings, ["net.ipv4.tcp_syn_retries = 3 -"]);
+        let starts = [
+            "1 net.ipv4.tcp_tw_recycle = 1: tcp_tw_recycle: no current kernel has this key",
+            "2 net.core.somaxconn = 010: `010` is octal or hexadecimal to the kernel",
+            "3 net.ipv4.tcp_max_syn_backlog = -1: max_syn_backlog: -1 is out of range",
+            "4 net.ipv4.tcp_sack = 1: it equals the kernel's default",
+            "5 net.ipv4.conf.*.rp_filter = 1: a pattern",
+            "6 junk: it is no assignment",
+            "7 net.ipv4.tcp_syn_retries = 2: f:8 says it again: the last one counts",
+        ];
+        assert_eq!(dropped.len(), starts.len(), "{dropped:#?}");
+        for (dropped, start) in dropped.iter().zip(starts) {
+            let start = start.replace(": tcp_tw_recycle: ", ": tw_recycle: ");
+            assert!(dropped.starts_with(&start), "{dropped}");
+        }
+    }
+
+    #[test]
+    fn a_cancelled_line_is_no_setting_under_systemd() {
+        let text = "net.core.somaxconn = 1\n-net.core.somaxconn\n";
+        assert_eq!(imported(text, Loader::Systemd).0, Vec::<String>::new());
+        assert_eq!(
+            imported(text, Loader::Procps).0,
+            ["net.core.somaxconn = 1 -"]
+        );
+    }
+}
