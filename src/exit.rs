@@ -24,12 +24,12 @@ impl Exit {
         (Exit::Done, "done, or clean, or nothing to do"),
         (
             Exit::NotClean,
-            "a reading verb's answer is \"not clean\" (`diff`, `status`); never from a writing verb",
+            "a reading verb's answer is \"not clean\" (`diff`, `verify`, `status`, `where`); never from a writing verb",
         ),
         (Exit::Wrong, "the request is wrong: usage, profile, input"),
         (
             Exit::Refused,
-            "refused, nothing touched: rights, lock, moved, absent key, untrusted file",
+            "refused, nothing touched: rights, lock, hold, moved, absent key, untrusted file, another file would win, unconfirmed",
         ),
         (
             Exit::Failed,
@@ -37,7 +37,7 @@ impl Exit {
         ),
         (
             Exit::Mixed,
-            "failed, machine left mixed: the keys are listed",
+            "failed, machine left mixed: keys and files are listed",
         ),
     ];
 

@@ -2,16 +2,18 @@
 //!
 //! # The map
 //!
-//! Data flows one way. Words become a wish, the kernel's values become a snapshot; **pure** code compares them
-//! into a plan; **one** function executes plans; a rollback is just another plan, made from the journal; a report
-//! comes back, and only then is anything printed.
+//! Data flows one way. Words become a wish, the kernel's values become a snapshot, the files of sysctl.d a tree; **pure**
+//! code compares them into a plan for both axes, live and boot; **one** function executes plans; a rollback is just
+//! another plan, made from the journal; a report comes back, and only then is anything printed.
 //!
 //! ```text
 //! profile text ── parse ──→ Profile ── stack ──→ Desired ──→ ActiveSet ─┐
-//! kernel ──────── read ───→ Snapshot ───────────────────────────────────┼─ plan() ─→ Plan ─ execute() ─┐
-//! state directory ────────→ Memory ─────────────────────────────────────┘   │  journal: intent first    ├─→ Report → text | JSON
-//!                           journal Entries + Snapshot ─ retrace() ─→ Plan ─┘                           │
-//!                           a dead writer's Entry + Snapshot ── recovery() ─→ commit or put back ───────┘
+//! kernel ──────── read ───→ Snapshot ───────────────────────────────────┼─ plan() ───┐
+//! state directory ────────→ Memory ─────────────────────────────────────┘            ├→ Plan ─ execute() ─┐
+//! sysctl.d ─────── read ──→ Tree ─────→ Forecast ──────────────────────── persist() ─┘  │ intent first     ├─→ Report → text | JSON
+//!                   the drop-in is all that is remembered of the boot axis              │ then both axes   │
+//!                           journal Entries + Snapshot ─ retrace() ─────────────→ Plan ─┘                  │
+//!                           a dead writer's Entry + Snapshot ── recovery() ─→ commit or put back ──────────┘
 //! ```
 //!
 //! # The five words
@@ -25,10 +27,10 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, handshake |
+//! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, sysctld, handshake |
 //! | [`error`] | everything that can go wrong, with its exit code and hint |
-//! | [`host`] | the edges: kernel, trusted files, library of profiles, network namespaces |
-//! | [`change`] | the only writer: journal, state, execute, recover |
+//! | [`host`] | the edges: kernel, trusted files, profiles, fragments, network namespaces, the guard, the system's log |
+//! | [`change`] | the only writer: journal, state, execute, recover, confirm |
 //! | [`report`] | the voice: text and JSON; never touches the host |
 //! | [`command`] | one short file per verb: the words of its command line, and its report |
 //! | [`cli`] | the options of all verbs, and printing |

@@ -120,6 +120,7 @@ impl Transaction<'_> {
             before: Snapshot::default(),
             notes: BTreeMap::new(),
             plan_hash: None,
+            drop_in: false,
             expected: None,
             journal: None,
             undoes: None,
@@ -168,6 +169,10 @@ impl Transaction<'_> {
             let context = scene.snapshot(unread);
             one.before.0.extend(context.0);
         }
+        one.drop_in = scene
+            .boot
+            .as_ref()
+            .is_some_and(|boot| boot.declared().is_some());
         let defaults = baselines(&plan.after.held, &one.before);
         one.expected = scene.expected(&plan.declared().settings, plan.files(), &defaults);
         match &self.hands {

@@ -208,6 +208,8 @@ pub struct NamespaceChanges {
     pub notes: BTreeMap<Key, String>,
     /// SHA-256 over the host's facts and the plan.
     pub plan_hash: Option<String>,
+    /// Whether there is a drop-in, or will be.
+    pub drop_in: bool,
     /// What the next boot gives for what is declared, where it is this namespace's business.
     pub expected: Option<Vec<Expected>>,
     /// The entry of the journal, and how far it came.

@@ -211,10 +211,12 @@ impl Page {
             }
             Some(wrong) if wrong.is_empty() => self.line("survives a reboot: yes"),
             Some(wrong) => {
-                if plan.boot.is_none() {
-                    self.live_only(&one.netns);
-                } else {
-                    self.line("survives a reboot: no");
+                match (&plan.boot, one.drop_in) {
+                    (Some(_), _) => self.line("survives a reboot: no"),
+                    (None, true) => {
+                        self.line("LIVE ONLY in part: the drop-in declares something else")
+                    }
+                    (None, false) => self.live_only(&one.netns),
                 }
                 self.line(format!("next boot: {}", next(&wrong)));
                 if plan.boot.is_none() {
