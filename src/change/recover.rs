@@ -131,7 +131,8 @@ fn settle_one(
     );
     let (changes, files, strangers) = match recovery {
         Recovery::Commit => {
-            entry.state = if entry.confirm.is_some() {
+            // One that was unconfirmed before has been confirmed: its files say so.
+            entry.state = if entry.confirm.is_some() && entry.state == Stage::Pending {
                 Stage::Unconfirmed
             } else {
                 Stage::Committed
