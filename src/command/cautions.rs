@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use crate::change::confirm;
 use crate::change::hold::Hold;
 use crate::change::journal::{Entry, Stage};
+use crate::host::fragments::{self, Writer};
 use crate::host::machine::Machine;
 use crate::model::key::Key;
 use crate::model::persist::Shadow;
 use crate::model::plan::Plan;
 use crate::report::Warning;
+
+use super::World;
 
 /// A deadline that was asked for, and that nothing needs.
 pub(super) fn nothing_to_confirm() -> Warning {
@@ -93,4 +96,59 @@ pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
         }
     };
     by_line.into_iter().map(warning).chain(unknown).collect()
+}
+
+/// Programs that may write declared keys again, out of sight of every loader.
+pub(super) fn writers(world: &World, plan: &Plan) -> Vec<Warning> {
+    let Some(boot) = plan.boot.as_ref().filter(|boot| !boot.active.is_empty()) else {
+        return Vec::new();
+    };
+    let settings = &boot.active.settings;
+    let one = |writer: Writer| {
+        let said = writer.says();
+        let against = said.iter().filter(|(_, key, value)| {
+            settings
+                .get(key)
+                .is_some_and(|setting| !setting.accepts(value))
+        });
+        let against: Vec<String> = against
+            .map(|(line, key, value)| format!("{key} = {value} in line {line}"))
+            .collect();
+        let Writer {
+            name,
+            path,
+            does,
+            found,
+        } = writer;
+        let message = match (found, against.as_slice()) {
+            // What it says is known, and nothing of it matters.
+            (Some(_), []) => return None,
+            (Some(_), against) => format!("{name} ({path}) {does}: {}", against.join(", ")),
+            (None, _) if settings.keys().any(is_of_interface) || name == "tuned" => {
+                format!("{name} ({path}) {does}")
+            }
+            (None, _) => return None,
+        };
+        Some(Warning {
+            code: "other-writer",
+            message,
+            hint: None,
+        })
+    };
+    fragments::writers(&world.root)
+        .into_iter()
+        .filter_map(one)
+        .collect()
+}
+
+/// Keys of single interfaces, which network managers write.
+fn is_of_interface(key: &Key) -> bool {
+    [
+        "net.ipv4.conf.",
+        "net.ipv6.conf.",
+        "net.ipv4.neigh.",
+        "net.ipv6.neigh.",
+    ]
+    .iter()
+    .any(|part| key.as_str().starts_with(part))
 }

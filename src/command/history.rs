@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::change::journal::{Entry, Stage};
-use crate::change::state::State;
+use crate::change::state::{Remembered, State};
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::netns;
@@ -55,7 +55,9 @@ fn entries(world: &World) -> Result<(Vec<Past>, Vec<String>), Error> {
         .rev()
         .filter(|entry| wanted.is_empty() || wanted.contains(&entry.netns_id));
     Ok((
-        shown.map(|entry| past(world, entry, &in_effect)).collect(),
+        shown
+            .map(|entry| past(world, entry, &in_effect, &state.persisted))
+            .collect(),
         unreadable,
     ))
 }
@@ -74,8 +76,13 @@ fn wanted(world: &World) -> Result<Vec<netns::Id>, Error> {
 /// The entries that still count, in every namespace: its head, and what that stands on.
 fn in_effect(state: &State, parents: &BTreeMap<u64, u64>) -> Vec<u64> {
     let mut ids = Vec::new();
-    for one in &state.namespaces {
-        let mut id = one.head();
+    // What made the drop-in what it is counts in every boot.
+    let heads = state
+        .namespaces
+        .iter()
+        .map(Remembered::head)
+        .chain(state.persisted.iter().copied());
+    for mut id in heads {
         while id > 0 && !ids.contains(&id) {
             ids.push(id);
             id = parents.get(&id).copied().unwrap_or(0);
@@ -84,17 +91,19 @@ fn in_effect(state: &State, parents: &BTreeMap<u64, u64>) -> Vec<u64> {
     ids
 }
 
-fn past(world: &World, entry: &Entry, in_effect: &[u64]) -> Past {
+fn past(world: &World, entry: &Entry, in_effect: &[u64], persisted: &[u64]) -> Past {
     let state = match entry.state {
         Stage::Pending if entry.in_progress(&world.machine) => "in progress",
         Stage::Pending => "interrupted",
         Stage::Unconfirmed => "unconfirmed",
         Stage::Reverted => "reverted",
-        Stage::Committed if entry.boot != world.machine.boot => "forgotten",
+        Stage::Committed if entry.boot != world.machine.boot && entry.files.is_empty() => {
+            "forgotten"
+        }
+        Stage::Committed if persisted.contains(&entry.id) => "committed",
         Stage::Committed if entry.back_to.is_some() || in_effect.contains(&entry.id) => "committed",
         Stage::Committed => "undone",
     };
-
     Past {
         id: entry.id,
         time: entry.time.clone(),
@@ -111,5 +120,6 @@ fn past(world: &World, entry: &Entry, in_effect: &[u64]) -> Past {
             .iter()
             .map(|c| (c.key.clone(), c.from.clone(), c.to.clone()))
             .collect(),
+        files: entry.files.iter().map(|file| file.path.clone()).collect(),
     }
 }

@@ -237,6 +237,10 @@ impl<'a> Scene<'a> {
 
     /// The memory of a boot in which tcptune has not written yet: what the drop-in declares was done by the loader.
     fn woken(&self) -> Result<Memory, Error> {
+        if let Some(Err(unfit @ Unfit::Unread(..))) = self.boot.as_ref().map(|boot| &boot.ours) {
+            // What this boot began with cannot be told, and must not be guessed.
+            return Err(refused(vec![unfit.clone().into()]));
+        }
         let Some((boot, ours)) = self
             .boot
             .as_ref()

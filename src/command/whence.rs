@@ -12,7 +12,7 @@ use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::problem::{Problem, Source};
 use crate::model::snapshot::{Reading, Snapshot};
-use crate::model::sysctld::{Forecast, Line, Loader, Remark, Sequence, Tree, lines, remarks};
+use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Tree, remarks};
 use crate::report::{Body, KeyWinner, Report, Winners};
 
 use super::{World, failed};
@@ -161,30 +161,19 @@ fn unknown(world: &World, sequence: &Sequence) -> Vec<Remark> {
 /// Programs that write sysctls by themselves, in words.
 fn others(world: &World, rows: &[KeyWinner]) -> Vec<String> {
     let one = |writer: Writer| {
-        let Writer {
-            name,
-            path,
-            does,
-            found,
-        } = writer;
-        let said = found
-            .as_ref()
-            .map(|found| lines(found.text(), Loader::SysctlP))
-            .unwrap_or_default();
-        let said = said.into_iter().filter_map(|(line, said)| match said {
-            Line::Statement(statement) => {
-                let key = statement.path.parse::<Key>().ok()?;
-                let row = rows.iter().find(|row| row.key == key)?;
-                Some(format!("{} = {} in line {line}", row.key, statement.value?))
-            }
-            _ => None,
-        });
-        let said: Vec<String> = said.collect();
+        let asked = |key: &Key| rows.iter().any(|row| row.key == *key);
+        let said = writer.says().into_iter().filter(|(_, key, _)| asked(key));
+        let said: Vec<String> = said
+            .map(|(line, key, value)| format!("{key} = {value} in line {line}"))
+            .collect();
         let said = if said.is_empty() {
             String::new()
         } else {
             format!(": {}", said.join(", "))
         };
+        let Writer {
+            name, path, does, ..
+        } = writer;
         format!("{name} ({path}) {does}{said}")
     };
     fragments::writers(&world.root)

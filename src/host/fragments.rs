@@ -7,7 +7,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::errno::Errno;
 
-use crate::model::sysctld::{Content, DIRECTORIES, Found, Loader, SYSCTL_CONF, Tree};
+use crate::model::key::Key;
+use crate::model::sysctld::{Content, DIRECTORIES, Found, Line, Loader, SYSCTL_CONF, Tree, lines};
+use crate::model::value::Value;
 
 use super::root::{Root, opened};
 
@@ -159,6 +161,24 @@ pub struct Writer {
     pub does: &'static str,
     /// The file itself, where that is in the format of sysctl.conf.
     pub found: Option<Found>,
+}
+
+impl Writer {
+    /// What its file sets, with the lines, as far as it has one.
+    pub fn says(&self) -> Vec<(usize, Key, Value)> {
+        let said = self
+            .found
+            .iter()
+            .flat_map(|found| lines(found.text(), Loader::SysctlP));
+        let set = said.filter_map(|(line, said)| match said {
+            Line::Statement(statement) => {
+                let key = statement.path.parse().ok()?;
+                Some((line, key, Value::new(&statement.value?)))
+            }
+            _ => None,
+        });
+        set.collect()
+    }
 }
 
 /// Those that are known.

@@ -431,6 +431,7 @@ fn history(history: &History) -> Json {
             "reason": past.reason,
             "error": past.error,
             "back_to": past.back_to,
+            "files": past.files,
             "changes": past.changes.iter().map(|(key, from, to)| json!({ "key": key, "from": from, "to": to })).collect::<Vec<_>>(),
         })
     });

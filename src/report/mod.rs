@@ -330,4 +330,6 @@ pub struct Past {
     pub back_to: Option<u64>,
     /// What was written: key, from, to.
     pub changes: Vec<(Key, Value, Value)>,
+    /// Files that were written.
+    pub files: Vec<String>,
 }

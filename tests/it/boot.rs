@@ -243,6 +243,24 @@ fn rollback_across_a_restart() {
             .out
             .contains("nothing to do")
     );
+    let states = sandbox.tcptune("history --json").exits(0).json();
+    let states: Vec<_> = states["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        states,
+        [
+            "committed",
+            "forgotten",
+            "committed",
+            "forgotten",
+            "undone",
+            "undone"
+        ]
+    );
     // And all the way forward, to an entry of two boots ago.
     sandbox.tcptune("rollback --to 2").exits(0);
     assert_eq!(values(&sandbox), ["16384", "3", "3"]);
@@ -654,4 +672,16 @@ net.core.somaxconn, holds 4096
         "{}",
         unknown.err
     );
+}
+
+#[test]
+fn other_writers_that_say_something_else_are_named() {
+    let sandbox = systemd();
+    sandbox.sh("mkdir -p /etc/ufw /etc/tuned; printf 'net/ipv4/tcp_syncookies=0\nnet/ipv4/tcp_sack=1\n' > /etc/ufw/sysctl.conf; echo balanced > /etc/tuned/active_profile");
+    let live = sandbox.tcptune("apply high-traffic").exits(0);
+    assert!(!live.err.contains("ufw"), "{}", live.err);
+    let persisted = sandbox.tcptune("persist").exits(0);
+    let ufw = "warning: ufw (/etc/ufw/sysctl.conf) loads this file whenever the firewall starts: net.ipv4.tcp_syncookies = 0 in line 1\n";
+    assert!(persisted.err.contains(ufw), "{}", persisted.err);
+    assert!(persisted.err.contains("warning: tuned (/etc/tuned/active_profile) applies the sysctls of its profile when it starts"), "{}", persisted.err);
 }

@@ -164,9 +164,14 @@ impl Page {
                 None => past.verb.clone(),
             };
             let count = past.changes.len();
+            let files = if past.files.is_empty() {
+                ""
+            } else {
+                " and the drop-in"
+            };
             let id = self.styled(STRONG, &format!("{:>4}", past.id));
             self.line(format!(
-                "{id}  {}  {:<11} {:<10} {verb}: {}, {count} {}, by {}",
+                "{id}  {}  {:<11} {:<10} {verb}: {}, {count} {}{files}, by {}",
                 past.time,
                 past.state,
                 printable(&past.netns),
@@ -185,6 +190,9 @@ impl Page {
             if self.manner.verbose {
                 for (key, from, to) in &past.changes {
                     self.line(printable(&format!("      {key}: {from} -> {to}")));
+                }
+                for path in &past.files {
+                    self.line(printable(&format!("      {path}")));
                 }
             }
         }
