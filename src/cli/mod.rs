@@ -119,6 +119,8 @@ impl Verb {
     fn knows_images(&self) -> bool {
         match self {
             Verb::List(_)
+            | Verb::Persist(_)
+            | Verb::Rollback(_)
             | Verb::Confirm(_)
             | Verb::Hold(_)
             | Verb::Unhold(_)
@@ -217,8 +219,8 @@ fn root(options: &Options, verb: &Verb) -> Result<Root, Error> {
         Some(path) if verb.knows_images() => Root::image(path),
         Some(_) => Err(Error::Usage {
             code: "image",
-            message: "this verb has nothing to say of an image".to_owned(),
-            hint: Some("leave out `--root`".to_owned()),
+            message: "an image has no kernel and no journal that this verb could speak of".to_owned(),
+            hint: Some("`tcptune apply PROFILE --root DIR` writes its drop-in, `where` and `verify` answer for it".to_owned()),
         }),
     }
 }
@@ -284,14 +286,10 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
 
 /// The verb that was meant, as far as one was named, for reports that no verb made.
 fn verb_of(args: &[OsString]) -> &'static str {
-    const VERBS: [&str; 16] = [
-        "list", "show", "diff", "verify", "apply", "set", "off", "persist", "confirm", "rollback",
-        "hold", "unhold", "status", "history", "where", "import",
-    ];
-    let verb = args
-        .iter()
-        .find_map(|arg| VERBS.iter().find(|verb| arg == **verb));
-    verb.copied().unwrap_or("tcptune")
+    let verbs = Cli::command();
+    let verb = args.iter().find_map(|arg| verbs.find_subcommand(arg));
+    // It is asked for once, at the end.
+    verb.map_or("tcptune", |verb| verb.get_name().to_owned().leak())
 }
 
 /// The words could not be parsed, so they are looked at one by one.

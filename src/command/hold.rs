@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 
 use crate::change::hold::Hold as Held;
-use crate::error::Error;
+
 use crate::report::{Body, Report};
 
 use super::apply::reason;
@@ -15,11 +15,21 @@ use super::{World, failed, told};
 #[derive(Debug, Clone, Args)]
 pub struct Hold {
     /// How long, as in `2h`; without it, until `tcptune unhold`
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     /// Why, for those who meet it
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
+}
+
+/// Up to ten years: whoever means longer can leave it out.
+fn duration(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|why| why.to_string())?;
+    if time <= Duration::from_secs(10 * 366 * 24 * 3600) {
+        Ok(time)
+    } else {
+        Err("ten years at most".to_owned())
+    }
 }
 
 /// The words of `unhold`.
@@ -28,29 +38,9 @@ pub struct Unhold {}
 
 /// Runs `hold`.
 pub fn run(world: &World, request: &Hold) -> Report {
-    let until = match request
+    let until = request
         .duration
-        .map(|duration| SystemTime::now().checked_add(duration))
-    {
-        None => None,
-        // What RFC 3339 can write.
-        Some(Some(until))
-            if until < SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800) =>
-        {
-            Some(until)
-        }
-        Some(_) => {
-            let message = "a hold as long as that has no end that could be written down".to_owned();
-            return failed(
-                "hold",
-                Error::Usage {
-                    code: "usage",
-                    message,
-                    hint: Some("leave out `--for`".to_owned()),
-                },
-            );
-        }
-    };
+        .map(|duration| SystemTime::now() + duration);
     let hold = Held::new(request.reason.clone(), until);
     let done = world
         .store

@@ -129,6 +129,12 @@ fn no_boot(what: &str) -> Error {
     }
 }
 
+/// How a verb ends that asks a question: what failed, else whether the answer is "clean".
+fn judged<'e>(errors: impl Iterator<Item = &'e Error>, clean: bool) -> Exit {
+    let answer = if clean { Exit::Done } else { Exit::NotClean };
+    errors.map(Error::exit).max().unwrap_or(answer)
+}
+
 /// A report of a verb that only tells.
 fn told(command: &'static str, body: Body, warnings: Vec<Warning>) -> Report {
     Report {

@@ -24,18 +24,6 @@ pub struct Persist {
 
 /// Runs `persist`.
 pub fn run(world: &World, request: &Persist) -> Report {
-    if world.root.is_image() {
-        let hint = Some("`tcptune apply PROFILE --root DIR` writes its drop-in".to_owned());
-        let message = "an image has no live values that could be persisted".to_owned();
-        return failed(
-            "persist",
-            Error::Usage {
-                code: "image",
-                message,
-                hint,
-            },
-        );
-    }
     if !world.netns.is_empty() {
         return failed("persist", no_boot("`persist`"));
     }

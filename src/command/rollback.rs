@@ -16,11 +16,11 @@ use crate::model::snapshot::Snapshot;
 use crate::model::undo::{Files, retrace, retrace_files};
 use crate::report::{Report, Want, Warning};
 
+use super::World;
 use super::apply::Deed;
 use super::draft::{Draft, End, Undoes, describe};
 use super::scene::{Scene, refused};
 use super::transaction;
-use super::{World, failed};
 
 /// The words of `rollback`.
 #[derive(Debug, Clone, Args)]
@@ -37,17 +37,6 @@ pub struct Rollback {
 
 /// Runs `rollback`.
 pub fn run(world: &World, request: &Rollback) -> Report {
-    if world.root.is_image() {
-        let message = "an image has no journal, so there is nothing to go back to".to_owned();
-        return failed(
-            "rollback",
-            Error::Usage {
-                code: "image",
-                message,
-                hint: None,
-            },
-        );
-    }
     transaction::run(world, &request.deed.manner("rollback"), &|scene| {
         draft(scene, request)
     })

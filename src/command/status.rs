@@ -6,8 +6,6 @@ use crate::change::confirm;
 use crate::change::journal::Stage;
 use crate::change::state::State;
 use crate::change::store::Known;
-use crate::error::Error;
-use crate::exit::Exit;
 use crate::host::library;
 use crate::host::netns::Namespace;
 use crate::model::catalogue;
@@ -21,7 +19,7 @@ use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRo
 
 use super::draft::describe;
 use super::scene::{Boot, Scene, baselines, refused};
-use super::{World, failed, told_unreadable};
+use super::{World, failed, judged, told, told_unreadable};
 
 /// The words of `status`.
 #[derive(Debug, Clone, Args)]
@@ -50,23 +48,11 @@ pub fn run(world: &World) -> Report {
             ..blank(label)
         },
     });
-    let errors = all
-        .iter()
-        .filter_map(|one| one.error.as_ref())
-        .map(Error::exit)
-        .max();
-    let clean = if all.iter().all(Told::is_clean) {
-        Exit::Done
-    } else {
-        Exit::NotClean
-    };
+    let errors = all.iter().filter_map(|one| one.error.as_ref());
+    let exit = judged(errors, all.iter().all(Told::is_clean));
     Report {
-        command: "status",
-        exit: errors.unwrap_or(clean),
-        changed: false,
-        warnings,
-        error: None,
-        body: Body::Status(all),
+        exit,
+        ..told("status", Body::Status(all), warnings)
     }
 }
 

@@ -5,7 +5,6 @@ use clap::Args;
 use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
-use crate::exit::Exit;
 use crate::host::netns::Namespace;
 use crate::model::catalogue;
 use crate::model::key::Key;
@@ -16,7 +15,7 @@ use crate::report::{Body, Compliance, Expected, Report, Verified, Want};
 use super::reach::Scope;
 use super::scene::Scene;
 use super::wish::{self, Words};
-use super::{World, failed, told_unreadable};
+use super::{World, failed, judged, told, told_unreadable};
 
 /// The words of `verify`.
 #[derive(Debug, Clone, Args)]
@@ -52,23 +51,11 @@ pub fn run(world: &World, request: &Verify) -> Report {
             ..Verified::blank(label)
         })
     });
-    let errors = all
-        .iter()
-        .filter_map(|one| one.error.as_ref())
-        .map(Error::exit)
-        .max();
-    let clean = if all.iter().all(Verified::is_clean) {
-        Exit::Done
-    } else {
-        Exit::NotClean
-    };
+    let errors = all.iter().filter_map(|one| one.error.as_ref());
+    let exit = judged(errors, all.iter().all(Verified::is_clean));
     Report {
-        command: "verify",
-        exit: errors.unwrap_or(clean),
-        changed: false,
-        warnings: told_unreadable(unreadable),
-        error: None,
-        body: Body::Verified(all),
+        exit,
+        ..told("verify", Body::Verified(all), told_unreadable(unreadable))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use crate::error::Error;
-use crate::exit::Exit;
+
 use crate::host::fragments::{self, Writer};
 use crate::host::kernel::{reading, snapshot};
 use crate::model::catalogue;
@@ -15,7 +15,7 @@ use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Tree, remarks};
 use crate::report::{Body, KeyWinner, Report, Winners};
 
-use super::{World, failed};
+use super::{World, failed, judged, told};
 
 /// The words of `where`.
 #[derive(Debug, Clone, Args)]
@@ -70,12 +70,8 @@ pub fn run(world: &World, request: &Where) -> Report {
         remarks,
     });
     Report {
-        command: "where",
-        exit: if clean { Exit::Done } else { Exit::NotClean },
-        changed: false,
-        warnings: Vec::new(),
-        error: None,
-        body,
+        exit: judged([].into_iter(), clean),
+        ..told("where", body, Vec::new())
     }
 }
 

@@ -81,7 +81,7 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
                     continue;
                 }
                 Line::TooLong => {
-                    dropped.reason = "too long: no more is read of this file".to_owned();
+                    dropped.reason += "too long: no more is read of this file";
                     import.dropped.push(dropped);
                     continue;
                 }

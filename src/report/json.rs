@@ -105,21 +105,21 @@ fn problem(problem: &Problem) -> Json {
 }
 
 fn changes(changes: &Changes) -> Json {
-    let hash = |pick: fn(&NamespaceChanges) -> Option<&str>| {
-        let mut hashes = changes.namespaces.iter().filter_map(pick);
-        // Several namespaces share one hash only if it is the same for all.
-        hashes
-            .next()
-            .filter(|first| hashes.all(|other| other == *first))
-    };
+    let desired = |one: &NamespaceChanges| one.want.as_ref().map(|want| want.hash.clone());
     json!({
         "dry_run": changes.depth != Depth::Deed,
         "hashes": {
-            "desired": hash(|one| one.want.as_ref().map(|want| want.hash.as_str())),
-            "plan": hash(|one| one.plan_hash.as_deref()),
+                        "desired": shared(changes.namespaces.iter().filter_map(desired)),
+            "plan": shared(changes.namespaces.iter().filter_map(|one| one.plan_hash.clone())),
         },
         "namespaces": changes.namespaces.iter().map(namespace).collect::<Vec<_>>(),
     })
+}
+
+/// Several namespaces share one hash only if it is the same for all.
+fn shared(mut hashes: impl Iterator<Item = String>) -> Option<String> {
+    let first = hashes.next()?;
+    hashes.all(|other| other == first).then_some(first)
 }
 
 fn namespace(one: &NamespaceChanges) -> Json {
@@ -364,13 +364,10 @@ fn verified(all: &[Verified]) -> Json {
             "error": one.error.as_ref().map(error),
         })
     };
-    let mut hashes = all
-        .iter()
-        .filter_map(|one| one.want.as_ref().map(|want| &want.hash));
-    // Several namespaces share one hash only if it is the same for all.
-    let desired = hashes
-        .next()
-        .filter(|first| hashes.all(|other| other == *first));
+    let desired = shared(
+        all.iter()
+            .filter_map(|one| one.want.as_ref().map(|want| want.hash.clone())),
+    );
     json!({
         "hashes": { "desired": desired, "plan": null },
         "namespaces": all.iter().map(one).collect::<Vec<_>>(),

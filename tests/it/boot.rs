@@ -7,13 +7,6 @@ const SYN: &str = "net.ipv4.tcp_syn_retries";
 const SYNACK: &str = "net.ipv4.tcp_synack_retries";
 const DROP_IN: &str = "/etc/sysctl.d/99-tcptune.conf";
 
-/// A sandbox that boots with systemd, as far as anybody can see, and has no fragments but its own.
-fn systemd() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.sh("mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*");
-    sandbox
-}
-
 /// What a restart does: a new boot id, the kernel's defaults, and then the loader.
 fn restart(sandbox: &Sandbox, number: u32) {
     sandbox.new_boot(number);
@@ -35,7 +28,7 @@ fn stat(sandbox: &Sandbox) -> String {
 
 #[test]
 fn persisting_twice_changes_nothing() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     let first = sandbox
         .tcptune("apply high-traffic --persist --json")
         .exits(0)
@@ -65,7 +58,7 @@ fn persisting_twice_changes_nothing() {
 
 #[test]
 fn the_axes_are_planned_independently() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     // Live right and file missing: only the file is a change.
     sandbox.tcptune("apply high-traffic").exits(0);
     let diff = sandbox
@@ -107,7 +100,7 @@ fn the_axes_are_planned_independently() {
 
 #[test]
 fn rollback_and_off_take_both_axes_back() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     let first = sandbox.all();
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     let one = stat(&sandbox);
@@ -147,7 +140,7 @@ fn rollback_and_off_take_both_axes_back() {
 
 #[test]
 fn set_adds_to_each_axis_what_is_declared_there() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     sandbox.tcptune("apply fail-fast --yes").exits(0);
     sandbox.tcptune("set keepalive_time=300 --persist").exits(0);
@@ -169,7 +162,7 @@ fn set_adds_to_each_axis_what_is_declared_there() {
 
 #[test]
 fn a_restart_begins_with_what_the_drop_in_declares() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     restart(&sandbox, 1);
     assert_eq!(values(&sandbox), ["16384", "6", "3"]);
@@ -190,7 +183,7 @@ fn a_restart_begins_with_what_the_drop_in_declares() {
 
 #[test]
 fn rollback_across_a_restart() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.file(
         "/etc/sysctl.d/10-app.conf",
         "net.ipv4.tcp_synack_retries = 4\n",
@@ -243,15 +236,15 @@ fn rollback_across_a_restart() {
             .out
             .contains("nothing to do")
     );
-    let states = sandbox.tcptune("history --json").exits(0).json();
-    let states: Vec<_> = states["entries"]
+    let history = sandbox.tcptune("history --json").exits(0).json();
+    let stages: Vec<_> = history["entries"]
         .as_array()
         .unwrap()
         .iter()
         .map(|one| one["state"].as_str().unwrap())
         .collect();
     assert_eq!(
-        states,
+        stages,
         [
             "committed",
             "forgotten",
@@ -269,7 +262,7 @@ fn rollback_across_a_restart() {
 
 #[test]
 fn debian_12_wins_at_boot_and_warns_of_sysctl_p() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("printf '# x\\nnet.core.somaxconn = 1024\\n' > /etc/sysctl.conf; ln -s ../sysctl.conf /etc/sysctl.d/99-sysctl.conf");
     let applied = sandbox.tcptune("apply high-traffic --persist").exits(0);
     let warning = "warning: `sysctl --system` and `sysctl -p` would set net.core.somaxconn to 1024 (/etc/sysctl.conf:2)";
@@ -304,7 +297,7 @@ fn debian_12_wins_at_boot_and_warns_of_sysctl_p() {
 
 #[test]
 fn a_file_that_would_win_is_refused_with_a_name_that_wins() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.file(
         "/etc/sysctl.d/zzz.conf",
         "# app\nnet.core.somaxconn = 1024\n",
@@ -364,7 +357,7 @@ fn a_file_that_would_win_is_refused_with_a_name_that_wins() {
 
 #[test]
 fn the_loaders_disagree_and_that_is_said() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.file("/etc/sysctl.d/zzz.conf", "-net.core.somaxconn\n");
     let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
     assert!(
@@ -399,7 +392,7 @@ fn refuses(sandbox: &Sandbox, message: &str) -> Run {
 
 #[test]
 fn an_edit_by_hand_is_refused_and_shown() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     sandbox.sh(&format!(
         "sed -i 's/^net.ipv4.tcp_synack_retries = 3/net.ipv4.tcp_synack_retries = 4/' {DROP_IN}"
@@ -431,7 +424,7 @@ fn nobody_elses_file_is_touched() {
             "99-tcptune.conf is a file that tcptune did not write",
         ),
     ] {
-        let sandbox = systemd();
+        let sandbox = Sandbox::with_systemd();
         sandbox.sh(&format!("{make} {DROP_IN}"));
         let refused = refuses(&sandbox, message);
         assert!(
@@ -446,7 +439,7 @@ fn nobody_elses_file_is_touched() {
             .exits(0);
     }
     // A link of the name that leads to a drop-in of ours is not ours either.
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     sandbox.sh(&format!(
         "mv {DROP_IN} /etc/real; ln -s /etc/real {DROP_IN}"
@@ -460,7 +453,7 @@ fn nobody_elses_file_is_touched() {
 
 #[test]
 fn a_directory_that_is_missing_is_made() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("rmdir /etc/sysctl.d");
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     assert_eq!(sandbox.sh("stat -c %a /etc/sysctl.d"), "755");
@@ -470,7 +463,7 @@ fn a_directory_that_is_missing_is_made() {
 
 #[test]
 fn a_read_only_etc_is_refused_before_anything_is_touched() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("mount --bind /etc /etc; mount -o remount,bind,ro /etc");
     let before = sandbox.all();
     let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
@@ -493,7 +486,7 @@ fn a_read_only_etc_is_refused_before_anything_is_touched() {
 
 #[test]
 fn a_full_disk_puts_everything_back() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("mount -t tmpfs -o size=8k tmpfs /etc/sysctl.d; head -c 8192 /dev/zero > /etc/sysctl.d/fill");
     let before = sandbox.all();
     let failed = sandbox.tcptune("apply high-traffic --persist").exits(4);
@@ -525,7 +518,7 @@ fn a_full_disk_puts_everything_back() {
 
 #[test]
 fn the_boot_scope_is_the_machines() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("ip netns add web");
     for words in [
         "apply high-traffic --persist --netns web",
@@ -557,7 +550,7 @@ fn the_boot_scope_is_the_machines() {
 
 #[test]
 fn an_image_gets_its_drop_in_and_nothing_else() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("mkdir -p /run/image/etc/sysctl.d /run/image/usr/lib/systemd; touch /run/image/usr/lib/systemd/systemd-sysctl
                 ln -s /elsewhere /run/image/etc/sysctl.d/50-x.conf");
     let before = sandbox.all();
@@ -625,7 +618,7 @@ fn an_image_gets_its_drop_in_and_nothing_else() {
 
 #[test]
 fn where_says_who_wins_what_is_shadowed_and_what_is_odd() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.file("/etc/sysctl.d/10-a.conf", "net.core.somaxconn = 010\nnet.core.somaxconn = 2048 # enough\nnet.core/somaxconn = 1\nnet.ipv4.no_such_key = 1\njunk\n");
     sandbox.file("/etc/sysctl.conf", "net.core.somaxconn=\"12\"\n");
     sandbox.sh("mkdir -p /etc/ufw; echo 'net/core/somaxconn=128' > /etc/ufw/sysctl.conf");
@@ -676,7 +669,7 @@ net.core.somaxconn, holds 4096
 
 #[test]
 fn other_writers_that_say_something_else_are_named() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("mkdir -p /etc/ufw /etc/tuned; printf 'net/ipv4/tcp_syncookies=0\nnet/ipv4/tcp_sack=1\n' > /etc/ufw/sysctl.conf; echo balanced > /etc/tuned/active_profile");
     let live = sandbox.tcptune("apply high-traffic").exits(0);
     assert!(!live.err.contains("ufw"), "{}", live.err);

@@ -8,13 +8,6 @@ const SOMAXCONN: &str = "net.core.somaxconn";
 const SYNACK: &str = "net.ipv4.tcp_synack_retries";
 const DROP_IN: &str = "/etc/sysctl.d/99-tcptune.conf";
 
-/// A sandbox that boots with systemd, as far as anybody can see, but has no systemd that could start a service.
-fn systemd() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.sh("mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*");
-    sandbox
-}
-
 /// Waits for something that has to come to pass.
 #[track_caller]
 fn comes_true(what: &str, is_true: impl Fn() -> bool) {
@@ -42,7 +35,7 @@ fn history(sandbox: &Sandbox) -> serde_json::Value {
 
 #[test]
 fn what_nobody_confirms_goes_back() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     let applied = sandbox
         .tcptune("apply high-traffic --persist --confirm-within=2s")
         .exits(0);
@@ -79,7 +72,7 @@ fn what_nobody_confirms_goes_back() {
 
 #[test]
 fn confirmed_in_time_it_stays_and_only_then_lasts() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     let applied = sandbox
         .tcptune("apply high-traffic --persist --confirm-within=1h --json")
         .exits(0)
@@ -124,7 +117,7 @@ fn confirmed_in_time_it_stays_and_only_then_lasts() {
 
 #[test]
 fn meanwhile_the_same_is_nothing_to_do_and_another_is_refused() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --confirm-within=1h")
         .exits(0);
@@ -187,7 +180,7 @@ fn meanwhile_the_same_is_nothing_to_do_and_another_is_refused() {
 
 #[test]
 fn a_strangers_value_at_the_deadline_is_left_and_said() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --confirm-within=2s")
         .exits(0);
@@ -202,7 +195,7 @@ fn a_strangers_value_at_the_deadline_is_left_and_said() {
 
 #[test]
 fn a_restart_before_it_is_confirmed_forgets_it() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --persist --confirm-within=1h")
         .exits(0);
@@ -222,7 +215,7 @@ fn a_restart_before_it_is_confirmed_forgets_it() {
 /// Whoever kills the guard only puts it off: the next writing verb takes the entry back first.
 #[test]
 fn an_overdue_entry_without_its_guard_is_taken_back_by_the_next_verb() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --confirm-within=1s")
         .exits(0);
@@ -246,7 +239,7 @@ fn an_overdue_entry_without_its_guard_is_taken_back_by_the_next_verb() {
 
 #[test]
 fn too_late_is_not_in_time() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --confirm-within=1s")
         .exits(0);
@@ -264,7 +257,7 @@ fn too_late_is_not_in_time() {
 
 #[test]
 fn nothing_live_to_change_needs_no_confirmation() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.tcptune("apply high-traffic").exits(0);
     let applied = sandbox
         .tcptune("apply high-traffic --persist --confirm-within")
@@ -291,7 +284,7 @@ fn nothing_live_to_change_needs_no_confirmation() {
 
 #[test]
 fn the_next_boot_is_looked_at_again_when_it_is_confirmed() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --persist --confirm-within=1h")
         .exits(0);
@@ -312,7 +305,7 @@ fn the_next_boot_is_looked_at_again_when_it_is_confirmed() {
 
 #[test]
 fn everybody_who_is_logged_in_is_told() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("mkdir /run/fake; printf '#!/bin/sh\\necho \"$1\" >> /run/told\\n' > /run/fake/wall; chmod 755 /run/fake/wall");
     sandbox.sh(&format!(
         "PATH=/run/fake:$PATH {} apply high-traffic --confirm-within=2s",
@@ -336,7 +329,7 @@ fn everybody_who_is_logged_in_is_told() {
 #[test]
 fn a_killed_apply_goes_back_too() {
     for n in 1..=9 {
-        let sandbox = systemd();
+        let sandbox = Sandbox::with_systemd();
         sandbox.killed_at_write(n, "apply high-traffic --persist --confirm-within=1s");
         std::thread::sleep(Duration::from_millis(300));
         let unfinished = |sandbox: &Sandbox| {
@@ -353,7 +346,7 @@ fn a_killed_apply_goes_back_too() {
 /// Killed at every call that changes something, a confirmation can be said again, or had been done.
 #[test]
 fn a_killed_confirm_can_be_said_again() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --persist --confirm-within=1h")
         .exits(0);
@@ -399,7 +392,7 @@ fn a_killed_confirm_can_be_said_again() {
 /// Killed in the middle of a confirmation, and rejected or overdue afterwards: the file goes back with the keys.
 #[test]
 fn a_killed_confirm_can_be_rejected() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox
         .tcptune("apply high-traffic --persist --confirm-within=1h")
         .exits(0);
@@ -417,7 +410,7 @@ fn a_killed_confirm_can_be_rejected() {
 
 #[test]
 fn other_namespaces_have_guards_of_their_own() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("ip netns add one; ip netns add two");
     sandbox
         .tcptune("apply high-traffic --netns one --netns two --confirm-within=2s")
@@ -432,7 +425,7 @@ fn other_namespaces_have_guards_of_their_own() {
 /// The parent, its session and its terminal die: a login over SSH that breaks off.
 #[test]
 fn the_end_of_a_login_does_not_keep_it_from_going_back() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.sh("
         mkdir -p /run/sshd /run/keys; ssh-keygen -q -t ed25519 -N '' -f /run/keys/host; ssh-keygen -q -t ed25519 -N '' -f /run/keys/mine
         cp /run/keys/mine.pub /run/keys/root
@@ -462,7 +455,7 @@ fn the_end_of_a_login_does_not_keep_it_from_going_back() {
 
 #[test]
 fn without_a_guard_nothing_is_touched() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     // The program cannot be started again: its file was removed while it runs.
     let script = format!(
         "install {} /run/gone; exec 3< /run/gone; rm /run/gone; exec /proc/self/fd/3 apply high-traffic --confirm-within",
@@ -482,7 +475,7 @@ fn without_a_guard_nothing_is_touched() {
 
 #[test]
 fn a_hold_keeps_scheduled_runs_away() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     let held = sandbox
         .run(
             binary().to_str().unwrap(),

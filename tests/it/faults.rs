@@ -108,8 +108,7 @@ fn end(sandbox: &Sandbox) -> End {
 
 impl Bench {
     fn new(preparation: &[&str], verb: &'static str) -> Self {
-        let sandbox = Sandbox::new();
-        sandbox.sh("mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*");
+        let sandbox = Sandbox::with_systemd();
         sandbox.file("/etc/tcptune/profiles/one.toml", "[tcp]\nsomaxconn = 100\nkeepalive_time = 100\nrmem = [4097, 140000, 6291456]\nsynack_retries = 3\n");
         sandbox.file(
             "/etc/tcptune/profiles/two.toml",

@@ -8,7 +8,7 @@ use crate::sandbox::Sandbox;
 /// Records that came in, without the empty ones that only try the door.
 fn records(socket: &UnixDatagram) -> Vec<String> {
     let mut records = Vec::new();
-    let mut buffer = [0; 65536];
+    let mut buffer = vec![0; 65536];
     while let Ok(count) = socket.recv(&mut buffer) {
         records.push(String::from_utf8_lossy(&buffer[..count]).into_owned());
     }

@@ -100,6 +100,13 @@ impl Sandbox {
         Self { unshare, init }
     }
 
+    /// One that boots with systemd, as far as anybody can see, and has no fragments but its own.
+    pub(crate) fn with_systemd() -> Self {
+        let sandbox = Self::new();
+        sandbox.sh("mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*");
+        sandbox
+    }
+
     /// A path of the sandbox, as it is seen from outside.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         format!("/proc/{}/root{path}", self.init).into()

@@ -2,15 +2,9 @@
 
 use crate::sandbox::Sandbox;
 
-fn systemd() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.sh("mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*");
-    sandbox
-}
-
 #[test]
 fn verify_speaks_of_both_axes() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     let nothing = sandbox.tcptune("verify").exits(0);
     assert!(
         nothing.out.contains("nothing is declared"),
@@ -72,7 +66,7 @@ fn verify_speaks_of_both_axes() {
 
 #[test]
 fn verify_asks_for_profiles_of_others_too() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     let asked = sandbox.as_nobody(&[], "verify fail-fast --scope live");
     assert!(
         asked.out.contains("drift    net.ipv4.tcp_syn_retries"),
@@ -105,7 +99,7 @@ fn verify_asks_for_profiles_of_others_too() {
 
 #[test]
 fn the_active_set_is_a_profile_for_git() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.tcptune("show --active").exits(0);
     sandbox
         .tcptune("apply high-traffic --set net.ipv4.ip_default_ttl=65 --set syncookies=2")
@@ -136,7 +130,7 @@ fn the_active_set_is_a_profile_for_git() {
 
 #[test]
 fn who_holds_a_drifted_key_is_said() {
-    let sandbox = systemd();
+    let sandbox = Sandbox::with_systemd();
     sandbox.file(
         "/etc/sysctl.d/10-app.conf",
         "net.ipv4.tcp_synack_retries = 7\n",

@@ -214,7 +214,7 @@ impl Page {
                 match (&plan.boot, one.drop_in) {
                     (Some(_), _) => self.line("survives a reboot: no"),
                     (None, true) => {
-                        self.line("LIVE ONLY in part: the drop-in declares something else")
+                        self.line("LIVE ONLY in part: the drop-in declares something else");
                     }
                     (None, false) => self.live_only(&one.netns),
                 }

@@ -5,9 +5,9 @@ set -Eeuo pipefail
 trap 'echo "line $LINENO failed: $BASH_COMMAND"' ERR
 
 eventually() {
-    local tries=300
+    local end=$((SECONDS + 30))
     until "$@"; do
-        [ $((tries -= 1)) -gt 0 ]
+        [ "$SECONDS" -lt "$end" ] || { echo "not within 30 s: $*" && exit 1; }
         sleep 0.1
     done
 }
@@ -17,14 +17,12 @@ newest_entry_is() { [ "$(tcptune history --json | jq -r '.entries[0] | "\(.id) \
 sleeps_of_admin() { [ "$(pgrep -c -u admin -x sleep)" = "$1" ]; }
 nobody_is_logged_in() { [ -z "$(loginctl list-sessions --no-legend)" ]; }
 guard_ended() { [ "$(systemctl is-active "tcptune-guard-$1")" = inactive ]; }
-login() {
-    ssh -q -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null admin@127.0.0.1 "$1"
-}
 
 # An administrator who logs in with a key and uses sudo.
 useradd --create-home --shell /bin/bash admin
 echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin
-mkdir -m 700 -p /root/.ssh
+install -d -m 700 /root/.ssh
+printf '%s\n' 'BatchMode yes' 'LogLevel quiet' 'StrictHostKeyChecking no' 'UserKnownHostsFile /dev/null' >/root/.ssh/config
 ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
 install -d -m 700 -o admin -g admin /home/admin/.ssh
 install -m 600 -o admin -g admin /root/.ssh/id_ed25519.pub /home/admin/.ssh/authorized_keys
@@ -32,7 +30,7 @@ systemctl start ssh
 hold 4096 5
 
 # Applied for a while. What else runs in the login shows what becomes of it: in the foreground, and in a session of its own.
-login 'setsid --fork sleep 1000; sudo tcptune apply high-traffic --persist --confirm-within=10s; sleep 1000' >out 2>&1 &
+ssh admin@127.0.0.1 'setsid --fork sleep 1000; sudo tcptune apply high-traffic --persist --confirm-within=10s; sleep 1000' >out 2>&1 &
 eventually sleeps_of_admin 2
 grep '^UNCONFIRMED: goes back at ' out
 hold 16384 3
@@ -40,6 +38,7 @@ hold 16384 3
 
 # The connection breaks. Nothing is left of the login but the guard, which is a service.
 kill -KILL $!
+wait $! || true
 eventually nobody_is_logged_in
 eventually sleeps_of_admin 0
 systemctl list-units --no-legend 'tcptune-guard-*' | tee out
@@ -57,11 +56,11 @@ grep -x ' *error: not confirmed in time' out
 tcptune status
 
 # Once more, and confirmed in another login: now it is kept, and only now on disk.
-login 'sudo tcptune apply high-traffic --persist --confirm-within=2m'
+ssh admin@127.0.0.1 'sudo tcptune apply high-traffic --persist --confirm-within=2m'
 eventually nobody_is_logged_in
 newest_entry_is 2 unconfirmed
 [ ! -e /etc/sysctl.d/99-tcptune.conf ]
-login 'sudo tcptune confirm'
+ssh admin@127.0.0.1 'sudo tcptune confirm'
 newest_entry_is 2 committed
 [ -e /etc/sysctl.d/99-tcptune.conf ]
 eventually guard_ended 2
