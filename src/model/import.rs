@@ -159,6 +159,9 @@ fn setting(
     let Some(text) = &statement.value else {
         return Err(because("an exclusion is no setting".to_owned()));
     };
+    if let Some(slip) = catalogue::slip(&key) {
+        return Err(because(slip.message));
+    }
     let (text, comment) = without_comment(text);
     reasons.extend(comment.map(str::to_owned));
     if misread_by_the_kernel(text) {
@@ -304,7 +307,7 @@ mod tests {
 
     #[test]
     fn junk_has_its_reason() {
-        let text = "net.ipv4.tcp_tw_recycle = 1\nnet.core.somaxconn = 010\nnet.ipv4.tcp_max_syn_backlog = -1\nnet.ipv4.tcp_sack = 1\nnet.ipv4.conf.*.rp_filter = 1\njunk\nnet.ipv4.tcp_syn_retries = 2\nnet.ipv4.tcp_syn_retries = 3\n";
+        let text = "net.ipv4.tcp_tw_recycle = 1\nnet.core.somaxconn = 010\nnet.ipv4.tcp_max_syn_backlog = -1\nnet.ipv4.tcp_sack = 1\nnet.ipv4.conf.*.rp_filter = 1\njunk\nnet.ipv4.tcp_syn_retries = 2\nnet.ipv4.tcp_syn_retries = 3\nn.core.somaxconn = 1\n";
         let (settings, dropped) = imported(text, Loader::Procps);
         assert_eq!(settings, ["net.ipv4.tcp_syn_retries = 3 -"]);
         let starts = [
@@ -315,6 +318,7 @@ mod tests {
             "5 net.ipv4.conf.*.rp_filter = 1: a pattern",
             "6 junk: it is no assignment",
             "7 net.ipv4.tcp_syn_retries = 2: f:8 says it again: the last one counts",
+            "9 n.core.somaxconn = 1: `n.core.somaxconn` is nearly `net.core.somaxconn`, but not quite",
         ];
         assert_eq!(dropped.len(), starts.len(), "{dropped:#?}");
         for (dropped, start) in dropped.iter().zip(starts) {

@@ -168,6 +168,13 @@ pub fn near(name: &str) -> Option<&'static str> {
     slips.min().map(|(_, known)| known)
 }
 
+/// Why a full name that the table does not have is probably a slip of one that it has.
+pub fn slip(key: &Key) -> Option<Complaint> {
+    let near = near(key.as_str()).filter(|_| Entry::of(key).is_none())?;
+    let message = format!("`{key}` is nearly `{near}`, but not quite");
+    Some(Complaint::new("unknown-key", message).hint(format!("did you mean `{near}`?")))
+}
+
 /// Checks and canonicalises a value for a key: by its shape where the table has the key, else by the few rules
 /// that keep the kernel from storing something else than what was written.
 ///

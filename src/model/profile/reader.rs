@@ -244,20 +244,10 @@ impl<'a> Reader<'a> {
                     Complaint::new("unknown-key", message).hint("write it below `[sysctl]`"),
                 );
             }
-            Ok(key) => {
-                if Entry::of(&key).is_none()
-                    && let Some(near) = catalogue::near(key.as_str())
-                {
-                    let message = format!("`{key}` is nearly `{near}`, but not quite");
-                    self.complain(
-                        &span,
-                        Complaint::new("unknown-key", message)
-                            .hint(format!("did you mean `{near}`?")),
-                    );
-                    return;
-                }
-                self.setting(key, &span, item);
-            }
+            Ok(key) => match catalogue::slip(&key) {
+                Some(complaint) => self.complain(&span, complaint),
+                None => self.setting(key, &span, item),
+            },
             Err(why) => {
                 let complaint =
                     Complaint::new("bad-key", format!("`{}`: {why}", name.escape_debug()));
