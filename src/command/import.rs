@@ -13,6 +13,7 @@ use crate::host::kernel::snapshot;
 use crate::model::dropin::installed;
 use crate::model::import::{Facts, Text, import, keys, without};
 use crate::model::key::Key;
+use crate::model::printable::printable;
 use crate::model::profile;
 use crate::model::snapshot::Reading;
 use crate::model::sysctld::{Forecast, Found, Loader, Tree};
@@ -59,7 +60,7 @@ fn named(world: &World, files: &[String]) -> Result<(Imported, Vec<Warning>), Er
     let loader = fragments::loader(&world.root);
     let facts = facts(world, &keys(&texts, loader))?;
     let import = import(&texts, loader, &facts);
-    let description = format!("imported from {}", files.join(", "));
+    let description = printable(&format!("imported from {}", files.join(", ")));
     let imported = Imported {
         text: profile::write(&description, &import.settings),
         settings: import.settings,

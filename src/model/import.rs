@@ -185,7 +185,9 @@ fn setting(
         file: file.to_owned(),
         line: Some(line),
     };
-    let why = Some(reasons.join(" ")).filter(|why| !why.is_empty());
+    // On one line, as a profile has it.
+    let words = reasons.join(" ").replace(char::is_control, " ");
+    let why = Some(Value::new(&words).to_string()).filter(|why| !why.is_empty());
     let setting = Setting {
         exact: Some(Part { value, origin, why }),
         optional: statement.optional || absent,
