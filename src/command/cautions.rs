@@ -98,6 +98,20 @@ pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
     by_line.into_iter().map(warning).chain(unknown).collect()
 }
 
+/// Keys that the drop-in set at boot, that nobody declares any more, and of which nobody knows what they would be.
+pub(super) fn without_baseline(unknown: &[Key], plan: &Plan) -> Option<Warning> {
+    let left = unknown.iter().filter(|key| plan.setting(key).is_none());
+    let left: Vec<&str> = left.map(Key::as_str).collect();
+    (!left.is_empty()).then(|| Warning {
+        code: "no-baseline",
+        message: format!(
+            "{} stays as the drop-in set it at boot: nobody knows what it would be without that",
+            left.join(", ")
+        ),
+        hint: Some("`tcptune set KEY=VALUE` gives it another value".to_owned()),
+    })
+}
+
 /// Programs that may write declared keys again, out of sight of every loader.
 pub(super) fn writers(world: &World, plan: &Plan) -> Vec<Warning> {
     let Some(boot) = plan.boot.as_ref().filter(|boot| !boot.active.is_empty()) else {

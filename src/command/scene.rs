@@ -38,6 +38,9 @@ pub(super) struct Scene<'a> {
     pub(super) persisted: Vec<u64>,
     /// The boot axis, where it is this namespace's business.
     pub(super) boot: Option<Boot>,
+    /// Where baselines come from that an earlier boot recorded, and keys of which nobody knows one.
+    pub(super) recorded: BTreeMap<Key, String>,
+    pub(super) unknown: Vec<Key>,
 }
 
 /// The files of the next boot.
@@ -100,16 +103,14 @@ impl<'a> Scene<'a> {
             unconfirmed: confirm::waiting(&world.store, state, &world.machine, namespace.id),
             persisted: state.persisted.clone(),
             boot,
+            recorded: BTreeMap::new(),
+            unknown: Vec::new(),
         };
-        scene.memory = match scene.remembered {
+        scene.memory = match (&scene.unconfirmed, scene.remembered) {
             _ if world.root.is_image() => Memory::default(),
-            _ if scene.unconfirmed.is_some() => scene
-                .unconfirmed
-                .as_ref()
-                .map(|entry| entry.after.clone())
-                .unwrap_or_default(),
-            Some(one) => one.memory.clone(),
-            None => scene.woken()?,
+            (Some(entry), _) => entry.after.clone(),
+            (None, Some(one)) => one.memory.clone(),
+            (None, None) => scene.woken()?,
         };
         // What the drop-in brought back, the reboot did not forget.
         let memory = &scene.memory;
@@ -236,7 +237,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The memory of a boot in which tcptune has not written yet: what the drop-in declares was done by the loader.
-    fn woken(&self) -> Result<Memory, Error> {
+    fn woken(&mut self) -> Result<Memory, Error> {
         if let Some(Err(unfit @ Unfit::Unread(..))) = self.boot.as_ref().map(|boot| &boot.ours) {
             // What this boot began with cannot be told, and must not be guessed.
             return Err(refused(vec![unfit.clone().into()]));
@@ -252,34 +253,40 @@ impl<'a> Scene<'a> {
         let others = ground.without_us();
         let keys: Vec<&Key> = ours.drop_in.assigned.keys().collect();
         let fresh = fresh(&keys)?;
-        let recorded = self.recorded();
-        let held = ours.drop_in.assigned.iter().filter_map(|(key, wrote)| {
-            let baseline = match others.winner(key) {
-                Some(win) => win.taken.value().cloned(),
-                None => fresh.get(key).or(recorded.get(key)).cloned(),
-            };
-            let held = Held {
-                baseline: baseline?,
-                wrote: wrote.clone(),
-            };
-            Some((key.clone(), held))
-        });
-        Ok(Memory {
-            active: ours.drop_in.active.clone(),
-            held: held.collect(),
-        })
-    }
-
-    /// Baselines of the boot in which the drop-in was written, for keys of which nobody else can say one.
-    fn recorded(&self) -> BTreeMap<Key, Value> {
+        // The boot in which the drop-in was written, for keys of which nobody else can say a baseline.
         let entry = self
             .persisted
             .first()
             .and_then(|id| self.world.store.entry(*id).ok());
-        let held = entry.map(|entry| entry.after.held).unwrap_or_default();
-        held.into_iter()
-            .map(|(key, held)| (key, held.baseline))
-            .collect()
+        let mut memory = Memory {
+            active: ours.drop_in.active.clone(),
+            ..Memory::default()
+        };
+        let (mut recorded, mut unknown) = (BTreeMap::new(), Vec::new());
+        for (key, wrote) in &ours.drop_in.assigned {
+            let earlier = entry
+                .as_ref()
+                .and_then(|entry| Some((entry, entry.after.held.get(key)?)));
+            let baseline = match (others.winner(key), fresh.get(key), earlier) {
+                (Some(win), ..) => win.taken.value().cloned(),
+                (None, Some(value), _) => Some(value.clone()),
+                (None, None, Some((entry, held))) => {
+                    let note = format!("as it was at {}, on Linux {}", entry.time, entry.kernel);
+                    recorded.insert(key.clone(), note);
+                    Some(held.baseline.clone())
+                }
+                (None, None, None) => None,
+            };
+            match baseline {
+                Some(baseline) => {
+                    let wrote = wrote.clone();
+                    memory.held.insert(key.clone(), Held { baseline, wrote });
+                }
+                None => unknown.push(key.clone()),
+            }
+        }
+        (self.recorded, self.unknown) = (recorded, unknown);
+        Ok(memory)
     }
 
     /// What the next boot gives for declared keys, once a plan has changed these files. Where no file says anything,

@@ -20,7 +20,9 @@ use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning, printable};
 
-use super::cautions::{is_held, is_pending, nothing_to_confirm, shadowed, writers};
+use super::cautions::{
+    is_held, is_pending, nothing_to_confirm, shadowed, without_baseline, writers,
+};
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
 use super::scene::{Scene, baselines};
 use super::{World, told_unreadable};
@@ -158,6 +160,17 @@ impl Transaction<'_> {
         one.undoes = draft.undoes.as_ref().map(|undoes| undoes.words.clone());
         let plan = &*one.plan.insert(draft.plan.clone());
         self.warnings.extend(shadowed(plan));
+        self.warnings.extend(without_baseline(&scene.unknown, plan));
+        for change in plan
+            .live
+            .iter()
+            .filter(|change| change.cause == Cause::Released)
+        {
+            let note = scene.recorded.get(&change.key).cloned();
+            one.notes
+                .extend(note.map(|note| (change.key.clone(), note)));
+        }
+
         self.warnings.extend(writers(world, plan));
         if self.manner.confirm_within.is_some() && plan.live.is_empty() && !plan.is_empty() {
             self.warnings.push(nothing_to_confirm());

@@ -28,7 +28,13 @@ pub fn start(root: &Root, entry: u64, namespace: &Namespace) -> Result<(), Error
     let findable = namespace.init || !namespace.is_nameless();
     if root.has("/run/systemd/system") && findable {
         let mut service = Command::new("systemd-run");
-        service.args(["--quiet", "--collect", "--service-type=exec", "--unit"]);
+        service.args([
+            "--quiet",
+            "--collect",
+            "--service-type=exec",
+            "--property=StandardOutput=null",
+            "--unit",
+        ]);
         service
             .arg(format!("tcptune-guard-{entry}"))
             .arg("--")

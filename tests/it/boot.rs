@@ -5,6 +5,7 @@ use crate::sandbox::{Run, Sandbox};
 const SOMAXCONN: &str = "net.core.somaxconn";
 const SYN: &str = "net.ipv4.tcp_syn_retries";
 const SYNACK: &str = "net.ipv4.tcp_synack_retries";
+const TTL: &str = "net.ipv4.ip_default_ttl";
 const DROP_IN: &str = "/etc/sysctl.d/99-tcptune.conf";
 
 /// What a restart does: a new boot id, the kernel's defaults, and then the loader.
@@ -639,7 +640,7 @@ net.core.somaxconn, holds 4096
     assert!(run.out.contains(expected), "{}", run.out);
     for line in [
         "also writes: ufw (/etc/ufw/sysctl.conf) loads this file whenever the firewall starts: net.core.somaxconn = 128 in line 1",
-        "/etc/sysctl.conf:1: the quotes of \\\"12\\\" are part of the value  [quotes]",
+        "/etc/sysctl.conf:1: the quotes of \"12\" are part of the value  [quotes]",
         "/etc/sysctl.d/10-a.conf:1: `010` is octal or hexadecimal to the kernel  [octal]",
         "/etc/sysctl.d/10-a.conf:3: `net.core/somaxconn` names the file net/core.somaxconn: the first separator decides  [separators]",
         "/etc/sysctl.d/10-a.conf:4: this kernel has no key `net.ipv4.no_such_key`  [absent-key]",
@@ -677,4 +678,35 @@ fn other_writers_that_say_something_else_are_named() {
     let ufw = "warning: ufw (/etc/ufw/sysctl.conf) loads this file whenever the firewall starts: net.ipv4.tcp_syncookies = 0 in line 1\n";
     assert!(persisted.err.contains(ufw), "{}", persisted.err);
     assert!(persisted.err.contains("warning: tuned (/etc/tuned/active_profile) applies the sysctls of its profile when it starts"), "{}", persisted.err);
+}
+
+/// Keys of which no file and no kernel can say a default: what an earlier boot recorded, or nothing.
+#[test]
+fn a_baseline_that_only_an_earlier_boot_knows() {
+    let sandbox = Sandbox::with_systemd();
+
+    sandbox.tcptune(&format!("set {TTL}=99 --persist")).exits(0);
+    restart(&sandbox, 1);
+    assert_eq!(sandbox.sysctl(TTL), "99");
+    let off = sandbox.tcptune("off --persist").exits(0);
+    assert!(
+        off.out
+            .contains("+net.ipv4.ip_default_ttl = 64  # released, as it was at 2"),
+        "{}",
+        off.out
+    );
+    assert_eq!(sandbox.sysctl(TTL), "64");
+    // Written for the boot alone, nothing was recorded.
+    sandbox
+        .tcptune(&format!("set {TTL}=98 --scope boot"))
+        .exits(0);
+    restart(&sandbox, 2);
+    let off = sandbox.tcptune("off --persist").exits(0);
+    assert!(
+        off.err
+            .contains("net.ipv4.ip_default_ttl stays as the drop-in set it at boot"),
+        "{}",
+        off.err
+    );
+    assert_eq!(sandbox.sysctl(TTL), "98");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::printable::printable;
 use super::super::value::misread_by_the_kernel;
 use super::Loader;
 use super::order::Found;
@@ -44,7 +45,7 @@ pub fn remarks(found: &Found) -> Vec<Remark> {
     for (line, said) in lines(text, Loader::Systemd) {
         match said {
             Line::TooLong => remark(line, "long-line", "systemd-sysctl reads nothing of this file from here on: the line has a mebibyte or more".to_owned()),
-            Line::Malformed(text) => remark(line, "malformed", format!("`{}` is no assignment: it is passed over", text.escape_debug())),
+            Line::Malformed(text) => remark(line, "malformed", format!("`{}` is no assignment: it is passed over", printable(&text))),
             Line::Statement(statement) => {
                 for (code, message) in oddities(&statement) {
                     remark(line, code, message);
@@ -96,17 +97,14 @@ fn oddities(statement: &Statement) -> Vec<(&'static str, String)> {
             "inline-comment",
             format!(
                 "`{}` is part of the value, there are no comments behind one: `{meant}` is meant",
-                comment.trim().escape_debug()
+                printable(comment.trim())
             ),
         ));
     }
     if value.len() > 1 && value.starts_with(['"', '\'']) && value.ends_with(['"', '\'']) {
         oddities.push((
             "quotes",
-            format!(
-                "the quotes of {} are part of the value",
-                value.escape_debug()
-            ),
+            format!("the quotes of {} are part of the value", printable(value)),
         ));
     }
     if misread_by_the_kernel(value) {
