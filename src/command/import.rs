@@ -101,7 +101,7 @@ fn facts(world: &World, keys: &BTreeSet<Key>) -> Result<Facts, Error> {
     let absent = keys.iter().filter(|key| *now.get(key) == Reading::Absent);
     Ok(Facts {
         absent: absent.cloned().collect(),
-        defaults: fresh(&keys.iter().collect::<Vec<_>>())?,
+        defaults: fresh(keys)?,
     })
 }
 

@@ -50,16 +50,7 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
         };
     }
     let journal = Journal::of(scene)?;
-    let head = match scene.remembered {
-        Some(one) => one.head(),
-        // A reboot undid the rest.
-        None => scene
-            .boot
-            .as_ref()
-            .and(scene.persisted.first())
-            .copied()
-            .unwrap_or(0),
-    };
+    let head = scene.head();
     let target = match request.to {
         Some(0) => 0,
         Some(id) => journal

@@ -6,17 +6,17 @@ use crate::change::confirm;
 use crate::change::journal::Entry;
 use crate::change::state::{Remembered, State};
 use crate::error::Error;
-use crate::host::fragments;
-use crate::host::kernel::{Proc, near, snapshot};
+use crate::host::kernel::{near, snapshot};
 use crate::host::netns::{self, Namespace};
-use crate::model::catalogue::{self, Fresh, Scope};
+use crate::host::{defaults, fragments};
+use crate::model::catalogue;
 use crate::model::dropin::{Installed, Unfit, installed};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory, Settings};
 use crate::model::persist::{BootPlan, FileChange, Ground, persist};
 use crate::model::plan::{Place, Plan, Refusal, plan};
 use crate::model::setting::Setting;
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::sysctld::{Forecast, Loader, Tree, Win};
 use crate::model::value::Value;
 use crate::report::Expected;
@@ -75,7 +75,7 @@ impl Boot {
             loader: self.loader,
             ours,
             defaults: BTreeMap::new(),
-            live: None,
+            found: None,
         })
     }
 
@@ -191,8 +191,12 @@ impl<'a> Scene<'a> {
             .settings
             .iter()
             .filter(|(_, setting)| setting.exact.is_none());
-        let mut ground = self.ground(bounded.map(|(key, _)| key))?;
-        ground.live = (!self.world.root.is_image()).then(|| self.snapshot(wanted.settings.keys()));
+        let bounded = bounded.map(|(key, _)| key);
+        let mut ground = self.boot()?.ground()?;
+        if !self.world.root.is_image() {
+            ground.defaults = fresh(bounded)?;
+            ground.found = Some(self.found(wanted.settings.keys()));
+        }
         persist(
             wanted,
             &ground,
@@ -202,38 +206,26 @@ impl<'a> Scene<'a> {
         .map_err(refused)
     }
 
-    /// What the next boot stands on, with the defaults of these keys.
-    fn ground<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Result<Ground, Error> {
-        let mut ground = self.boot()?.ground()?;
-        ground.defaults = self.defaults(keys)?;
-        Ok(ground)
-    }
-
     fn boot(&self) -> Result<&Boot, Error> {
         self.boot
             .as_ref()
             .ok_or_else(|| super::no_boot("the boot scope"))
     }
 
-    /// What a boot gives where no file says anything: the kernel's own default, else what was there before tcptune,
-    /// else what is there now.
-    pub(super) fn defaults<'k>(
-        &self,
-        keys: impl Iterator<Item = &'k Key>,
-    ) -> Result<BTreeMap<Key, Value>, Error> {
-        if self.world.root.is_image() {
-            return Ok(BTreeMap::new());
+    /// What the kernel holds without us.
+    fn found<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
+        let mut found = self.snapshot(keys);
+        for (key, reading) in &mut found.0 {
+            if let Reading::Value(live) = reading {
+                *live = Held::behind(self.memory.held.get(key), live).clone();
+            }
         }
-        let keys: Vec<&Key> = keys.collect();
-        let mut defaults = self.snapshot(keys.iter().copied()).values();
-        let held = self
-            .memory
-            .held
-            .iter()
-            .filter(|(key, _)| keys.contains(key));
-        defaults.extend(held.map(|(key, held)| (key.clone(), held.baseline.clone())));
-        defaults.extend(fresh(&keys)?);
-        Ok(defaults)
+        found
+    }
+
+    /// Whether a setting is none of this namespace's business.
+    pub(super) fn passes_over(&self, key: &Key, setting: &Setting) -> bool {
+        setting.optional && !self.namespace.first && catalogue::is_global(key)
     }
 
     /// The memory of a boot in which tcptune has not written yet: what the drop-in declares was done by the loader.
@@ -251,8 +243,7 @@ impl<'a> Scene<'a> {
         };
         let ground = boot.ground()?;
         let others = ground.without_us();
-        let keys: Vec<&Key> = ours.drop_in.assigned.keys().collect();
-        let fresh = fresh(&keys)?;
+        let fresh = fresh(ours.drop_in.assigned.keys())?;
         // The boot in which the drop-in was written, for keys of which nobody else can say a baseline.
         let entry = self
             .persisted
@@ -289,40 +280,69 @@ impl<'a> Scene<'a> {
         Ok(memory)
     }
 
-    /// What the next boot gives for declared keys, once a plan has changed these files. Where no file says anything,
-    /// it is one of `defaults`, or simply the kernel's.
+    /// What the next boot gives for declared keys, once a plan has changed these files; nothing where that is not this
+    /// namespace's business.
+    ///
+    /// # Errors
+    /// Only where the process was lost on its way to ask the kernel for its defaults.
     pub(super) fn expected(
         &self,
         settings: &Settings,
         files: &[FileChange],
-        defaults: &BTreeMap<Key, Value>,
-    ) -> Option<Vec<Expected>> {
-        let boot = self.boot.as_ref()?;
+    ) -> Result<Option<Vec<Expected>>, Error> {
+        let Some(boot) = &self.boot else {
+            return Ok(None);
+        };
         let tree = boot.after(files);
         let forecast = Forecast::of(&tree, boot.loader);
         let declared = installed(&tree).ok().flatten();
-        let left_out = |key: &Key| {
-            let ours = declared.as_ref().map(|ours| &ours.drop_in);
-            ours.is_some_and(|ours| {
-                ours.active.settings.contains_key(key) && !ours.assigned.contains_key(key)
-            })
+        let wins: BTreeMap<&Key, Win> = settings
+            .keys()
+            .filter_map(|key| Some((key, forecast.winner(key)?)))
+            .collect();
+        let silent = settings.keys().filter(|key| !wins.contains_key(key));
+        let silent: Vec<&Key> = silent.collect();
+        let found = self.found(silent.iter().copied());
+        let defaults = if self.world.root.is_image() {
+            BTreeMap::new()
+        } else {
+            fresh(silent)?
         };
         let one = |(key, setting): (&Key, &Setting)| {
-            let win = forecast.winner(key);
-            let value = win
-                .as_ref()
-                .map(Win::value)
-                .or_else(|| defaults.get(key).cloned());
-            Expected {
+            let is = |value: Option<&Value>, by: &str, right| Expected {
                 key: key.clone(),
-                right: value
-                    .as_ref()
-                    .map_or_else(|| left_out(key), |value| setting.accepts(value)),
-                value,
-                by: win.map_or_else(|| "no file says so".to_owned(), |win| win.place()),
+                value: value.cloned(),
+                by: by.to_owned(),
+                right,
+            };
+            if let Some(win) = wins.get(key) {
+                let value = win.value();
+                return is(Some(&value), &win.place(), Some(setting.accepts(&value)));
+            }
+            if let Some(value) = defaults.get(key) {
+                let right = setting.accepts(value);
+                return is(Some(value), "the kernel's default", Some(right));
+            }
+            let ours = declared.as_ref().map(|ours| &ours.drop_in);
+            match found.get(key) {
+                // The drop-in was written when the kernel's default could be asked for.
+                _ if ours.is_some_and(|ours| ours.leaves_out(key)) => {
+                    is(None, "enough without the drop-in", Some(true))
+                }
+                _ if self.passes_over(key, setting) => {
+                    is(None, "not this namespace's to set", Some(true))
+                }
+                Reading::Absent if setting.optional && !self.world.root.is_image() => {
+                    is(None, "this kernel does not have it", Some(true))
+                }
+                // It may be the default, or a runtime writer's.
+                Reading::Value(value) if !setting.accepts(value) => {
+                    is(Some(value), "as without tcptune now", Some(false))
+                }
+                _ => is(None, "no file says so", None),
             }
         };
-        Some(settings.iter().map(one).collect())
+        Ok(Some(settings.iter().map(one).collect()))
     }
 
     /// Who seems to have written what a key holds now, if tcptune did not.
@@ -349,33 +369,17 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// What the next boot gives where no file says anything, as far as it can be told from this one: what tcptune found
-/// there first, or what is there and was never written.
-pub(super) fn baselines(held: &BTreeMap<Key, Held>, found: &Snapshot) -> BTreeMap<Key, Value> {
-    let mut values = found.values();
-    values.extend(
-        held.iter()
-            .map(|(key, held)| (key.clone(), held.baseline.clone())),
-    );
-    values
-}
-
-/// What the kernel gives a new network namespace, for keys where that is its default, as far as one may be made.
-pub(super) fn fresh(keys: &[&Key]) -> Result<BTreeMap<Key, Value>, Error> {
-    let constant = keys.iter().copied().filter(|key| {
-        catalogue::Entry::of(key).is_some_and(|entry| {
-            entry.fresh == Fresh::Constant && entry.scope == Scope::PerNamespace
-        })
-    });
-    let constant: Vec<&Key> = constant.collect();
-    if constant.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    match netns::in_a_fresh_one(|| snapshot(&Proc, constant)) {
-        Ok(seen) => Ok(seen.values()),
+/// The kernel's own defaults, as far as they can be told.
+///
+/// # Errors
+/// Only where the process was lost on its way.
+pub(super) fn fresh<'k>(
+    keys: impl IntoIterator<Item = &'k Key>,
+) -> Result<BTreeMap<Key, Value>, Error> {
+    match defaults::read(keys) {
         // In the wrong namespace nothing may go on.
         Err(error) if netns::is_lost(&error) => Err(error),
-        Err(_) => Ok(BTreeMap::new()),
+        told => Ok(told.unwrap_or_default()),
     }
 }
 

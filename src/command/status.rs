@@ -6,9 +6,9 @@ use crate::change::confirm;
 use crate::change::journal::Stage;
 use crate::change::state::State;
 use crate::change::store::Known;
+use crate::error::Error;
 use crate::host::library;
 use crate::host::netns::Namespace;
-use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::plan::Refusal;
@@ -18,7 +18,7 @@ use crate::model::stack;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
 use super::draft::describe;
-use super::scene::{Boot, Scene, baselines, refused};
+use super::scene::{Boot, Scene, refused};
 use super::{World, failed, judged, told, told_unreadable};
 
 /// The words of `status`.
@@ -38,15 +38,18 @@ pub fn run(world: &World) -> Report {
         Ok(hold) => hold,
         Err(error) => return failed("status", error),
     };
-    let all = world.look(|namespace, label| match namespace {
-        Ok(namespace) => Told {
-            hold: hold.clone(),
-            ..one(world, &state, &namespace, &mut warnings)
-        },
-        Err(error) => Told {
-            error: Some(error),
-            ..blank(label)
-        },
+    let all = world.look(|namespace, label| {
+        let told = namespace.and_then(|namespace| one(world, &state, &namespace, &mut warnings));
+        match told {
+            Ok(told) => Told {
+                hold: hold.clone(),
+                ..told
+            },
+            Err(error) => Told {
+                error: Some(error),
+                ..blank(label)
+            },
+        }
     });
     let errors = all.iter().filter_map(|one| one.error.as_ref());
     let exit = judged(errors, all.iter().all(Told::is_clean));
@@ -74,16 +77,15 @@ fn blank(netns: String) -> Told {
     }
 }
 
-fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<Warning>) -> Told {
+fn one(
+    world: &World,
+    state: &State,
+    namespace: &Namespace,
+    warnings: &mut Vec<Warning>,
+) -> Result<Told, Error> {
     let mut told = blank(namespace.label.clone());
     told.image = world.root.is_image();
-    let scene = match Scene::look(world, namespace, state) {
-        Ok(scene) => scene,
-        Err(error) => {
-            told.error = Some(error);
-            return told;
-        }
-    };
+    let scene = Scene::look(world, namespace, state)?;
     let pending = state
         .pending
         .iter()
@@ -115,16 +117,20 @@ fn one(world: &World, state: &State, namespace: &Namespace, warnings: &mut Vec<W
             told.rows = rows(&scene, &one.memory.active, true);
         }
     }
-    told.boot = scene
-        .boot
-        .as_ref()
-        .map(|boot| on_disk(&scene, boot, warnings));
+    let boot = scene.boot.as_ref();
+    told.boot = boot
+        .map(|boot| on_disk(&scene, boot, warnings))
+        .transpose()?;
     told.memory = scene.memory;
-    told
+    Ok(told)
 }
 
 /// The boot axis. What is left out of the drop-in is right as long as no file says something else.
-fn on_disk(scene: &Scene<'_>, boot: &Boot, warnings: &mut Vec<Warning>) -> BootStatus {
+fn on_disk(
+    scene: &Scene<'_>,
+    boot: &Boot,
+    warnings: &mut Vec<Warning>,
+) -> Result<BootStatus, Error> {
     let mut status = BootStatus {
         path: None,
         intact: boot.ours.is_ok(),
@@ -137,10 +143,7 @@ fn on_disk(scene: &Scene<'_>, boot: &Boot, warnings: &mut Vec<Warning>) -> BootS
         Ok(Some(ours)) => {
             let active = &ours.drop_in.active;
             status.path = Some(ours.path.clone());
-            let defaults = baselines(&scene.memory.held, &scene.snapshot(active.settings.keys()));
-            status.expected = scene
-                .expected(&active.settings, &[], &defaults)
-                .unwrap_or_default();
+            status.expected = scene.expected(&active.settings, &[])?.unwrap_or_default();
             let same = active.wants_the_same(&scene.memory.active);
             status.outdated = !same && outdated(active, warnings);
             status.active = active.clone();
@@ -156,13 +159,13 @@ fn on_disk(scene: &Scene<'_>, boot: &Boot, warnings: &mut Vec<Warning>) -> BootS
             });
         }
     }
-    status
+    Ok(status)
 }
 
 fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Vec<StatusRow> {
     let now = scene.snapshot(active.settings.keys());
     let row = |(key, setting): (&Key, &Setting)| {
-        let passed_over = setting.optional && !scene.namespace.first && catalogue::is_global(key);
+        let passed_over = scene.passes_over(key, setting);
         let reading = now.get(key);
         let right = match reading {
             Reading::Value(value) => passed_over || setting.accepts(value),

@@ -24,7 +24,7 @@ use super::cautions::{
     is_held, is_pending, nothing_to_confirm, shadowed, without_baseline, writers,
 };
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
-use super::scene::{Scene, baselines};
+use super::scene::Scene;
 use super::{World, told_unreadable};
 
 /// Runs a verb over its namespaces.
@@ -187,8 +187,9 @@ impl Transaction<'_> {
             .boot
             .as_ref()
             .is_some_and(|boot| boot.declared().is_some());
-        let defaults = baselines(&plan.after.held, &one.before);
-        one.expected = scene.expected(&plan.declared().settings, plan.files(), &defaults);
+        if !plan.is_empty() {
+            one.expected = scene.expected(&plan.declared().settings, plan.files())?;
+        }
         match &self.hands {
             _ if draft.plan.is_empty() => {}
             Hands::Still => {}

@@ -6,11 +6,10 @@ use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::netns::Namespace;
-use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::memory::ActiveSet;
 use crate::model::setting::Setting;
-use crate::report::{Body, Compliance, Expected, Report, Verified, Want};
+use crate::report::{Body, Compliance, Report, Verified, Want};
 
 use super::reach::Scope;
 use super::scene::Scene;
@@ -72,28 +71,23 @@ fn one(
         None => declared(&scene, scope)?,
     };
     let live = scope.live() && !world.root.is_image();
-    let next = if scope.boot() && scene.boot.is_some() {
-        let defaults = scene.defaults(active.settings.keys())?;
-        scene.expected(&active.settings, &[], &defaults)
+    let next = if scope.boot() {
+        scene.expected(&active.settings, &[])?
     } else {
         None
     };
     let now = scene.snapshot(active.settings.keys());
     let row = |(key, setting): (&Key, &Setting)| {
-        let passed_over = setting.optional && !namespace.first && catalogue::is_global(key);
         let value = now.get(key).value();
-        let right = passed_over || value.map_or(setting.optional, |value| setting.accepts(value));
-        let next = next.iter().flatten().find(|one| one.key == *key).cloned();
+        let right = scene.passes_over(key, setting)
+            || value.map_or(setting.optional, |value| setting.accepts(value));
         Compliance {
             key: key.clone(),
             want: setting.words(),
             word: setting.word(key),
             live: value.cloned(),
             live_right: live.then_some(right),
-            next: next.map(|next| Expected {
-                right: next.right || (passed_over || setting.optional && next.value.is_none()),
-                ..next
-            }),
+            next: next.iter().flatten().find(|one| one.key == *key).cloned(),
         }
     };
     Ok(Verified {

@@ -39,7 +39,7 @@ pub struct Proc;
 /// Most bytes that are read of one key.
 const LARGEST: usize = 16 * 1024;
 
-fn path(key: &Key) -> PathBuf {
+pub(super) fn path(key: &Key) -> PathBuf {
     PathBuf::from("/proc/sys").join(key.path())
 }
 

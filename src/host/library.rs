@@ -5,16 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::model::catalogue::{Complaint, Fresh, KEYS, Raw, Scope, TABLE, parse_value};
+use crate::model::catalogue::{Complaint, KEYS, Raw, parse_value};
 use crate::model::memory::Settings;
 use crate::model::problem::Source;
 use crate::model::profile::{self, LARGEST};
 use crate::model::setting::{BUILT_IN, COMPUTED, Origin, Part, Setting};
 use crate::model::stack::{Listed, Loaded};
 
-use super::files;
-use super::kernel::{Proc, snapshot};
-use super::netns;
+use super::{defaults, files};
 
 /// Where names are looked for, first match wins; the built-in ones come last.
 const DIRECTORIES: [&str; 2] = ["/etc/tcptune/profiles", "/usr/share/tcptune/profiles"];
@@ -157,15 +155,8 @@ fn read(path: &Path) -> Result<Loaded, Complaint> {
 
 /// Asks a fresh namespace for every key whose default is a constant of this kernel.
 fn computed() -> Result<Loaded, Error> {
-    let constant: Vec<_> = TABLE
-        .iter()
-        .zip(KEYS.iter())
-        .filter(|(entry, _)| entry.fresh == Fresh::Constant && entry.scope == Scope::PerNamespace)
-        .map(|(_, key)| key)
-        .collect();
-    let fresh = netns::in_a_fresh_one(|| snapshot(&Proc, constant.iter().copied()))?;
     let mut settings = Settings::new();
-    for (key, value) in fresh.values() {
+    for (key, value) in defaults::read(KEYS.iter())? {
         // A value outside the table's range would be a surprise of a future kernel: leave it alone.
         if let Ok(value) = parse_value(&key, &Raw::Text(value.as_str())) {
             let origin = Origin {

@@ -1,6 +1,7 @@
-//! The edges: the kernel's keys, files that root may trust, where profiles come from, network namespaces.
+//! The edges: the kernel's keys and defaults, files that root may trust, where profiles come from, network namespaces.
 
 pub mod clock;
+pub mod defaults;
 #[cfg(test)]
 pub mod fake;
 pub mod files;

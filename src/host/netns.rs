@@ -116,13 +116,17 @@ impl Namespace {
         let inode = fs::metadata("/proc/thread-self/ns/net")
             .map_err(error)?
             .ino();
-        let sockets = fs::read_to_string("/proc/thread-self/net/netlink").map_err(error)?;
+        let socket = |process: &str| {
+            let sockets = fs::read_to_string(format!("/proc/{process}/net/netlink"))?;
+            Ok(rtnetlink_inode(&sockets).unwrap_or(0))
+        };
         let id = Id {
             inode,
-            socket: rtnetlink_inode(&sockets).unwrap_or(0),
+            socket: socket("thread-self").map_err(error)?,
         };
         let first = fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false);
-        let host = fs::metadata("/proc/1/ns/net").map_or(first, |of_init| of_init.ino() == inode);
+        // Everybody may see the sockets of process 1, while its namespace shows only to root.
+        let host = socket("1").map_or(first, |of_init| of_init == id.socket);
         let own = match (first, host) {
             (true, _) => HOST.to_owned(),
             (false, true) => CONTAINER.to_owned(),

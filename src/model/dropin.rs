@@ -56,6 +56,11 @@ impl DropIn {
         format!("{HEADER}\n{CONTENT}{content}\n{body}")
     }
 
+    /// Whether a key is declared, but not written.
+    pub fn leaves_out(&self, key: &Key) -> bool {
+        self.active.settings.contains_key(key) && !self.assigned.contains_key(key)
+    }
+
     fn body(&self) -> String {
         let mut text = format!("# declares: {}\n", printable(&self.active.name()));
         for (key, setting) in &self.active.settings {

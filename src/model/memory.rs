@@ -69,6 +69,15 @@ pub struct Held {
     pub wrote: Value,
 }
 
+impl Held {
+    /// What a key would hold without tcptune, as far as this boot can tell: behind a value of our own, what was there
+    /// before; a stranger's value is itself.
+    pub fn behind<'v>(held: Option<&'v Self>, live: &'v Value) -> &'v Value {
+        let ours = held.filter(|held| held.wrote == *live);
+        ours.map_or(live, |held| &held.baseline)
+    }
+}
+
 /// Everything remembered of one namespace in one boot. Rolling an entry back restores it whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {

@@ -111,8 +111,9 @@ pub struct Ground {
     pub ours: Option<Installed>,
     /// What a boot gives where no file says anything, as far as that is known.
     pub defaults: BTreeMap<Key, Value>,
-    /// What the kernel holds; nothing in an image, which has no kernel.
-    pub live: Option<Snapshot>,
+    /// What the kernel holds without us: nobody knows whether a boot gives that too. Nothing in an image, which has no
+    /// kernel.
+    pub found: Option<Snapshot>,
 }
 
 impl Ground {
@@ -133,8 +134,8 @@ impl Ground {
             .unwrap_or_default()
     }
 
-    /// What a key would be without us, according to a forecast of that.
-    pub fn otherwise(&self, others: &Forecast, key: &Key) -> Option<Value> {
+    /// What a key would be without us, according to a forecast of that, as far as it is known.
+    fn otherwise(&self, others: &Forecast, key: &Key) -> Option<Value> {
         match others.winner(key) {
             Some(win) => win.taken.value().cloned(),
             None => self.defaults.get(key).cloned(),
@@ -238,15 +239,14 @@ fn assign(
 ) -> Result<Assignments, Vec<Refusal>> {
     let (mut assigned, mut left_out, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (key, setting) in &wanted.settings {
-        let absent = ground
-            .live
-            .as_ref()
-            .is_some_and(|live| *live.get(key) == Reading::Absent);
-        if absent && !setting.optional {
+        let found = ground.found.as_ref().map(|found| found.get(key));
+        if found == Some(&Reading::Absent) && !setting.optional {
             refusals.push(Refusal::Absent(key.clone()));
             continue;
         }
-        match value(setting, ground.otherwise(others, key)) {
+        let found = found.and_then(Reading::value);
+        let known = ground.otherwise(others, key);
+        match value(setting, known.as_ref(), found) {
             Ok(Some(value)) => drop(assigned.insert(key.clone(), value)),
             Ok(None) => left_out.push(key.clone()),
             Err(found) => refusals.push(Refusal::NoNumber(key.clone(), found)),
@@ -259,21 +259,24 @@ fn assign(
     }
 }
 
-/// What is written for a setting where a boot would otherwise give `found`; nothing if that is enough.
-fn value(setting: &Setting, found: Option<Value>) -> Result<Option<Value>, Value> {
+/// What is written for a setting where a boot would otherwise give `known`; nothing if that is enough.
+///
+/// Where nobody knows what it would give, what was `found` counts: a bound is never left to luck, and never lowers a
+/// machine.
+fn value(
+    setting: &Setting,
+    known: Option<&Value>,
+    found: Option<&Value>,
+) -> Result<Option<Value>, Value> {
     if let Some(part) = &setting.exact {
         return Ok(Some(part.value.clone()));
     }
-    let Some(found) = found else {
-        // Nobody can say what the boot gives: the bound itself is what was asked for.
+    let Some(start) = known.or(found) else {
         let bound = setting.at_least.as_ref().or(setting.at_most.as_ref());
         return Ok(bound.map(|part| Value::from(part.value)));
     };
-    match setting.nearest(&found) {
-        Some(nearest) if nearest == found => Ok(None),
-        Some(nearest) => Ok(Some(nearest)),
-        None => Err(found),
-    }
+    let nearest = setting.nearest(start).ok_or_else(|| start.clone())?;
+    Ok(Some(nearest).filter(|nearest| known != Some(nearest)))
 }
 
 /// Lines that would be obeyed instead of what is wanted, once the drop-in says `text` at `path`.
@@ -416,7 +419,7 @@ mod tests {
                 .map(|value| (KEY.parse().unwrap(), Value::from(value)))
                 .into_iter()
                 .collect(),
-            live: None,
+            found: None,
         }
     }
 

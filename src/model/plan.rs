@@ -333,8 +333,7 @@ fn set(
         Reading::Unreadable(why) => return Err(Refusal::Unreadable(key.clone(), why.clone())),
     };
     // A bound keeps a stranger's value, but a value of our own is no reason to keep it.
-    let ours = held.filter(|held| held.wrote == *live);
-    let found = ours.map_or(live, |held| &held.baseline);
+    let found = Held::behind(held, live);
     let to = setting
         .nearest(found)
         .ok_or_else(|| Refusal::NoNumber(key.clone(), found.clone()))?;

@@ -41,12 +41,27 @@ pub struct KeyWinner {
 pub struct Expected {
     /// The key.
     pub key: Key,
-    /// What it will hold, if a file says so.
+    /// What it will hold, as far as anybody knows.
     pub value: Option<Value>,
     /// Who says so: `/etc/sysctl.d/60-app.conf:4`, or the kernel.
     pub by: String,
-    /// Whether that is what is declared.
-    pub right: bool,
+    /// Whether that is what is declared; nothing where nobody knows.
+    pub right: Option<bool>,
+}
+
+impl Expected {
+    /// Whether it surely is what is declared.
+    pub fn is_right(&self) -> bool {
+        self.right == Some(true)
+    }
+}
+
+/// Whether all of them are as declared; nothing where nobody knows.
+pub(crate) fn all_right(all: &[&Expected]) -> Option<bool> {
+    if all.iter().any(|one| one.right == Some(false)) {
+        return Some(false);
+    }
+    all.iter().all(|one| one.is_right()).then_some(true)
 }
 
 /// What is declared for the next boot, and whether it will hold.
@@ -67,7 +82,7 @@ pub struct BootStatus {
 impl BootStatus {
     /// Whether the next boot will be as declared.
     pub fn is_clean(&self) -> bool {
-        self.intact && !self.outdated && self.expected.iter().all(|one| one.right)
+        self.intact && !self.outdated && self.expected.iter().all(Expected::is_right)
     }
 }
 
@@ -102,15 +117,17 @@ pub struct Compliance {
 }
 
 impl Compliance {
-    /// A stable word: `ok`, `drift` (wrong now), `lost` (wrong after the next boot), `wrong` (both).
+    /// A stable word: `ok`, `drift` (wrong now), `lost` (wrong after the next boot), `wrong` (both), `unknown` (right
+    /// now, and after the next boot nobody knows).
     pub fn verdict(&self) -> &'static str {
         let now = self.live_right.unwrap_or(true);
-        let then = self.next.as_ref().is_none_or(|next| next.right);
+        let then = self.next.as_ref().map_or(Some(true), |next| next.right);
         match (now, then) {
-            (true, true) => "ok",
-            (false, true) => "drift",
-            (true, false) => "lost",
-            (false, false) => "wrong",
+            (true, Some(true)) => "ok",
+            (true, Some(false)) => "lost",
+            (true, None) => "unknown",
+            (false, Some(false)) => "wrong",
+            (false, _) => "drift",
         }
     }
 }
@@ -131,13 +148,18 @@ impl Verified {
         self.error.is_none() && self.rows.iter().all(|row| row.verdict() == "ok")
     }
 
-    /// What the next boot gives instead of what is wanted; nothing where that was not asked for.
+    /// Whether all of it survives a reboot; nothing where nobody knows, or it was not asked for.
+    pub fn survives(&self) -> Option<bool> {
+        all_right(&self.lost()?)
+    }
+
+    /// What the next boot does not surely give as wanted; nothing where that was not asked for.
     pub fn lost(&self) -> Option<Vec<&Expected>> {
         let next: Vec<&Expected> = self
             .rows
             .iter()
             .filter_map(|row| row.next.as_ref())
             .collect();
-        (!next.is_empty()).then(|| next.into_iter().filter(|one| !one.right).collect())
+        (!next.is_empty()).then(|| next.into_iter().filter(|one| !one.is_right()).collect())
     }
 }

@@ -109,7 +109,7 @@ fn changes(changes: &Changes) -> Json {
     json!({
         "dry_run": changes.depth != Depth::Deed,
         "hashes": {
-                        "desired": shared(changes.namespaces.iter().filter_map(desired)),
+            "desired": shared(changes.namespaces.iter().filter_map(desired)),
             "plan": shared(changes.namespaces.iter().filter_map(|one| one.plan_hash.clone())),
         },
         "namespaces": changes.namespaces.iter().map(namespace).collect::<Vec<_>>(),
@@ -350,7 +350,7 @@ fn verified(all: &[Verified]) -> Json {
             "live": row.live,
             "live_right": row.live_right,
             "next_boot": row.next.as_ref().and_then(|next| next.value.as_ref()),
-            "next_boot_right": row.next.as_ref().map(|next| next.right),
+            "next_boot_right": row.next.as_ref().and_then(|next| next.right),
             "by": row.next.as_ref().map(|next| &next.by),
             "verdict": row.verdict(),
         })
@@ -360,7 +360,7 @@ fn verified(all: &[Verified]) -> Json {
             "netns": one.netns,
             "desired": one.want.as_ref().map(|want| &want.hash),
             "keys": one.rows.iter().map(row).collect::<Vec<_>>(),
-            "survives": one.lost().map(|lost| lost.is_empty()),
+            "survives": one.survives(),
             "error": one.error.as_ref().map(error),
         })
     };

@@ -710,3 +710,68 @@ fn a_baseline_that_only_an_earlier_boot_knows() {
     );
     assert_eq!(sandbox.sysctl(TTL), "98");
 }
+
+/// What somebody wrote to the kernel by hand is no default: a reboot does not give it.
+#[test]
+fn a_runtime_writers_value_is_not_said_to_survive() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.stranger(SOMAXCONN, "65535");
+    sandbox.stranger(SYNACK, "3");
+    let applied = sandbox.tcptune("apply high-traffic").exits(0);
+    let next = "next boot: somaxconn 4096, synack_retries 5 (the kernel's default)\n";
+    assert!(applied.out.contains("LIVE ONLY"), "{}", applied.out);
+    assert!(applied.out.contains(next), "{}", applied.out);
+    let boot = &sandbox
+        .tcptune("set synack_retries=4 --dry-run --json")
+        .json()["namespaces"][0]["next_boot"];
+    assert_eq!(
+        (&boot[0]["value"], &boot[0]["right"]),
+        (&"4096".into(), &false.into())
+    );
+}
+
+/// Without a default that anybody knows, a value that only the kernel holds is not said to survive, and a bound that
+/// only it satisfies is written.
+#[test]
+fn a_default_that_nobody_knows_is_not_guessed() {
+    let sandbox = Sandbox::with_systemd();
+    let profile = |bound: &str| {
+        let text = format!("[sysctl]\n{TTL} = {{ {bound} }}\n");
+        sandbox.file("/etc/tcptune/profiles/ttl.toml", &text);
+    };
+    profile("at_least = 70");
+    sandbox.stranger(TTL, "99");
+    let applied = sandbox.tcptune("apply ttl").exits(0);
+    let next = format!("next boot: {TTL} unknown (no file says so)\n");
+    assert!(applied.out.contains(&next), "{}", applied.out);
+    let verify = sandbox.tcptune("verify").exits(1);
+    let because = format!(
+        "survives a reboot: not surely, because the next boot gives {TTL} unknown (no file says so)\n"
+    );
+    assert!(verify.out.contains(&because), "{}", verify.out);
+    assert!(verify.out.contains("  unknown  "), "{}", verify.out);
+    let json = sandbox.tcptune("verify --json").json()["namespaces"][0].clone();
+    assert_eq!(
+        (&json["survives"], &json["keys"][0]["verdict"]),
+        (&serde_json::Value::Null, &"unknown".into())
+    );
+    let persisted = sandbox.tcptune("persist").exits(0);
+    let all = "the next boot gives all of it\n";
+    assert!(persisted.out.contains(all), "{}", persisted.out);
+    let written = |value: &str| sandbox.sh(&format!("grep -qx '{TTL} = {value}' {DROP_IN}"));
+    written("99");
+    sandbox.stranger(TTL, "64");
+    restart(&sandbox, 1);
+    assert_eq!(sandbox.sysctl(TTL), "99");
+    sandbox.tcptune("verify").exits(0);
+    // A value of our own is not what was found.
+    sandbox.tcptune("off --persist").exits(0);
+    sandbox.stranger(TTL, "64");
+    profile("at_least = 90");
+    sandbox.tcptune("apply ttl --persist").exits(0);
+    written("90");
+    profile("at_least = 80");
+    sandbox.tcptune("apply ttl --persist").exits(0);
+    written("80");
+    assert_eq!(sandbox.sysctl(TTL), "80");
+}

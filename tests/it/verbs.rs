@@ -538,10 +538,19 @@ fn an_absent_key_is_refused_before_anything_is_touched() {
     assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
 }
 
+/// Without root a user namespace gives the right to make a network namespace, if unshare(1) is there to make it.
 #[test]
 fn a_computed_profile_needs_the_right_to_make_a_namespace() {
     let sandbox = Sandbox::new();
-    let refused = sandbox.as_nobody(&[], "show kernel-defaults").exits(3);
+    let seen = sandbox
+        .as_nobody(&[], "show kernel-defaults --json")
+        .exits(0);
+    let root = sandbox.tcptune("show kernel-defaults --json").exits(0);
+    let hashes = [seen.json(), root.json()].map(|json| json["hashes"]["desired"].clone());
+    assert_eq!(hashes[0], hashes[1]);
+    let refused = sandbox
+        .as_nobody(&["env", "PATH=/nowhere"], "show kernel-defaults")
+        .exits(3);
     assert!(
         refused.err.contains(
             "compute kernel-defaults: make a fresh network namespace: Operation not permitted"

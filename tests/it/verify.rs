@@ -13,8 +13,9 @@ fn verify_speaks_of_both_axes() {
     );
     sandbox.tcptune("apply high-traffic").exits(0);
     let live_only = sandbox.tcptune("verify").exits(1);
-    let because = "survives a reboot: no, because the next boot gives somaxconn 4096, synack_retries 5 (no file says so)";
+    let because = "survives a reboot: no, because the next boot gives somaxconn 4096, synack_retries 5 (the kernel's default)";
     assert!(live_only.out.contains(because), "{}", live_only.out);
+    assert_eq!(sandbox.as_nobody(&[], "verify").exits(1).out, live_only.out);
     sandbox.tcptune("verify --scope live").exits(0);
     sandbox.tcptune("persist").exits(0);
     let both = sandbox.tcptune("verify").exits(0);

@@ -116,6 +116,11 @@ impl Entry {
             .map_err(|why: KeyError| Complaint::new("bad-key", why.to_string()))
     }
 
+    /// Whether a new network namespace shows the default.
+    pub fn is_constant(&self) -> bool {
+        self.fresh == Fresh::Constant && self.scope == Scope::PerNamespace
+    }
+
     /// Finds a key of the table by key.
     pub fn of(key: &Key) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| entry.name == key.as_str())

@@ -4,7 +4,7 @@ use crate::model::sysctld::{Loader, Win};
 use crate::model::value::Value;
 use crate::report::{Imported, KeyWinner, Verified, Winners, diff, printable};
 
-use super::changes::next;
+use super::changes::{next, survives};
 use super::{BAD, GOOD, PLACE, Page, STRONG, short};
 
 impl Page {
@@ -153,7 +153,8 @@ impl Page {
             None => {}
             Some(lost) if lost.is_empty() => self.line("survives a reboot: yes"),
             Some(lost) => self.line(format!(
-                "survives a reboot: no, because the next boot gives {}",
+                "survives a reboot: {}, because the next boot gives {}",
+                survives(&lost),
                 next(&lost)
             )),
         }
@@ -175,7 +176,7 @@ impl Page {
                     let padded = format!("{cell:width$}");
                     match (column, cell.as_str()) {
                         (0, "ok") => self.styled(GOOD, &padded),
-                        (0, "drift" | "lost" | "wrong") => self.styled(BAD, &padded),
+                        (0, "drift" | "lost" | "wrong" | "unknown") => self.styled(BAD, &padded),
                         _ => padded,
                     }
                 });

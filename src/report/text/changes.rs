@@ -10,6 +10,7 @@ use crate::model::memory::HOST;
 use crate::model::persist::{Action, BootPlan, Shadow};
 use crate::model::plan::{Cause, KeptWhy, Plan};
 use crate::model::setting::Setting;
+use crate::report::boot::all_right;
 use crate::report::{Changes, Depth, Expected, NamespaceChanges, diff, printable};
 
 use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
@@ -200,25 +201,25 @@ impl Page {
         if plan.declared().is_empty() {
             return self.line("nothing is declared any more");
         }
-        let wrong: Option<Vec<&Expected>> = one
+        let lost: Option<Vec<&Expected>> = one
             .expected
             .as_ref()
-            .map(|all| all.iter().filter(|one| !one.right).collect());
-        match wrong {
+            .map(|all| all.iter().filter(|one| !one.is_right()).collect());
+        match lost {
             None => self.live_only(&one.netns),
-            Some(wrong) if wrong.is_empty() && plan.only_boot => {
+            Some(lost) if lost.is_empty() && plan.only_boot => {
                 self.line("the next boot gives all of it");
             }
-            Some(wrong) if wrong.is_empty() => self.line("survives a reboot: yes"),
-            Some(wrong) => {
+            Some(lost) if lost.is_empty() => self.line("survives a reboot: yes"),
+            Some(lost) => {
                 match (&plan.boot, one.drop_in) {
-                    (Some(_), _) => self.line("survives a reboot: no"),
+                    (Some(_), _) => self.line(format!("survives a reboot: {}", survives(&lost))),
                     (None, true) => {
                         self.line("LIVE ONLY in part: the drop-in declares something else");
                     }
                     (None, false) => self.live_only(&one.netns),
                 }
-                self.line(format!("next boot: {}", next(&wrong)));
+                self.line(format!("next boot: {}", next(&lost)));
                 if plan.boot.is_none() {
                     self.line("keep across a reboot: tcptune persist");
                 }
@@ -297,6 +298,15 @@ fn counts(plan: &Plan) -> String {
     )
 }
 
+/// Whether declared keys survive a reboot, in a word.
+pub(super) fn survives(lost: &[&Expected]) -> &'static str {
+    match all_right(lost) {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not surely",
+    }
+}
+
 /// What the next boot gives for keys: `somaxconn 1024 (/etc/sysctl.d/60-app.conf:4)`.
 pub(super) fn next(all: &[&Expected]) -> String {
     let mut by: Vec<(&str, Vec<String>)> = Vec::new();
@@ -308,9 +318,7 @@ pub(super) fn next(all: &[&Expected]) -> String {
     } in all
     {
         let name = Entry::of(key).map_or(key.as_str(), |entry| entry.short);
-        let value = value
-            .as_ref()
-            .map_or("(nobody knows)", |value| value.as_str());
+        let value = value.as_ref().map_or("unknown", |value| value.as_str());
         let said = format!("{name} {value}");
         match by.iter_mut().find(|(place, _)| place == who) {
             Some((_, keys)) => keys.push(said),
