@@ -7,12 +7,14 @@ use crate::change::hold::Hold;
 use crate::change::journal::{Entry, Stage};
 use crate::host::fragments::{self, Writer};
 use crate::host::machine::Machine;
+use crate::model::dropin::Unfit;
 use crate::model::key::Key;
 use crate::model::persist::Shadow;
-use crate::model::plan::Plan;
+use crate::model::plan::{KeptWhy, Plan, Refusal};
 use crate::report::Warning;
 
 use super::World;
+use super::scene::{Gone, refused};
 
 /// A deadline that was asked for, and that nothing needs.
 pub(super) fn nothing_to_confirm() -> Warning {
@@ -98,10 +100,13 @@ pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
     by_line.into_iter().map(warning).chain(unknown).collect()
 }
 
-/// Keys that the drop-in set at boot, that nobody declares any more, and of which nobody knows what they would be.
-pub(super) fn without_baseline(unknown: &[Key], plan: &Plan) -> Option<Warning> {
-    let left = unknown.iter().filter(|key| plan.setting(key).is_none());
-    let left: Vec<&str> = left.map(Key::as_str).collect();
+/// Keys that stay as the drop-in set them at boot.
+pub(super) fn without_baseline(plan: &Plan) -> Option<Warning> {
+    let left = plan
+        .kept
+        .iter()
+        .filter(|kept| kept.why == KeptWhy::NoBaseline);
+    let left: Vec<&str> = left.map(|kept| kept.key.as_str()).collect();
     (!left.is_empty()).then(|| Warning {
         code: "no-baseline",
         message: format!(
@@ -110,6 +115,30 @@ pub(super) fn without_baseline(unknown: &[Key], plan: &Plan) -> Option<Warning> 
         ),
         hint: Some("`tcptune set KEY=VALUE` gives it another value".to_owned()),
     })
+}
+
+/// A drop-in that is not as tcptune left it.
+pub(super) fn unfit(unfit: &Unfit) -> Warning {
+    let error = refused(vec![unfit.clone().into()]);
+    Warning {
+        code: "drop-in",
+        message: Refusal::from(unfit.clone()).to_string(),
+        hint: error.hint(),
+    }
+}
+
+/// A drop-in that somebody has removed, or written over.
+pub(super) fn is_gone(gone: &Gone) -> Warning {
+    Warning {
+        code: "drop-in-gone",
+        message: format!(
+            "{} is no drop-in of tcptune any more: entry {} had written one",
+            gone.path, gone.entry
+        ),
+        hint: Some(
+            "`tcptune persist` writes one again, `tcptune off --scope boot` lets it be".to_owned(),
+        ),
+    }
 }
 
 /// Programs that may write declared keys again, out of sight of every loader.

@@ -10,7 +10,7 @@ use crate::host::kernel::{near, snapshot};
 use crate::host::netns::{self, Namespace};
 use crate::host::{defaults, fragments};
 use crate::model::catalogue;
-use crate::model::dropin::{Installed, Unfit, installed};
+use crate::model::dropin::{self, DropIn, Installed, Unfit, installed};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory, Settings};
 use crate::model::persist::{BootPlan, FileChange, Ground, persist};
@@ -19,10 +19,10 @@ use crate::model::setting::Setting;
 use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::sysctld::{Forecast, Loader, Tree, Win};
 use crate::model::value::Value;
-use crate::report::Expected;
+use crate::report::{Expected, Warning};
 
-use super::World;
 use super::reach::DropInFile;
+use super::{World, cautions};
 
 /// What a verb sees of a namespace.
 pub(super) struct Scene<'a> {
@@ -38,9 +38,19 @@ pub(super) struct Scene<'a> {
     pub(super) persisted: Vec<u64>,
     /// The boot axis, where it is this namespace's business.
     pub(super) boot: Option<Boot>,
-    /// Where baselines come from that an earlier boot recorded, and keys of which nobody knows one.
+    /// The drop-in, where somebody has removed it.
+    pub(super) gone: Option<Gone>,
+    /// Where baselines come from that an earlier boot recorded.
     pub(super) recorded: BTreeMap<Key, String>,
-    pub(super) unknown: Vec<Key>,
+}
+
+/// A drop-in that is not there any more, although no entry took it away; perhaps something else is in its place.
+pub(super) struct Gone {
+    /// The entry that wrote it.
+    pub(super) entry: u64,
+    /// Where it was.
+    pub(super) path: String,
+    text: String,
 }
 
 /// The files of the next boot.
@@ -48,6 +58,8 @@ pub(super) struct Boot {
     tree: Tree,
     pub(super) loader: Loader,
     pub(super) ours: Result<Option<Installed>, Unfit>,
+    /// What the drop-in says of itself, whatever was done to it.
+    pub(super) recorded: Option<DropIn>,
 }
 
 impl Boot {
@@ -55,6 +67,7 @@ impl Boot {
         let tree = fragments::read(&world.root);
         Self {
             ours: installed(&tree),
+            recorded: dropin::recorded(&tree),
             loader: fragments::loader(&world.root),
             tree,
         }
@@ -75,7 +88,8 @@ impl Boot {
             loader: self.loader,
             ours,
             defaults: BTreeMap::new(),
-            found: None,
+            live: None,
+            held: BTreeMap::new(),
         })
     }
 
@@ -102,10 +116,15 @@ impl<'a> Scene<'a> {
             memory: Memory::default(),
             unconfirmed: confirm::waiting(&world.store, state, &world.machine, namespace.id),
             persisted: state.persisted.clone(),
+            gone: None,
             boot,
             recorded: BTreeMap::new(),
-            unknown: Vec::new(),
         };
+        scene.gone = scene.gone();
+        if scene.gone.is_some() {
+            // Nothing is left of what they made.
+            scene.persisted.clear();
+        }
         scene.memory = match (&scene.unconfirmed, scene.remembered) {
             _ if world.root.is_image() => Memory::default(),
             (Some(entry), _) => entry.after.clone(),
@@ -177,6 +196,8 @@ impl<'a> Scene<'a> {
             None => Plan::still(&self.memory),
         };
         plan.boot = boot.map(|wanted| self.persist(wanted, file)).transpose()?;
+        // That somebody removed the drop-in is settled by whoever speaks of the next boot again.
+        plan.remembers |= plan.boot.is_some() && self.gone.is_some();
         Ok(plan)
     }
 
@@ -195,7 +216,8 @@ impl<'a> Scene<'a> {
         let mut ground = self.boot()?.ground()?;
         if !self.world.root.is_image() {
             ground.defaults = fresh(bounded)?;
-            ground.found = Some(self.found(wanted.settings.keys()));
+            ground.live = Some(self.snapshot(wanted.settings.keys()));
+            ground.held.clone_from(&self.memory.held);
         }
         persist(
             wanted,
@@ -212,72 +234,91 @@ impl<'a> Scene<'a> {
             .ok_or_else(|| super::no_boot("the boot scope"))
     }
 
-    /// What the kernel holds without us.
-    fn found<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
-        let mut found = self.snapshot(keys);
-        for (key, reading) in &mut found.0 {
-            if let Reading::Value(live) = reading {
-                *live = Held::behind(self.memory.held.get(key), live).clone();
-            }
-        }
-        found
-    }
-
     /// Whether a setting is none of this namespace's business.
     pub(super) fn passes_over(&self, key: &Key, setting: &Setting) -> bool {
         setting.optional && !self.namespace.first && catalogue::is_global(key)
     }
 
+    /// The drop-in that the newest entry left, where there is none now.
+    fn gone(&self) -> Option<Gone> {
+        self.boot.as_ref().filter(|boot| boot.ours == Ok(None))?;
+        let entry = self.world.store.entry(*self.persisted.first()?).ok()?;
+        let left = entry
+            .files
+            .into_iter()
+            .find_map(|file| Some((file.path, file.to?)));
+        let (path, text) = left?;
+        Some(Gone {
+            entry: entry.id,
+            path,
+            text,
+        })
+    }
+
+    /// What is wrong with the drop-in itself.
+    pub(super) fn misfit(&self) -> Option<Warning> {
+        let unfit = self.boot.as_ref()?.ours.as_ref().err();
+        unfit
+            .map(cautions::unfit)
+            .or_else(|| self.gone.as_ref().map(cautions::is_gone))
+    }
+
     /// The memory of a boot in which tcptune has not written yet: what the drop-in declares was done by the loader.
     fn woken(&mut self) -> Result<Memory, Error> {
-        if let Some(Err(unfit @ Unfit::Unread(..))) = self.boot.as_ref().map(|boot| &boot.ours) {
+        let Some(boot) = &self.boot else {
+            return Ok(Memory::default());
+        };
+        if let Err(unfit @ Unfit::Unread(..)) = &boot.ours {
             // What this boot began with cannot be told, and must not be guessed.
             return Err(refused(vec![unfit.clone().into()]));
         }
-        let Some((boot, ours)) = self
-            .boot
+        let gone = self
+            .gone
             .as_ref()
-            .and_then(|boot| Some((boot, boot.declared()?)))
-        else {
+            .and_then(|gone| DropIn::recorded(&gone.text));
+        let Some(drop_in) = boot.recorded.as_ref().or(gone.as_ref()) else {
             return Ok(Memory::default());
         };
-        let ground = boot.ground()?;
-        let others = ground.without_us();
-        let fresh = fresh(ours.drop_in.assigned.keys())?;
-        // The boot in which the drop-in was written, for keys of which nobody else can say a baseline.
-        let entry = self
-            .persisted
-            .first()
-            .and_then(|id| self.world.store.entry(*id).ok());
-        let mut memory = Memory {
-            active: ours.drop_in.active.clone(),
-            ..Memory::default()
-        };
-        let (mut recorded, mut unknown) = (BTreeMap::new(), Vec::new());
-        for (key, wrote) in &ours.drop_in.assigned {
-            let earlier = entry
-                .as_ref()
-                .and_then(|entry| Some((entry, entry.after.held.get(key)?)));
-            let baseline = match (others.winner(key), fresh.get(key), earlier) {
-                (Some(win), ..) => win.taken.value().cloned(),
-                (None, Some(value), _) => Some(value.clone()),
-                (None, None, Some((entry, held))) => {
-                    let note = format!("as it was at {}, on Linux {}", entry.time, entry.kernel);
-                    recorded.insert(key.clone(), note);
-                    Some(held.baseline.clone())
-                }
-                (None, None, None) => None,
+        let others = Forecast::of(&dropin::without(&boot.tree), boot.loader);
+        let fresh = fresh(drop_in.assigned.keys())?;
+        let (mut held, mut recorded) = (BTreeMap::new(), BTreeMap::new());
+        for (key, wrote) in &drop_in.assigned {
+            let baseline = match others.winner(key) {
+                Some(win) => win.taken.value().cloned(),
+                None => fresh.get(key).cloned(),
             };
-            match baseline {
-                Some(baseline) => {
-                    let wrote = wrote.clone();
-                    memory.held.insert(key.clone(), Held { baseline, wrote });
-                }
-                None => unknown.push(key.clone()),
-            }
+            let baseline = baseline.or_else(|| {
+                let (baseline, note) = self.earlier(key)?;
+                recorded.insert(key.clone(), note);
+                Some(baseline)
+            });
+            let wrote = wrote.clone();
+            held.insert(key.clone(), Held { baseline, wrote });
         }
-        (self.recorded, self.unknown) = (recorded, unknown);
-        Ok(memory)
+        let mut active = drop_in.active.clone();
+        if self.gone.is_some() {
+            // Nothing says any more that it is declared, but this boot may have begun with it.
+            active = ActiveSet::default();
+            let now = self.snapshot(held.keys());
+            held.retain(|key, held| now.get(key).value() == Some(&held.wrote));
+        }
+        self.recorded = recorded;
+        Ok(Memory { active, held })
+    }
+
+    /// A baseline that one of the entries recorded which made the drop-in what it is, the newest that has one, and how
+    /// old it is.
+    fn earlier(&self, key: &Key) -> Option<(Value, String)> {
+        let entries = self
+            .persisted
+            .iter()
+            .filter_map(|id| self.world.store.entry(*id).ok());
+        let mut recorded = entries.filter_map(|entry| {
+            let baseline = entry.after.held.get(key)?.baseline.clone()?;
+            let note = format!("as it was at {}, on Linux {}", entry.time, entry.kernel);
+            Some((baseline, note))
+        });
+        recorded.next()
     }
 
     /// What the next boot gives for declared keys, once a plan has changed these files; nothing where that is not this
@@ -302,7 +343,7 @@ impl<'a> Scene<'a> {
             .collect();
         let silent = settings.keys().filter(|key| !wins.contains_key(key));
         let silent: Vec<&Key> = silent.collect();
-        let found = self.found(silent.iter().copied());
+        let now = self.snapshot(silent.iter().copied());
         let defaults = if self.world.root.is_image() {
             BTreeMap::new()
         } else {
@@ -324,7 +365,8 @@ impl<'a> Scene<'a> {
                 return is(Some(value), "the kernel's default", Some(right));
             }
             let ours = declared.as_ref().map(|ours| &ours.drop_in);
-            match found.get(key) {
+            let behind = |live| Held::behind(self.memory.held.get(key), live);
+            match now.get(key) {
                 // The drop-in was written when the kernel's default could be asked for.
                 _ if ours.is_some_and(|ours| ours.leaves_out(key)) => {
                     is(None, "enough without the drop-in", Some(true))
@@ -336,9 +378,12 @@ impl<'a> Scene<'a> {
                     is(None, "this kernel does not have it", Some(true))
                 }
                 // It may be the default, or a runtime writer's.
-                Reading::Value(value) if !setting.accepts(value) => {
-                    is(Some(value), "as without tcptune now", Some(false))
-                }
+                Reading::Value(live) => match behind(live) {
+                    Some(value) if !setting.accepts(value) => {
+                        is(Some(value), "as without tcptune now", Some(false))
+                    }
+                    _ => is(None, "no file says so", None),
+                },
                 _ => is(None, "no file says so", None),
             }
         };
@@ -363,7 +408,9 @@ impl<'a> Scene<'a> {
             return format!("as {place} says");
         }
         match self.memory.held.get(key) {
-            Some(held) if held.baseline == *holds => "as it was before tcptune".to_owned(),
+            Some(held) if held.baseline.as_ref() == Some(holds) => {
+                "as it was before tcptune".to_owned()
+            }
             _ => "a runtime writer: no file and no entry says so".to_owned(),
         }
     }

@@ -107,20 +107,8 @@ fn active(world: &World) -> Result<(Body, Vec<Warning>), Error> {
 fn values(world: &World, settings: &Settings) -> BTreeMap<Key, Value> {
     let mut values = snapshot(&world.kernel, settings.keys().chain(CONTEXT.iter())).values();
     for (key, setting) in settings {
-        let bound = setting
-            .at_least
-            .as_ref()
-            .or(setting.at_most.as_ref())
-            .map(|part| part.value.into());
-        let known = values.get(key).and_then(|value| setting.nearest(value));
-        let unknown = || {
-            setting
-                .exact
-                .as_ref()
-                .map(|part| part.value.clone())
-                .or(bound)
-        };
-        if let Some(value) = known.or_else(unknown) {
+        let nearest = setting.nearest(values.get(key));
+        if let Some(value) = nearest.or_else(|| setting.nearest(None)) {
             values.insert(key.clone(), value);
         }
     }

@@ -11,14 +11,13 @@ use crate::host::library;
 use crate::host::netns::Namespace;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
-use crate::model::plan::Refusal;
 use crate::model::setting::Setting;
 use crate::model::snapshot::Reading;
 use crate::model::stack;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
 use super::draft::describe;
-use super::scene::{Boot, Scene, refused};
+use super::scene::{Boot, Scene};
 use super::{World, failed, judged, told, told_unreadable};
 
 /// The words of `status`.
@@ -133,31 +132,19 @@ fn on_disk(
 ) -> Result<BootStatus, Error> {
     let mut status = BootStatus {
         path: None,
-        intact: boot.ours.is_ok(),
+        intact: scene.misfit().is_none(),
         active: ActiveSet::default(),
         expected: Vec::new(),
         outdated: false,
     };
-    match &boot.ours {
-        Ok(None) => {}
-        Ok(Some(ours)) => {
-            let active = &ours.drop_in.active;
-            status.path = Some(ours.path.clone());
-            status.expected = scene.expected(&active.settings, &[])?.unwrap_or_default();
-            let same = active.wants_the_same(&scene.memory.active);
-            status.outdated = !same && outdated(active, warnings);
-            status.active = active.clone();
-        }
-        Err(unfit) => {
-            let refusal = Refusal::from(unfit.clone());
-            let message = refusal.to_string();
-            let hint = refused(vec![refusal]).hint();
-            warnings.push(Warning {
-                code: "drop-in",
-                message,
-                hint,
-            });
-        }
+    warnings.extend(scene.misfit());
+    if let Some(ours) = boot.declared() {
+        let active = &ours.drop_in.active;
+        status.path = Some(ours.path.clone());
+        status.expected = scene.expected(&active.settings, &[])?.unwrap_or_default();
+        let same = active.wants_the_same(&scene.memory.active);
+        status.outdated = !same && outdated(active, warnings);
+        status.active = active.clone();
     }
     Ok(status)
 }

@@ -160,7 +160,7 @@ impl Transaction<'_> {
         one.undoes = draft.undoes.as_ref().map(|undoes| undoes.words.clone());
         let plan = &*one.plan.insert(draft.plan.clone());
         self.warnings.extend(shadowed(plan));
-        self.warnings.extend(without_baseline(&scene.unknown, plan));
+        self.warnings.extend(without_baseline(plan));
         for change in plan
             .live
             .iter()

@@ -2,10 +2,8 @@
 
 use clap::Args;
 
-use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
-use crate::host::netns::Namespace;
 use crate::model::key::Key;
 use crate::model::memory::ActiveSet;
 use crate::model::setting::Setting;
@@ -42,9 +40,15 @@ pub fn run(world: &World, request: &Verify) -> Report {
         Ok(known) => known,
         Err(error) => return failed("verify", error),
     };
+    let mut warnings = told_unreadable(unreadable);
     let all = world.look(|namespace, label| {
-        let verified = namespace
-            .and_then(|namespace| one(world, &state, &namespace, wanted.as_ref(), request.scope));
+        let verified = namespace.and_then(|namespace| {
+            let scene = Scene::look(world, &namespace, &state)?;
+            if request.scope.boot() {
+                warnings.extend(scene.misfit());
+            }
+            one(&scene, wanted.as_ref(), request.scope)
+        });
         verified.unwrap_or_else(|error| Verified {
             error: Some(error),
             ..Verified::blank(label)
@@ -54,23 +58,20 @@ pub fn run(world: &World, request: &Verify) -> Report {
     let exit = judged(errors, all.iter().all(Verified::is_clean));
     Report {
         exit,
-        ..told("verify", Body::Verified(all), told_unreadable(unreadable))
+        ..told("verify", Body::Verified(all), warnings)
     }
 }
 
 fn one(
-    world: &World,
-    state: &State,
-    namespace: &Namespace,
+    scene: &Scene<'_>,
     wanted: Option<&(String, ActiveSet)>,
     scope: Scope,
 ) -> Result<Verified, Error> {
-    let scene = Scene::look(world, namespace, state)?;
     let (title, active) = match wanted {
         Some((title, active)) => (title.clone(), active.clone()),
-        None => declared(&scene, scope)?,
+        None => declared(scene, scope),
     };
-    let live = scope.live() && !world.root.is_image();
+    let live = scope.live() && !scene.world.root.is_image();
     let next = if scope.boot() {
         scene.expected(&active.settings, &[])?
     } else {
@@ -93,24 +94,19 @@ fn one(
     Ok(Verified {
         want: Some(Want::new(title, &active.settings)),
         rows: active.settings.iter().map(row).collect(),
-        ..Verified::blank(namespace.label.clone())
+        intact: !scope.boot() || scene.misfit().is_none(),
+        ..Verified::blank(scene.namespace.label.clone())
     })
 }
 
 /// What is declared: on the live axis, or where nothing is, or that is not asked for, on the boot axis.
-fn declared(scene: &Scene<'_>, scope: Scope) -> Result<(String, ActiveSet), Error> {
+fn declared(scene: &Scene<'_>, scope: Scope) -> (String, ActiveSet) {
     let live = &scene.memory.active;
-    let boot = || {
-        scene
-            .boot
-            .is_some()
-            .then(|| scene.declared_at_boot())
-            .transpose()
+    let recorded = scene.boot.as_ref().and_then(|boot| boot.recorded.as_ref());
+    let active = match recorded.filter(|_| scope.boot()) {
+        Some(drop_in) if live.is_empty() || !scope.live() => &drop_in.active,
+        None if !scope.live() => &ActiveSet::default(),
+        _ => live,
     };
-    let active = match scope {
-        Scope::Boot => boot()?.unwrap_or_default(),
-        _ if live.is_empty() && scope.boot() => boot()?.unwrap_or_default(),
-        _ => live.clone(),
-    };
-    Ok((active.name(), active))
+    (active.name(), active.clone())
 }

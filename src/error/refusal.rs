@@ -48,6 +48,7 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
             format!("put the edit into a profile, remove {path}, and apply again")
         }
         Refusal::Unfit(Unfit::Twice(..)) => "remove the copy".to_owned(),
+        Refusal::Unfit(Unfit::Hides(..)) => "choose another name with `--drop-in NAME`".to_owned(),
         Refusal::Unfit(Unfit::InTheWay(..)) => {
             "move it away, or choose another name with `--drop-in NAME`".to_owned()
         }
@@ -127,6 +128,9 @@ impl fmt::Display for Refusal {
                 write!(f, "{one} and {other} both say that they are tcptune's")
             }
             Refusal::Unfit(Unfit::InTheWay(path, what)) => write!(f, "{path} is {what}"),
+            Refusal::Unfit(Unfit::Hides(path, other)) => {
+                write!(f, "with {path}, no loader would read {other} any more")
+            }
             Refusal::Unfit(Unfit::Unread(path, why)) => write!(f, "read {path}: {why}"),
             Refusal::FileMoved(path) => write!(f, "{path} has been changed since tcptune wrote it"),
             Refusal::OneWay(key) => write!(

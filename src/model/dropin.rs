@@ -1,6 +1,7 @@
 //! The drop-in: the one file of sysctl.d that is tcptune's. It is also all that tcptune remembers of the boot axis, so it
 //! says everything about itself: a copy of the machine, or an image, needs no other memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,7 @@ impl DropIn {
     }
 
     /// What the records of a text say, whatever else was done to it.
-    fn recorded(text: &str) -> Option<Self> {
+    pub fn recorded(text: &str) -> Option<Self> {
         let mut records = text.lines().filter_map(|line| line.strip_prefix(RECORD));
         let Profiles {
             profiles,
@@ -159,6 +160,8 @@ pub enum Unfit {
     Twice(String, String),
     /// Something else is where the drop-in should be: its path, and what it is.
     InTheWay(String, String),
+    /// A drop-in at the first path would keep the loaders from reading the second one.
+    Hides(String, String),
 }
 
 /// Finds the drop-in by what it says of itself, whatever it is called.
@@ -188,7 +191,7 @@ pub fn installed(tree: &Tree) -> Result<Option<Installed>, Unfit> {
     if found.leads_to.is_some() {
         return Err(Unfit::InTheWay(found.path.clone(), "a link".to_owned()));
     }
-    let (path, text) = (found.path.clone(), text.to_owned());
+    let (path, text) = (found.path.clone(), text.into_owned());
     match (is_intact(&text), DropIn::recorded(&text)) {
         (true, Some(drop_in)) => Ok(Some(Installed {
             path,
@@ -203,16 +206,31 @@ pub fn installed(tree: &Tree) -> Result<Option<Installed>, Unfit> {
     }
 }
 
+/// What the drop-in declares, whatever somebody did to it or beside it. Of several, a boot obeys the last.
+pub fn recorded(tree: &Tree) -> Option<DropIn> {
+    let claims = tree.fragments.iter().rev().filter_map(claim);
+    let mut recorded = claims.filter_map(|(_, text)| DropIn::recorded(&text));
+    recorded.next()
+}
+
+/// A tree without anything that says that it is the drop-in.
+pub fn without(tree: &Tree) -> Tree {
+    let claims = tree.fragments.iter().filter_map(claim);
+    claims.fold(tree.clone(), |tree, (found, _)| {
+        tree.with(&found.path, None)
+    })
+}
+
 /// A file of our directory that says that it is ours.
-fn claim(found: &Found) -> Option<(&Found, &str)> {
-    let ours = found
-        .path
-        .rsplit_once('/')
-        .is_some_and(|(directory, _)| directory == DIRECTORY);
-    let text = std::str::from_utf8(found.text())
-        .ok()
-        .filter(|text| text.starts_with(HEADER))?;
-    ours.then_some((found, text))
+fn claim(found: &Found) -> Option<(&Found, Cow<'_, str>)> {
+    let (directory, _) = found.path.rsplit_once('/')?;
+    let ours = directory == DIRECTORY && is_ours(found.text());
+    ours.then(|| (found, String::from_utf8_lossy(found.text())))
+}
+
+/// Whether a text says that tcptune wrote it. Somebody may have edited it since.
+pub fn is_ours(text: &[u8]) -> bool {
+    text.starts_with(HEADER.as_bytes())
 }
 
 /// Whether nobody has touched it since. Another version may have written it.
@@ -228,31 +246,34 @@ fn is_intact(text: &str) -> bool {
 /// Whether a drop-in may be made at a path.
 ///
 /// # Errors
-/// [`Unfit::InTheWay`] where something of somebody else is there already.
+/// [`Unfit::InTheWay`] where something of somebody else is there already, [`Unfit::Hides`] where a file of that name in
+/// another directory would no longer be read.
 pub fn is_free(tree: &Tree, path: &str) -> Result<(), Unfit> {
-    let what = match tree.fragments.iter().find(|found| found.path == path) {
-        None => return Ok(()),
-        Some(Found {
-            leads_to: Some(to), ..
-        }) => format!("a link to {to}"),
-        Some(Found {
-            content: Content::Dangling,
-            ..
-        }) => "a link to nothing".to_owned(),
-        Some(Found {
-            content: Content::Directory,
-            ..
-        }) => "a directory".to_owned(),
-        Some(Found {
-            content: Content::Strange(why) | Content::Unreadable(why),
-            ..
-        }) => format!("something that cannot be read ({why})"),
-        Some(Found {
-            content: Content::Text(_) | Content::Forbidden,
-            ..
-        }) => "a file that tcptune did not write".to_owned(),
-    };
-    Err(Unfit::InTheWay(path.to_owned(), what))
+    let name = path.rsplit('/').next();
+    let same_name = tree
+        .fragments
+        .iter()
+        .find(|found| Some(found.name()) == name);
+    match same_name {
+        None => Ok(()),
+        Some(found) if found.path == path => Err(Unfit::InTheWay(path.to_owned(), what(found))),
+        Some(found) => Err(Unfit::Hides(path.to_owned(), found.path.clone())),
+    }
+}
+
+/// What is there instead of a drop-in.
+fn what(found: &Found) -> String {
+    match (&found.leads_to, &found.content) {
+        (Some(to), _) => format!("a link to {to}"),
+        (None, Content::Dangling) => "a link to nothing".to_owned(),
+        (None, Content::Directory) => "a directory".to_owned(),
+        (None, Content::Strange(why) | Content::Unreadable(why)) => {
+            format!("something that cannot be read ({why})")
+        }
+        (None, Content::Text(_) | Content::Forbidden) => {
+            "a file that tcptune did not write".to_owned()
+        }
+    }
 }
 
 #[cfg(test)]

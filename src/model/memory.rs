@@ -63,8 +63,10 @@ pub const BY_HAND: &str = "--set";
 /// A key that tcptune wrote and still declares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    /// Its value just before tcptune's first write: what a release gives back.
-    pub baseline: Value,
+    /// Its value just before tcptune's first write: what a release gives back. Nothing where the drop-in wrote it at
+    /// boot, and nobody knows what it would have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Value>,
     /// What tcptune wrote last: whoever finds another value met another writer.
     pub wrote: Value,
 }
@@ -72,9 +74,11 @@ pub struct Held {
 impl Held {
     /// What a key would hold without tcptune, as far as this boot can tell: behind a value of our own, what was there
     /// before; a stranger's value is itself.
-    pub fn behind<'v>(held: Option<&'v Self>, live: &'v Value) -> &'v Value {
-        let ours = held.filter(|held| held.wrote == *live);
-        ours.map_or(live, |held| &held.baseline)
+    pub fn behind<'v>(held: Option<&'v Self>, live: &'v Value) -> Option<&'v Value> {
+        match held {
+            Some(held) if held.wrote == *live => held.baseline.as_ref(),
+            _ => Some(live),
+        }
     }
 }
 

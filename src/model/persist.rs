@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Taken;
-use super::dropin::{DIRECTORY, DropIn, Installed, Unfit, is_free};
+use super::dropin::{self, DIRECTORY, DropIn, Installed, Unfit, is_free};
 use super::key::Key;
-use super::memory::{ActiveSet, Settings};
+use super::memory::{ActiveSet, Held, Settings};
 use super::plan::Refusal;
 use super::setting::Setting;
 use super::snapshot::{Reading, Snapshot};
@@ -111,19 +111,16 @@ pub struct Ground {
     pub ours: Option<Installed>,
     /// What a boot gives where no file says anything, as far as that is known.
     pub defaults: BTreeMap<Key, Value>,
-    /// What the kernel holds without us: nobody knows whether a boot gives that too. Nothing in an image, which has no
-    /// kernel.
-    pub found: Option<Snapshot>,
+    /// What the kernel holds; nothing in an image, which has no kernel.
+    pub live: Option<Snapshot>,
+    /// The keys of which that is tcptune's doing.
+    pub held: BTreeMap<Key, Held>,
 }
 
 impl Ground {
     /// What this machine boots with, were it not for us.
     pub fn without_us(&self) -> Forecast {
-        let tree = self
-            .ours
-            .as_ref()
-            .map(|ours| self.tree.with(&ours.path, None));
-        Forecast::of(tree.as_ref().unwrap_or(&self.tree), self.loader)
+        Forecast::of(&dropin::without(&self.tree), self.loader)
     }
 
     /// What the boot axis declares now.
@@ -155,9 +152,9 @@ pub fn persist(
 ) -> Result<BootPlan, Vec<Refusal>> {
     let before = ground.ours.as_ref();
     let path = match (name, before) {
-        (Some(name), _) => format!("{DIRECTORY}/{name}"),
-        (None, Some(ours)) => ours.path.clone(),
-        (None, None) => format!("{DIRECTORY}/{}", super::dropin::NAME),
+        (Some(name), _) if !wanted.is_empty() => format!("{DIRECTORY}/{name}"),
+        (_, Some(ours)) => ours.path.clone(),
+        (_, None) => format!("{DIRECTORY}/{}", dropin::NAME),
     };
     let unread = ground
         .tree
@@ -239,12 +236,13 @@ fn assign(
 ) -> Result<Assignments, Vec<Refusal>> {
     let (mut assigned, mut left_out, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (key, setting) in &wanted.settings {
-        let found = ground.found.as_ref().map(|found| found.get(key));
-        if found == Some(&Reading::Absent) && !setting.optional {
+        let live = ground.live.as_ref().map(|live| live.get(key));
+        if live == Some(&Reading::Absent) && !setting.optional {
             refusals.push(Refusal::Absent(key.clone()));
             continue;
         }
-        let found = found.and_then(Reading::value);
+        let live = live.and_then(Reading::value);
+        let found = live.and_then(|live| Held::behind(ground.held.get(key), live));
         let known = ground.otherwise(others, key);
         match value(setting, known.as_ref(), found) {
             Ok(Some(value)) => drop(assigned.insert(key.clone(), value)),
@@ -261,22 +259,19 @@ fn assign(
 
 /// What is written for a setting where a boot would otherwise give `known`; nothing if that is enough.
 ///
-/// Where nobody knows what it would give, what was `found` counts: a bound is never left to luck, and never lowers a
-/// machine.
+/// Where nobody knows what it would give, what was `found` without us counts: a bound is not left to luck, and does not
+/// lower a machine.
 fn value(
     setting: &Setting,
     known: Option<&Value>,
     found: Option<&Value>,
 ) -> Result<Option<Value>, Value> {
-    if let Some(part) = &setting.exact {
-        return Ok(Some(part.value.clone()));
+    let start = known.or(found);
+    match (setting.nearest(start), start) {
+        (Some(nearest), _) if setting.exact.is_none() && known == Some(&nearest) => Ok(None),
+        (None, Some(start)) => Err(start.clone()),
+        (nearest, _) => Ok(nearest),
     }
-    let Some(start) = known.or(found) else {
-        let bound = setting.at_least.as_ref().or(setting.at_most.as_ref());
-        return Ok(bound.map(|part| Value::from(part.value)));
-    };
-    let nearest = setting.nearest(start).ok_or_else(|| start.clone())?;
-    Ok(Some(nearest).filter(|nearest| known != Some(nearest)))
 }
 
 /// Lines that would be obeyed instead of what is wanted, once the drop-in says `text` at `path`.
@@ -419,7 +414,8 @@ mod tests {
                 .map(|value| (KEY.parse().unwrap(), Value::from(value)))
                 .into_iter()
                 .collect(),
-            found: None,
+            live: None,
+            held: BTreeMap::new(),
         }
     }
 

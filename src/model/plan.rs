@@ -71,6 +71,8 @@ pub enum KeptWhy {
     Right,
     /// It is no longer declared, but somebody wrote over what tcptune wrote; this is what tcptune had written.
     OtherWriter(Value),
+    /// It is no longer declared, but the drop-in had set it at boot, and nobody knows what it would be without that.
+    NoBaseline,
 }
 
 /// An optional key that this kernel or namespace does not offer.
@@ -270,28 +272,33 @@ pub fn plan(
 
 fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) -> Option<Refusal> {
     plan.after.held.remove(key);
-    match reading {
-        Reading::Value(live) if *live != held.wrote => {
-            let why = KeptWhy::OtherWriter(held.wrote.clone());
-            plan.kept.push(Kept {
-                key: key.clone(),
-                value: live.clone(),
-                why,
-            });
+    let live = match reading {
+        Reading::Value(live) => live,
+        Reading::Absent => {
+            plan.skipped.push(gone(key));
+            return None;
         }
-        Reading::Value(live) if *live == held.baseline => {}
-        Reading::Value(live) => {
-            let (from, to) = (live.clone(), held.baseline.clone());
+        Reading::Unreadable(why) => return Some(Refusal::Unreadable(key.clone(), why.clone())),
+    };
+    let why = match &held.baseline {
+        _ if *live != held.wrote => KeptWhy::OtherWriter(held.wrote.clone()),
+        None => KeptWhy::NoBaseline,
+        Some(baseline) if live == baseline => return None,
+        Some(baseline) => {
             plan.live.push(Change {
                 key: key.clone(),
-                from,
-                to,
+                from: live.clone(),
+                to: baseline.clone(),
                 cause: Cause::Released,
             });
+            return None;
         }
-        Reading::Absent => plan.skipped.push(gone(key)),
-        Reading::Unreadable(why) => return Some(Refusal::Unreadable(key.clone(), why.clone())),
-    }
+    };
+    plan.kept.push(Kept {
+        key: key.clone(),
+        value: live.clone(),
+        why,
+    });
     None
 }
 
@@ -336,7 +343,7 @@ fn set(
     let found = Held::behind(held, live);
     let to = setting
         .nearest(found)
-        .ok_or_else(|| Refusal::NoNumber(key.clone(), found.clone()))?;
+        .ok_or_else(|| Refusal::NoNumber(key.clone(), found.unwrap_or(live).clone()))?;
     if to == *live {
         plan.kept.push(Kept {
             key: key.clone(),
@@ -348,7 +355,7 @@ fn set(
     if live.as_str().len() > value::LONGEST {
         return Err(Refusal::OneWay(key.clone()));
     }
-    let baseline = held.map_or(live, |held| &held.baseline).clone();
+    let baseline = held.map_or_else(|| Some(live.clone()), |held| held.baseline.clone());
     plan.after.held.insert(
         key.clone(),
         Held {
@@ -461,7 +468,7 @@ mod tests {
         assert!(kept.live.is_empty() && kept.after.held.is_empty());
 
         let ours = Held {
-            baseline: Value::new("4096"),
+            baseline: Some(Value::new("4096")),
             wrote: Value::new("65535"),
         };
         let memory = Memory {
@@ -470,7 +477,8 @@ mod tests {
         };
         let lowered = plan(&bound, None, &memory, &holding(&[(A, "65535")]), HOST).unwrap();
         assert_eq!(changes(&lowered), ["net.core.somaxconn 65535 -> 16384 Set"]);
-        assert_eq!(lowered.after.held.get(A).unwrap().baseline.as_str(), "4096");
+        let baseline = &lowered.after.held.get(A).unwrap().baseline;
+        assert_eq!(*baseline, Some(Value::new("4096")));
     }
 
     #[test]

@@ -133,20 +133,20 @@ impl Setting {
                 .is_none_or(|part| value.integer().is_some_and(|n| n <= part.value))
     }
 
-    /// The value nearest to `value` that is wanted; nothing if a bound meets a value that is not one number.
-    pub fn nearest(&self, value: &Value) -> Option<Value> {
+    /// The value nearest to what was found that is wanted; where nobody knows what that was, the bound itself. Nothing
+    /// if a bound meets a value that is not one number.
+    pub fn nearest(&self, found: Option<&Value>) -> Option<Value> {
         if let Some(part) = &self.exact {
             return Some(part.value.clone());
         }
-        let number = value.integer()?;
-        let raised = self
-            .at_least
-            .as_ref()
-            .map_or(number, |part| number.max(part.value));
+        let (low, high) = (self.at_least.as_ref(), self.at_most.as_ref());
+        let Some(found) = found else {
+            return low.or(high).map(|part| Value::from(part.value));
+        };
+        let number = found.integer()?;
+        let raised = low.map_or(number, |part| number.max(part.value));
         Some(Value::from(
-            self.at_most
-                .as_ref()
-                .map_or(raised, |part| raised.min(part.value)),
+            high.map_or(raised, |part| raised.min(part.value)),
         ))
     }
 
@@ -271,9 +271,12 @@ mod tests {
             ..at_least(10)
         };
         for (from, to) in [(5, 10), (15, 15), (25, 20)] {
-            assert_eq!(range.nearest(&Value::from(from)), Some(Value::from(to)));
+            assert_eq!(
+                range.nearest(Some(&Value::from(from))),
+                Some(Value::from(to))
+            );
             assert!(range.accepts(&Value::from(to)));
         }
-        assert_eq!(range.nearest(&Value::new("1 2 3")), None);
+        assert_eq!(range.nearest(Some(&Value::new("1 2 3"))), None);
     }
 }

@@ -95,6 +95,8 @@ pub struct Verified {
     pub want: Option<Want>,
     /// Key by key.
     pub rows: Vec<Compliance>,
+    /// Whether the drop-in is as tcptune left it, as far as that was asked for.
+    pub intact: bool,
     /// Why it could not be found out.
     pub error: Option<Error>,
 }
@@ -139,13 +141,15 @@ impl Verified {
             netns,
             want: None,
             rows: Vec::new(),
+            intact: true,
             error: None,
         }
     }
 
     /// Whether everything that was asked for is right.
     pub fn is_clean(&self) -> bool {
-        self.error.is_none() && self.rows.iter().all(|row| row.verdict() == "ok")
+        let right = self.rows.iter().all(|row| row.verdict() == "ok");
+        right && self.intact && self.error.is_none()
     }
 
     /// Whether all of it survives a reboot; nothing where nobody knows, or it was not asked for.

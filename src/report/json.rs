@@ -176,6 +176,7 @@ fn plan(one: &NamespaceChanges, plan: &Plan) -> Json {
             KeptWhy::OtherWriter(wrote) => {
                 format!("held by another writer, tcptune had written {wrote}")
             }
+            KeptWhy::NoBaseline => "nobody knows what it would be without the drop-in".to_owned(),
         };
         json!({ "key": kept.key, "value": kept.value, "why": why, "note": one.notes.get(&kept.key) })
     });

@@ -18,6 +18,7 @@ mod import;
 mod layers;
 mod loaders;
 mod log;
+mod memory;
 mod powercut;
 mod regressions;
 mod sandbox;

@@ -222,6 +222,23 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// What a restart does: a new boot id, the kernel's defaults of the keys that tests declare, and then the loader.
+    pub(crate) fn restart(&self, number: u32) {
+        self.new_boot(number);
+        for (key, value) in [
+            ("net.core.somaxconn", "4096"),
+            ("net.ipv4.ip_default_ttl", "64"),
+            ("net.ipv4.tcp_keepalive_time", "7200"),
+            ("net.ipv4.tcp_syn_retries", "6"),
+            ("net.ipv4.tcp_synack_retries", "5"),
+        ] {
+            self.stranger(key, value);
+        }
+        self.sh("/lib/systemd/systemd-sysctl --prefix=net || true");
+    }
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let _gone_already = self.unshare.kill();

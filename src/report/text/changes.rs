@@ -151,6 +151,8 @@ impl Page {
                     kept.key,
                     printable(kept.value.as_str())
                 )),
+                // A warning says it.
+                KeptWhy::NoBaseline => {}
                 // A bound that is met by more than it asks for.
                 KeptWhy::Right => {
                     let setting = plan
