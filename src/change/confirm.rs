@@ -63,7 +63,7 @@ pub fn take_back(
 ) -> Result<TakenBack, Error> {
     let Target { kernel, root } = target;
     let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
-    let texts = texts(root, &entry)?;
+    let texts = texts(root, &entry.files)?;
     let Recovery::PutBack {
         changes,
         left,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::machine::{self, Machine};
 use crate::host::netns;
+use crate::model::dropin::DropIn;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::persist::FileChange;
 use crate::model::plan::Change;
@@ -138,6 +139,17 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What it declared, in a few words: on the live axis, or where that stayed as it was, on the boot axis.
+    pub fn declared(&self) -> String {
+        let live = &self.after.active;
+        if self.files.is_empty() || !live.wants_the_same(&self.before.active) {
+            return live.name();
+        }
+        let text = self.files.iter().find_map(|file| file.to.as_deref());
+        let drop_in = text.and_then(DropIn::recorded).unwrap_or_default();
+        drop_in.active.name()
+    }
+
     /// The entry in effect once this one is committed.
     pub fn head(&self) -> u64 {
         self.back_to.unwrap_or(self.id)

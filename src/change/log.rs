@@ -25,7 +25,7 @@ fn record(entry: &Entry, state: &str) {
     let Entry {
         id, verb, netns, ..
     } = entry;
-    let declared = entry.after.active.name();
+    let declared = entry.declared();
     let count = entry.changes.len() + entry.files.len();
     let why = entry
         .error

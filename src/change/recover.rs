@@ -121,7 +121,7 @@ fn settle_one(
     let id = entry.id;
     let Target { kernel, root } = target;
     let now = this_boot.then(|| snapshot(kernel, entry.changes.iter().map(|change| &change.key)));
-    let texts = texts(root, &entry)?;
+    let texts = texts(root, &entry.files)?;
     let recovery = recovery(
         &entry.changes,
         now.as_ref(),
@@ -202,8 +202,14 @@ fn settle_one(
     Err(Error::Mixed(Failure::Interrupted { entry: id }, failed))
 }
 
-/// What the files of an entry say now.
-pub(super) fn texts(root: &Root, entry: &Entry) -> Result<Files, Error> {
+/// What files say now.
+///
+/// # Errors
+/// [`Error::File`] where one is there but cannot be read.
+pub fn texts<'f>(
+    root: &Root,
+    files: impl IntoIterator<Item = &'f FileChange>,
+) -> Result<Files, Error> {
     let one = |file: &FileChange| match staged::read(root, &file.path) {
         Ok(text) => Ok((file.path.clone(), text)),
         // Whatever it is, it is not what we wrote.
@@ -216,5 +222,5 @@ pub(super) fn texts(root: &Root, entry: &Entry) -> Result<Files, Error> {
             source,
         }),
     };
-    entry.files.iter().map(one).collect()
+    files.into_iter().map(one).collect()
 }

@@ -134,9 +134,12 @@ pub(super) fn entry(
 /// An entry in a few words: `entry 41 (apply high-traffic, 2026-11-22T08:00:00Z)`.
 pub(super) fn describe(store: &Store, id: u64) -> String {
     match store.entry(id) {
-        Ok(Entry {
-            verb, after, time, ..
-        }) => format!("entry {id} ({verb} {}, {time})", after.active.name()),
+        Ok(entry) => format!(
+            "entry {id} ({} {}, {})",
+            entry.verb,
+            entry.declared(),
+            entry.time
+        ),
         Err(_) => format!("entry {id}"),
     }
 }

@@ -110,7 +110,7 @@ fn past(world: &World, entry: &Entry, in_effect: &[u64], persisted: &[u64]) -> P
         netns: entry.netns.clone(),
         state,
         verb: entry.verb.clone(),
-        declared: entry.after.active.name(),
+        declared: entry.declared(),
         who: entry.who.words(),
         reason: entry.reason.clone(),
         error: entry.error.clone(),

@@ -78,6 +78,13 @@ impl Reach {
                 hint: Some("`--scope boot`, or nothing at all".to_owned()),
             });
         }
+        if !scope.boot() && (self.file.drop_in.is_some() || self.file.allow_shadowed) {
+            return Err(Error::Usage {
+                code: "live-scope",
+                message: "`--drop-in` and `--allow-shadowed` speak of the drop-in, which this run would not touch".to_owned(),
+                hint: Some("`--persist`, or `--scope boot`".to_owned()),
+            });
+        }
         if scope.boot() && !world.netns.is_empty() {
             return Err(super::no_boot("the boot scope"));
         }

@@ -6,14 +6,14 @@ use clap::Args;
 
 use crate::change::confirm;
 use crate::change::journal::{Entry, Stage};
+use crate::change::recover::texts;
 use crate::error::Error;
-use crate::host::staged;
 use crate::model::dropin::installed;
 use crate::model::memory::ActiveSet;
 use crate::model::persist::{BootPlan, FileChange};
 use crate::model::plan::{Change, Kept, KeptWhy, Plan};
 use crate::model::snapshot::Snapshot;
-use crate::model::undo::{Files, retrace, retrace_files};
+use crate::model::undo::{retrace, retrace_files};
 use crate::report::{Report, Want, Warning};
 
 use super::World;
@@ -53,11 +53,10 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
     let head = scene.head();
     let target = match request.to {
         Some(0) => 0,
-        Some(id) => journal
-            .entries
-            .get(&id)
-            .ok_or_else(|| unknown(scene, id))?
-            .head(),
+        Some(id) => {
+            let entry = journal.entries.get(&id);
+            journal.standing(entry.ok_or_else(|| unknown(scene, id))?)
+        }
         None if head == 0 => 0,
         None => journal.parent(journal.entry(head)?),
     };
@@ -88,8 +87,10 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
         back_to: target,
         persisted: persisted.unwrap_or_default(),
     };
+    let forgotten = forgotten(scene).filter(|_| request.to.is_none());
     Ok(Draft {
         undoes: Some(undoes),
+        warnings: forgotten.into_iter().collect(),
         ..Draft::new(want, plan, before)
     })
 }
@@ -175,6 +176,18 @@ impl<'s> Journal<'s> {
         persisted.copied().nth(1).unwrap_or(0)
     }
 
+    /// The entry as of which things stood after this one, as far as that outlived the boot.
+    fn standing(&self, entry: &Entry) -> u64 {
+        let head = entry.head();
+        if head == 0 || self.entries.contains_key(&head) {
+            return head;
+        }
+        let mut lasting = entry.persisted.iter().flatten().copied();
+        lasting
+            .find(|id| self.entries.contains_key(id))
+            .unwrap_or(0)
+    }
+
     /// An entry and what it stands on, down to the first, as far as the journal goes.
     fn line(&self, mut id: u64) -> Vec<u64> {
         let mut line = vec![id];
@@ -249,19 +262,22 @@ impl Way<'_> {
         // What earlier boots did to the kernel is gone; what their drop-ins made this boot begin with is not.
         let between = match &wanted {
             Some(wanted) => {
-                let down = retrace(&back, &scene.memory, floor.clone(), &before, force)
-                    .map_err(refused)?;
-                Some(scene.plan_from(floor, wanted, None, &down.applied_to(&before))?)
+                // As if nobody else had written anything: whether somebody has is for the whole way to find out.
+                let back = back.iter().map(|change| (&change.key, &change.to));
+                let held = floor.held.iter().map(|(key, held)| (key, &held.wrote));
+                let there = before.supposing(back.chain(held));
+                scene.plan_from(floor, wanted, None, &there)?
             }
-            None => None,
+            None => Plan::still(floor),
         };
         let after = self.redone.last().map(|entry| entry.after.clone());
-        let after = after
-            .or(between.as_ref().map(|plan| plan.after.clone()))
-            .unwrap_or_else(|| floor.clone());
-        let between = between.map(|plan| plan.live).unwrap_or_default();
-        let steps = [back, between, forth].concat();
+        let steps = [back, between.live, forth].concat();
+        let after = after.unwrap_or(between.after);
         let mut plan = retrace(&steps, &scene.memory, after, &before, force).map_err(refused)?;
+        let no_baseline = |kept: &Kept| kept.why == KeptWhy::NoBaseline;
+        plan.kept
+            .extend(between.kept.into_iter().filter(no_baseline));
+        plan.skipped.extend(between.skipped);
         // Even when everything is back already, the next rollback must go one further.
         plan.remembers = true;
         if !self.files.is_empty() {
@@ -283,16 +299,7 @@ impl Way<'_> {
 
     /// The files as they were.
     fn restored(&self, scene: &Scene<'_>, force: bool) -> Result<Vec<FileChange>, Error> {
-        let mut now = Files::new();
-        for file in &self.files {
-            let text =
-                staged::read(&scene.world.root, &file.path).map_err(|source| Error::File {
-                    doing: "read",
-                    path: file.path.clone().into(),
-                    source,
-                })?;
-            now.insert(file.path.clone(), text);
-        }
+        let now = texts(&scene.world.root, &self.files)?;
         retrace_files(&self.files, &now, force).map_err(refused)
     }
 
@@ -307,24 +314,28 @@ impl Way<'_> {
     }
 }
 
-/// Nothing to undo; if a reboot has already undone something, that is worth saying.
-fn nothing(scene: &Scene<'_>) -> Draft {
-    let forgotten = scene.forgotten.map(|one| Warning {
+/// What a reboot has undone already: whoever rolls back may have meant that.
+fn forgotten(scene: &Scene<'_>) -> Option<Warning> {
+    let one = scene.forgotten?;
+    Some(Warning {
         code: "forgotten",
         message: format!(
             "a reboot has already undone {}",
             describe(&scene.world.store, one.head())
         ),
         hint: None,
-    });
+    })
+}
+
+/// Nothing to undo.
+fn nothing(scene: &Scene<'_>) -> Draft {
     let want = Want::new("nothing to roll back", &scene.memory.active.settings);
     let plan = Plan {
         after: scene.memory.clone(),
         ..Plan::default()
     };
-    let warnings = forgotten.into_iter().collect();
     Draft {
-        warnings,
+        warnings: forgotten(scene).into_iter().collect(),
         ..Draft::new(want, plan, Snapshot::default())
     }
 }

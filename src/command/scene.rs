@@ -343,7 +343,7 @@ impl<'a> Scene<'a> {
             .collect();
         let silent = settings.keys().filter(|key| !wins.contains_key(key));
         let silent: Vec<&Key> = silent.collect();
-        let now = self.snapshot(silent.iter().copied());
+        let now = self.snapshot(settings.keys());
         let defaults = if self.world.root.is_image() {
             BTreeMap::new()
         } else {
@@ -358,7 +358,17 @@ impl<'a> Scene<'a> {
             };
             if let Some(win) = wins.get(key) {
                 let value = win.value();
-                return is(Some(&value), &win.place(), Some(setting.accepts(&value)));
+                let right = setting.accepts(&value);
+                // Of keys outside the catalogue only the kernel knows what they take.
+                let untried = right
+                    && catalogue::Entry::of(key).is_none()
+                    && now.get(key).value().is_some_and(|live| *live != value);
+                return if untried {
+                    let by = format!("{}, if the kernel takes it", win.place());
+                    is(Some(&value), &by, None)
+                } else {
+                    is(Some(&value), &win.place(), Some(right))
+                };
             }
             if let Some(value) = defaults.get(key) {
                 let right = setting.accepts(value);
@@ -391,7 +401,10 @@ impl<'a> Scene<'a> {
     }
 
     /// Who seems to have written what a key holds now, if tcptune did not.
-    pub(super) fn holder(&self, key: &Key, holds: &Value) -> String {
+    ///
+    /// # Errors
+    /// Only where the process was lost on its way to ask the kernel for its default.
+    pub(super) fn holder(&self, key: &Key, holds: &Value) -> Result<String, Error> {
         let lines = self
             .boot
             .as_ref()
@@ -405,14 +418,15 @@ impl<'a> Scene<'a> {
                 .map(|win| win.place())
         });
         if let Some(place) = lines.flatten() {
-            return format!("as {place} says");
+            return Ok(format!("as {place} says"));
         }
-        match self.memory.held.get(key) {
+        Ok(match self.memory.held.get(key) {
             Some(held) if held.baseline.as_ref() == Some(holds) => {
                 "as it was before tcptune".to_owned()
             }
+            _ if fresh([key])?.get(key) == Some(holds) => "as the kernel's default".to_owned(),
             _ => "a runtime writer: no file and no entry says so".to_owned(),
-        }
+        })
     }
 }
 

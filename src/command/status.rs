@@ -102,7 +102,7 @@ fn one(
         )
     });
     let active = &scene.memory.active;
-    told.rows = rows(&scene, active, false);
+    told.rows = rows(&scene, active, false)?;
     told.outdated = outdated(active, warnings);
     let head = scene.head();
     told.next_undo = (head > 0).then(|| describe(&world.store, head));
@@ -113,7 +113,7 @@ fn one(
     if let Some(one) = scene.forgotten {
         told.forgotten = Some((one.memory.active.name(), one.time.clone()));
         if active.is_empty() {
-            told.rows = rows(&scene, &one.memory.active, true);
+            told.rows = rows(&scene, &one.memory.active, true)?;
         }
     }
     let boot = scene.boot.as_ref();
@@ -149,7 +149,7 @@ fn on_disk(
     Ok(status)
 }
 
-fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Vec<StatusRow> {
+fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<StatusRow>, Error> {
     let now = scene.snapshot(active.settings.keys());
     let row = |(key, setting): (&Key, &Setting)| {
         let passed_over = scene.passes_over(key, setting);
@@ -165,14 +165,14 @@ fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Vec<StatusRow
             (false, false) => KeyState::Drift,
         };
         let drifted = reading.value().filter(|_| state == KeyState::Drift);
-        StatusRow {
+        Ok(StatusRow {
             key: key.clone(),
             want: setting.words(),
             word: setting.word(key),
             live: reading.value().map(ToString::to_string),
             state,
-            by: drifted.map(|holds| scene.holder(key, holds)),
-        }
+            by: drifted.map(|holds| scene.holder(key, holds)).transpose()?,
+        })
     };
     active.settings.iter().map(row).collect()
 }

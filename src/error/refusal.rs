@@ -19,7 +19,10 @@ pub(super) fn code(refusal: &Refusal) -> &'static str {
         Refusal::OneWay(_) => "one-way",
         Refusal::Shadowed { .. } => "shadowed",
         Refusal::Unfit(_) => "drop-in",
-        Refusal::WrittenBetween(_) | Refusal::Moved { .. } | Refusal::FileMoved(_) => "moved",
+        Refusal::WrittenBetween(_)
+        | Refusal::Moved { .. }
+        | Refusal::FileMoved(_)
+        | Refusal::NotOurs(_) => "moved",
     }
 }
 
@@ -56,6 +59,7 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
             "somebody else wrote it since; `--force` puts back what was there before all the same"
                 .to_owned()
         }
+        Refusal::NotOurs(_) => "move it away, and roll back again".to_owned(),
         Refusal::WrittenBetween(_) => "go back one entry at a time, or use `--force`".to_owned(),
         Refusal::Moved { .. } => {
             "somebody else wrote it since; `--force` puts back what tcptune found all the same"
@@ -133,6 +137,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::Unfit(Unfit::Unread(path, why)) => write!(f, "read {path}: {why}"),
             Refusal::FileMoved(path) => write!(f, "{path} has been changed since tcptune wrote it"),
+            Refusal::NotOurs(path) => {
+                write!(f, "{path} is somebody else's: tcptune did not write it")
+            }
             Refusal::OneWay(key) => write!(
                 f,
                 "{key}: what it holds is too long to be put back in one write"

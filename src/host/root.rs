@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Root {
     /// The file system of an image, unpacked in a directory. Links in it never lead out of it.
     ///
     /// # Errors
-    /// [`Error::File`] where that is no directory.
+    /// [`Error::File`] where that is no directory, [`Error::Usage`] where it is the machine's own root: that has a journal.
     pub fn image(path: &Path) -> Result<Self, Error> {
         let open = || {
             let flags = (OFlag::O_DIRECTORY | OFlag::O_PATH).bits();
@@ -36,6 +36,16 @@ impl Root {
             path: path.to_owned(),
             source,
         })?;
+        let is = |found: fs::Metadata| (found.dev(), found.ino());
+        if directory.metadata().ok().map(is) == fs::metadata("/").ok().map(is) {
+            return Err(Error::Usage {
+                code: "image",
+                message: format!("{} is this machine itself, and no image", path.display()),
+                hint: Some(
+                    "leave out `--root`; `--scope boot` speaks of the drop-in alone".to_owned(),
+                ),
+            });
+        }
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         Ok(Self(Some(Image {
             path,

@@ -123,10 +123,10 @@ impl Plan {
         !self.live.is_empty() || !self.files().is_empty()
     }
 
-    /// What will be declared: on the live axis, unless the plan speaks of the next boot alone.
+    /// What will be declared: on the live axis, or where nothing is, or the plan does not speak of it, on the boot axis.
     pub fn declared(&self) -> &ActiveSet {
         match &self.boot {
-            Some(boot) if self.only_boot => &boot.active,
+            Some(boot) if self.only_boot || self.after.active.is_empty() => &boot.active,
             _ => &self.after.active,
         }
     }
@@ -205,8 +205,10 @@ pub enum Refusal {
     },
     /// The drop-in is not as tcptune left it, or cannot be made.
     Unfit(Unfit),
-    /// A rollback meets a file that is neither as it was written nor as it was before.
+    /// A rollback meets a drop-in that is neither as it was written nor as it was before.
     FileMoved(String),
+    /// A rollback meets a file of somebody else where the drop-in was.
+    NotOurs(String),
     /// A rollback meets a value that is neither the one that was written nor the one to put back.
     Moved {
         /// The key.

@@ -36,6 +36,18 @@ impl Snapshot {
         self.0.get(key).unwrap_or(&Reading::Absent)
     }
 
+    /// The same, as if keys that have a value held these.
+    #[must_use]
+    pub fn supposing<'v>(&self, values: impl IntoIterator<Item = (&'v Key, &'v Value)>) -> Self {
+        let mut supposed = self.clone();
+        for (key, value) in values {
+            if let Some(Reading::Value(there)) = supposed.0.get_mut(key) {
+                there.clone_from(value);
+            }
+        }
+        supposed
+    }
+
     /// The values alone.
     pub fn values(&self) -> BTreeMap<Key, Value> {
         let known = self

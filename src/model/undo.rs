@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dropin;
 use super::key::Key;
 use super::memory::Memory;
 use super::persist::FileChange;
@@ -108,7 +109,8 @@ pub type Files = BTreeMap<String, Option<String>>;
 /// The files that take `steps` in one go, from what they say `now`.
 ///
 /// # Errors
-/// Every file that is neither as the first of its steps expects nor as the last leaves it, unless forced.
+/// Every file that is neither as the first of its steps expects nor as the last leaves it, unless forced; and, forced or
+/// not, every file that is not ours.
 pub fn retrace_files(
     steps: &[FileChange],
     now: &Files,
@@ -129,13 +131,18 @@ pub fn retrace_files(
         if holds == course.to {
             continue;
         }
-        if holds == course.from || force {
+        let ours = holds
+            .as_ref()
+            .is_none_or(|text| dropin::is_ours(text.as_bytes()));
+        if holds == course.from || (force && ours) {
             files.push(FileChange {
                 from: holds,
                 ..course
             });
-        } else {
+        } else if ours {
             refusals.push(Refusal::FileMoved(course.path));
+        } else {
+            refusals.push(Refusal::NotOurs(course.path));
         }
     }
     if refusals.is_empty() {
@@ -212,7 +219,9 @@ pub fn recovery(
 
 #[cfg(test)]
 mod tests {
+    use super::super::dropin::DropIn;
     use super::super::literals::{changes, holding};
+    use super::super::memory::ActiveSet;
     use super::*;
 
     const A: &str = "net.core.somaxconn";
@@ -343,25 +352,42 @@ mod tests {
 
     #[test]
     fn files_go_back_unless_somebody_edited_them() {
+        let [one, two] = ["one", "two"].map(|name| {
+            let active = ActiveSet {
+                profiles: vec![name.to_owned()],
+                ..ActiveSet::default()
+            };
+            let drop_in = DropIn {
+                active,
+                ..DropIn::default()
+            };
+            drop_in.render()
+        });
         let file = |from: Option<&str>, to: Option<&str>| FileChange {
             path: "f".into(),
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),
         };
-        let now: Files = [("f".to_owned(), Some("two".to_owned()))].into();
-        let steps = [file(Some("two"), Some("one")), file(Some("one"), None)];
+        let now = |text: &str| Files::from([("f".to_owned(), Some(text.to_owned()))]);
+        let steps = [file(Some(&two), Some(&one)), file(Some(&one), None)];
         assert_eq!(
-            retrace_files(&steps, &now, false),
-            Ok(vec![file(Some("two"), None)])
+            retrace_files(&steps, &now(&two), false),
+            Ok(vec![file(Some(&two), None)])
         );
-        let steps = [file(Some("one"), None)];
+        let steps = [file(Some(&one), None)];
         assert_eq!(
-            retrace_files(&steps, &now, false),
+            retrace_files(&steps, &now(&two), false),
             Err(vec![Refusal::FileMoved("f".into())])
         );
         assert_eq!(
-            retrace_files(&steps, &now, true),
-            Ok(vec![file(Some("two"), None)])
+            retrace_files(&steps, &now(&two), true),
+            Ok(vec![file(Some(&two), None)])
         );
+        for force in [false, true] {
+            assert_eq!(
+                retrace_files(&steps, &now("a stranger's"), force),
+                Err(vec![Refusal::NotOurs("f".into())])
+            );
+        }
     }
 }

@@ -54,11 +54,16 @@ impl Expected {
     pub fn is_right(&self) -> bool {
         self.right == Some(true)
     }
+
+    /// Whether it surely is something else.
+    pub fn is_wrong(&self) -> bool {
+        self.right == Some(false)
+    }
 }
 
 /// Whether all of them are as declared; nothing where nobody knows.
 pub(crate) fn all_right(all: &[&Expected]) -> Option<bool> {
-    if all.iter().any(|one| one.right == Some(false)) {
+    if all.iter().any(|one| one.is_wrong()) {
         return Some(false);
     }
     all.iter().all(|one| one.is_right()).then_some(true)
@@ -80,9 +85,9 @@ pub struct BootStatus {
 }
 
 impl BootStatus {
-    /// Whether the next boot will be as declared.
+    /// Whether the next boot will be as declared, as far as anybody knows.
     pub fn is_clean(&self) -> bool {
-        self.intact && !self.outdated && self.expected.iter().all(Expected::is_right)
+        self.intact && !self.outdated && !self.expected.iter().any(Expected::is_wrong)
     }
 }
 

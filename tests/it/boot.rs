@@ -766,3 +766,67 @@ fn a_default_that_nobody_knows_is_not_guessed() {
     written("80");
     assert_eq!(sandbox.sysctl(TTL), "80");
 }
+
+/// A drop-in hides every file of its name in a weaker directory, with all that it says.
+#[test]
+fn a_name_that_would_hide_a_vendors_file_is_refused() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("mkdir -p /run/sysctl.d; echo 'net.ipv4.tcp_keepalive_time = 600' > /run/sysctl.d/50-vendor.conf");
+    let refused = sandbox
+        .tcptune("apply fail-fast --persist --drop-in 50-vendor.conf")
+        .exits(3);
+    let message = "with /etc/sysctl.d/50-vendor.conf, no loader would read /run/sysctl.d/50-vendor.conf any more; nothing was touched\nhint: choose another name with `--drop-in NAME`";
+    assert!(refused.err.contains(message), "{}", refused.err);
+    sandbox.sh("test ! -e /etc/sysctl.d/50-vendor.conf");
+}
+
+#[test]
+fn words_about_the_drop_in_need_the_boot_scope() {
+    let sandbox = Sandbox::with_systemd();
+    for words in ["--drop-in zz.conf", "--allow-shadowed"] {
+        let refused = sandbox
+            .tcptune(&format!("apply high-traffic {words}"))
+            .exits(2);
+        assert!(
+            refused.err.contains("which this run would not touch"),
+            "{}",
+            refused.err
+        );
+    }
+    sandbox
+        .tcptune("apply high-traffic --persist --drop-in zz.conf")
+        .exits(0);
+    let off = sandbox
+        .tcptune("off --persist --drop-in yy.conf --json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        off["namespaces"][0]["plan"]["boot"]["path"],
+        "/etc/sysctl.d/zz.conf"
+    );
+    let itself = sandbox.tcptune("apply high-traffic --root /").exits(2);
+    assert!(
+        itself
+            .err
+            .contains("/ is this machine itself, and no image"),
+        "{}",
+        itself.err
+    );
+    sandbox
+        .tcptune("apply high-traffic --root /run/..")
+        .exits(2);
+}
+
+/// Of a key outside the catalogue only the kernel knows what it takes.
+#[test]
+fn a_value_that_the_kernel_never_took_is_not_promised() {
+    let sandbox = Sandbox::with_systemd();
+    let set = sandbox
+        .tcptune("set net.ipv4.tcp_early_retrans=99 --scope boot")
+        .exits(0);
+    let next = "survives a reboot: not surely\nnext boot: net.ipv4.tcp_early_retrans 99 (/etc/sysctl.d/99-tcptune.conf:6, if the kernel takes it)\n";
+    assert!(set.out.contains(next), "{}", set.out);
+    sandbox.tcptune("status").exits(0);
+    let verify = sandbox.tcptune("verify --scope boot").exits(1);
+    assert!(verify.out.contains("  unknown  "), "{}", verify.out);
+}

@@ -128,3 +128,130 @@ fn a_copy_of_the_drop_in_hides_nothing() {
     assert!(off.out.contains("2 of them released"), "{}", off.out);
     assert_eq!(values(&sandbox), ["4096", "5"]);
 }
+
+/// Whoever took the drop-in away, or put something in its place, is told what that means.
+#[test]
+fn a_drop_in_that_somebody_removed_is_missed() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.tcptune("apply fail-fast --persist --yes").exits(0);
+    sandbox.sh(&format!("rm {DROP_IN}"));
+    let missed = "99-tcptune.conf is no drop-in of tcptune any more: entry 2 had written one";
+    for words in ["status", "verify"] {
+        let told = sandbox.tcptune(words).exits(1);
+        assert!(told.err.contains(missed), "{}", told.err);
+    }
+    sandbox.file(DROP_IN, "# mine\n");
+    assert!(sandbox.tcptune("status").exits(1).err.contains(missed));
+    sandbox.sh(&format!("rm {DROP_IN}"));
+    sandbox.tcptune("persist").exits(0);
+    sandbox.tcptune("status").exits(0);
+    // Or it is let be.
+    sandbox.sh(&format!("rm {DROP_IN}"));
+    sandbox.tcptune("off --scope boot").exits(0);
+    sandbox.tcptune("status").exits(0);
+    assert_eq!(sandbox.sysctl(SYN), "2");
+    // One byte that is no text is an edit, and nobody else's file.
+    sandbox.tcptune("persist").exits(0);
+    sandbox.sh(&format!("printf '#\\377\\n' >> {DROP_IN}"));
+    let edited = sandbox.tcptune("persist").exits(3);
+    assert!(edited.err.contains("was edited by hand"), "{}", edited.err);
+}
+
+#[test]
+fn no_force_goes_over_a_file_of_somebody_else() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.tcptune("persist --drop-in zz.conf").exits(0);
+    sandbox.file(DROP_IN, "net.ipv4.tcp_keepalive_time = 600\n");
+    let theirs = sandbox.sh(&format!("stat -c %y {DROP_IN}; cat {DROP_IN}"));
+    for words in ["rollback", "rollback --force"] {
+        let refused = sandbox.tcptune(words).exits(3);
+        let message = "99-tcptune.conf is somebody else's: tcptune did not write it; nothing was touched\nhint: move it away";
+        assert!(refused.err.contains(message), "{}", refused.err);
+    }
+    sandbox.sh(&format!(
+        "mv {DROP_IN} /run/theirs; ln -s /run/theirs {DROP_IN}"
+    ));
+    sandbox.tcptune("rollback --force").exits(3);
+    sandbox.sh(&format!("rm {DROP_IN}; mv /run/theirs {DROP_IN}"));
+    assert_eq!(
+        sandbox.sh(&format!("stat -c %y {DROP_IN}; cat {DROP_IN}")),
+        theirs
+    );
+}
+
+/// What somebody else wrote in this boot is theirs, also where the entry is of an earlier one.
+#[test]
+fn a_rollback_across_a_restart_refuses_what_has_moved() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.restart(1);
+    sandbox.stranger(SYNACK, "7");
+    let refused = sandbox.tcptune("rollback").exits(3);
+    let moved = "net.ipv4.tcp_synack_retries has moved: tcptune wrote 3 over 5, it holds 7";
+    assert!(refused.err.contains(moved), "{}", refused.err);
+    assert_eq!(values(&sandbox), ["16384", "7"]);
+    sandbox.sh(&format!("test -e {DROP_IN}"));
+    sandbox.tcptune("rollback --force").exits(0);
+    assert_eq!(values(&sandbox), ["4096", "5"]);
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
+}
+
+/// A reboot has undone the newest entry: who rolls back may have meant that one.
+#[test]
+fn a_rollback_says_what_a_reboot_has_undone_already() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.tcptune("set syn_retries=3").exits(0);
+    sandbox.restart(1);
+    let dry = sandbox.tcptune("rollback --dry-run").exits(0);
+    let undone = "warning: a reboot has already undone entry 2 (set high-traffic + 1 set by hand";
+    assert!(dry.err.contains(undone), "{}", dry.err);
+    assert!(dry.out.starts_with("rollback of entry 1 "), "{}", dry.out);
+    let to = sandbox.tcptune("rollback --to 0 --dry-run").exits(0);
+    assert!(!to.err.contains("already undone"), "{}", to.err);
+}
+
+/// Back to how things stood after a rollback of an earlier boot, whose live part is gone.
+#[test]
+fn a_rollback_of_an_earlier_boot_can_be_gone_back_to() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.tcptune("set syn_retries=3").exits(0);
+    sandbox.tcptune("set keepalive_time=300 --persist").exits(0);
+    sandbox.tcptune("rollback").exits(0);
+    let before = sandbox.sh(&format!("cat {DROP_IN}"));
+    sandbox.restart(1);
+    sandbox.tcptune("apply fail-fast --persist --yes").exits(0);
+    sandbox.tcptune("rollback --to 4").exits(0);
+    assert_eq!(sandbox.sh(&format!("cat {DROP_IN}")), before);
+    assert_eq!(values(&sandbox), ["16384", "3"]);
+}
+
+/// What was written for the boot alone has its name, too.
+#[test]
+fn an_entry_of_the_boot_axis_is_called_by_what_it_declares() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --scope boot").exits(0);
+    let history = sandbox.tcptune("history").exits(0);
+    assert!(
+        history
+            .out
+            .contains("apply: high-traffic, 0 changes and the drop-in"),
+        "{}",
+        history.out
+    );
+    let status = sandbox.tcptune("status").exits(0);
+    let next = "the next rollback would undo entry 1 (apply high-traffic, ";
+    assert!(status.out.contains(next), "{}", status.out);
+    sandbox.tcptune("apply fail-fast").exits(0);
+    sandbox.tcptune("off --scope live").exits(0);
+    sandbox.tcptune("persist").exits(0);
+    let undone = sandbox.tcptune("rollback").exits(0);
+    assert!(
+        undone.out.contains("nothing is declared live; the next boot declares high-traffic\nthe next boot gives all of it\n"),
+        "{}",
+        undone.out
+    );
+}

@@ -200,8 +200,16 @@ impl Page {
 
     /// How long it lasts.
     fn lasts(&mut self, one: &NamespaceChanges, plan: &Plan) {
-        if plan.declared().is_empty() {
+        let declared = plan.declared();
+        if declared.is_empty() {
             return self.line("nothing is declared any more");
+        }
+        let only_boot = plan.only_boot || plan.after.active.is_empty();
+        if only_boot && !plan.only_boot {
+            let name = printable(&declared.name());
+            self.line(format!(
+                "nothing is declared live; the next boot declares {name}"
+            ));
         }
         let lost: Option<Vec<&Expected>> = one
             .expected
@@ -209,7 +217,7 @@ impl Page {
             .map(|all| all.iter().filter(|one| !one.is_right()).collect());
         match lost {
             None => self.live_only(&one.netns),
-            Some(lost) if lost.is_empty() && plan.only_boot => {
+            Some(lost) if lost.is_empty() && only_boot => {
                 self.line("the next boot gives all of it");
             }
             Some(lost) if lost.is_empty() => self.line("survives a reboot: yes"),

@@ -131,7 +131,7 @@ impl Page {
         } else {
             printable(&boot.active.name())
         };
-        let wrong: Vec<&Expected> = boot.expected.iter().filter(|one| !one.is_right()).collect();
+        let wrong: Vec<&Expected> = boot.expected.iter().filter(|one| one.is_wrong()).collect();
         match wrong.as_slice() {
             _ if !boot.intact => {
                 let edited = self.styled(BAD, "the drop-in is not as tcptune left it");
