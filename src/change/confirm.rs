@@ -1,15 +1,16 @@
 //! Unconfirmed entries: kept when somebody confirms them in time, taken back when nobody does.
 
-use crate::error::{Error, Failure};
+use crate::error::{Error, Failure, list};
 use crate::host::clock;
 use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
 use crate::host::netns;
+use crate::host::root::Root;
 use crate::host::signals;
 use crate::model::persist::FileChange;
 use crate::model::undo::{Recovery, recovery};
 
-use super::execute::{Target, check_files, check_rights, install, put_back, put_files_back, stage};
+use super::execute::{Target, check_files, install, put_back, put_files_back, stage};
 use super::journal::{Entry, Stage};
 use super::log;
 use super::recover::texts;
@@ -51,10 +52,10 @@ pub struct TakenBack {
 }
 
 /// Takes an unconfirmed entry back: whatever is still as it left it goes back, and is read back; what somebody else has
-/// changed since is left.
+/// changed since is left. It goes on past whatever cannot be put back.
 ///
 /// # Errors
-/// [`Error::Denied`], [`Error::File`]: nothing was touched. [`Error::Mixed`] where putting back failed; it stays unconfirmed.
+/// [`Error::Mixed`] where putting back failed. The first time it stays unconfirmed, for one more try.
 pub fn take_back(
     target: Target<'_>,
     state: &Locked,
@@ -77,8 +78,6 @@ pub fn take_back(
             strangers: Vec::new(),
         });
     };
-    check_rights(kernel, &changes)?;
-    check_files(root, &files)?;
     signals::hold();
     let count = changes.len() + files.len();
     let mut failed = put_files_back(root, files);
@@ -88,10 +87,18 @@ pub fn take_back(
     ));
     if !failed.is_empty() {
         let failure = Failure::TakeBack { entry: entry.id };
-        entry.error = Some(format!("{failure}; left: {}", crate::error::list(&failed)));
+        // A second try is enough: what cannot be put back must not keep every later run from its work.
+        if entry.error.is_some() {
+            entry.state = Stage::Reverted;
+        }
+        entry.error = Some(format!("{why}; left: {}", list(&failed)));
+        drop(
+            state
+                .write(&entry)
+                .and_then(|()| state.sync())
+                .and_then(|()| state.sum_up()),
+        );
         log::failed(&entry);
-
-        drop(state.write(&entry).and_then(|()| state.sum_up()));
         return Err(Error::Mixed(failure, failed));
     }
     let keys = left
@@ -115,9 +122,27 @@ pub fn take_back(
     entry.state = Stage::Reverted;
     entry.error = Some(format!("{why}{left}"));
     state.write(&entry)?;
-    log::tell(&entry);
     drop(state.sync().and_then(|()| state.sum_up()));
+    log::tell(&entry);
     Ok(TakenBack { count, strangers })
+}
+
+/// Takes back the files of a confirmation that was interrupted: it can be said again from the start, until the deadline.
+///
+/// # Errors
+/// [`Error::Mixed`] where a file could not be put back.
+pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<(), Error> {
+    let texts = texts(root, &entry.files)?;
+    let recovery = recovery(&[], None, &entry.files, &texts, true);
+    if let Recovery::PutBack { files, .. } = recovery {
+        let left = put_files_back(root, files);
+        if !left.is_empty() {
+            return Err(Error::Mixed(Failure::TakeBack { entry: entry.id }, left));
+        }
+    }
+    entry.files = Vec::new();
+    state.write(&entry)?;
+    state.sync()
 }
 
 /// Keeps an entry for good, and changes the files of the next boot with it. Until that is done, it stays unconfirmed.
@@ -148,8 +173,8 @@ pub fn keep(
             state.write(&entry).map_err(Failure::of_journal)
         });
     let Err(failure) = outcome else {
-        log::tell(&entry);
         drop(state.sync().and_then(|()| state.sum_up()));
+        log::tell(&entry);
         return Ok(());
     };
     let left = put_files_back(

@@ -295,10 +295,10 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
         Stage::Committed
     };
     state.write(entry).map_err(Failure::of_journal)?;
-    log::tell(entry);
     // From here on it is committed. Without the sync, a power cut could bring the intent back, but that takes the
     // live values with it; and the summary can be made again from the entries.
     drop(state.sync().and_then(|()| state.sum_up()));
+    log::tell(entry);
     Ok(())
 }
 
@@ -343,21 +343,21 @@ fn close(state: &Locked, mut entry: Entry, failure: &Failure, left: &[Left]) {
     }
     entry.state = Stage::Pending;
     entry.error = Some(format!("{failure}; left: {}", list(left)));
-    log::tell(&entry);
     drop(state.write(&entry).and_then(|()| state.sum_up()));
+    log::tell(&entry);
 }
 
 /// Ends an entry that came to nothing. On a full disk the intent is taken away instead: nothing of it is left.
 pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
     entry.state = Stage::Reverted;
     entry.error = Some(why);
-    log::tell(&entry);
     let ended = state.write(&entry).or_else(|_| state.withdraw(&entry));
     drop(
         ended
             .and_then(|()| state.sync())
             .and_then(|()| state.sum_up()),
     );
+    log::tell(&entry);
 }
 
 /// Writes values, going on past errors, and then reads them all again: the keys that do not hold them are left.

@@ -1,7 +1,10 @@
 //! Entries of the journal: what was done, with what was there before. One file each, intent before deed.
 
+use std::time::{Duration, SystemTime};
+
 use serde::{Deserialize, Serialize};
 
+use crate::host::clock;
 use crate::host::machine::{self, Machine};
 use crate::host::netns;
 use crate::model::dropin::DropIn;
@@ -68,6 +71,18 @@ pub struct Confirm {
     /// What the next boot shall have, once it is confirmed; nothing to leave that as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<BootWish>,
+}
+
+impl Confirm {
+    /// From now on, so long.
+    pub fn new(within: Duration, boot: Option<BootWish>) -> Self {
+        let milliseconds = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            deadline: clock::since_boot().saturating_add(milliseconds),
+            until: humantime::format_rfc3339_seconds(SystemTime::now() + within).to_string(),
+            boot,
+        }
+    }
 }
 
 /// What the boot axis shall become.

@@ -2,7 +2,7 @@
 
 use crate::host::log;
 
-use super::journal::{Entry, Stage};
+use super::journal::{Entry, Stage, Who};
 
 /// Leaves one record of how an entry ended; one that is still pending has failed.
 pub(super) fn tell(entry: &Entry) {
@@ -32,9 +32,10 @@ fn record(entry: &Entry, state: &str) {
         .as_ref()
         .map(|why| format!(": {why}"))
         .unwrap_or_default();
+    // Whoever ends an entry need not be who began it.
+    let who = Who::me().words();
     let message = format!(
-        "entry {id} {state}: {verb} of {declared} in {netns}, {count} changes, by {}{why}",
-        entry.who.words()
+        "entry {id} {state}: {verb} of {declared} in {netns}, {count} changes, by {who}{why}"
     );
     let mut fields = vec![
         ("TCPTUNE_ENTRY", id.to_string()),
@@ -43,7 +44,7 @@ fn record(entry: &Entry, state: &str) {
         ("TCPTUNE_NETNS", netns.clone()),
         ("TCPTUNE_PROFILES", entry.after.active.profiles.join(" ")),
         ("TCPTUNE_CHANGES", count.to_string()),
-        ("TCPTUNE_WHO", entry.who.words()),
+        ("TCPTUNE_WHO", who),
     ];
     fields.extend(
         entry
@@ -57,5 +58,5 @@ fn record(entry: &Entry, state: &str) {
             .iter()
             .map(|error| ("TCPTUNE_ERROR", error.clone())),
     );
-    log::tell(state == "failed", &message, &fields);
+    log::tell(state == "failed", message, fields);
 }

@@ -46,9 +46,14 @@ pub fn settle(
         let this_boot = entry.boot == machine.boot;
         match entry.state {
             Stage::Unconfirmed if this_boot => {
-                let late = entry.is_of(machine, namespace.id) && confirm::left(&entry) == 0;
-                let late = Some(entry).filter(|_| late);
-                settled.extend(late.map(|late| overdue(target, state, late)).transpose()?);
+                if !entry.is_of(machine, namespace.id) {
+                    continue;
+                }
+                if confirm::left(&entry) == 0 {
+                    settled.push(overdue(target, state, entry)?);
+                } else if !entry.files.is_empty() {
+                    confirm::take_files_back(target.root, state, entry)?;
+                }
             }
             // Confirmed, but not to the end: its files tell how far that came.
             Stage::Unconfirmed if !entry.files.is_empty() && namespace.init => {
@@ -138,8 +143,8 @@ fn settle_one(
                 Stage::Committed
             };
             state.write(&entry)?;
-            log::tell(&entry);
             drop(state.sync().and_then(|()| state.sum_up()));
+            log::tell(&entry);
             let message =
                 format!("entry {id} was interrupted, but everything had been written: it stands");
             return Ok(Settled {
@@ -190,8 +195,8 @@ fn settle_one(
         );
     } else {
         entry.error = Some(outcome.clone());
-        log::tell(&entry);
         drop(state.write(&entry).and_then(|()| state.sum_up()));
+        log::tell(&entry);
     }
     if failed.is_empty() {
         return Ok(Settled {

@@ -38,10 +38,12 @@ pub(super) fn is_held(hold: &Hold) -> Warning {
 pub(super) fn is_pending(entry: &Entry, machine: &Machine) -> Warning {
     let id = entry.id;
     let message = if entry.state == Stage::Unconfirmed {
-        format!(
-            "entry {id} is unconfirmed: it goes back in {} s",
-            confirm::left(entry) / 1000
-        )
+        match confirm::left(entry) / 1000 {
+            0 => format!(
+                "entry {id} is unconfirmed and overdue: the next writing verb takes it back"
+            ),
+            left => format!("entry {id} is unconfirmed: it goes back in {left} s"),
+        }
     } else if entry.in_progress(machine) {
         format!("entry {id} is in progress: what is shown may change")
     } else {

@@ -31,7 +31,8 @@ pub fn run(world: &World) -> Report {
 }
 
 fn draft(scene: &Scene<'_>) -> Result<Draft, Error> {
-    let entry = scene.unconfirmed.as_ref().ok_or(Error::NothingToConfirm)?;
+    let entry = scene.unconfirmed.as_ref();
+    let entry = entry.ok_or_else(|| Error::NothingToConfirm(scene.unconfirmed_elsewhere()))?;
     if confirm::left(entry) == 0 {
         return Err(Error::TooLate(entry.id));
     }

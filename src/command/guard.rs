@@ -29,6 +29,9 @@ const TRIES: u32 = 30;
 /// Milliseconds before the deadline at which everybody who is logged in is told.
 const NOTICE: u64 = 30_000;
 
+/// How long telling them may take, once nothing waits for it any more.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// The words of the hidden verb.
 #[derive(Debug, Clone, Args)]
 pub struct Guard {
@@ -63,10 +66,11 @@ fn wait(world: &World, id: u64) -> bool {
                     return true;
                 }
                 if left <= NOTICE && !told && entry.state == Stage::Unconfirmed {
-                    guard::tell(&format!(
+                    let notice = format!(
                         "tcptune: entry {id} goes back in {} s, unless somebody says `tcptune confirm`",
                         left / 1000
-                    ));
+                    );
+                    guard::tell(&notice, Duration::ZERO);
                     told = true;
                 }
                 std::thread::sleep(LOOK.min(Duration::from_millis(left)));
@@ -83,17 +87,16 @@ fn wait(world: &World, id: u64) -> bool {
 
 /// Takes the entry back, trying again for a while where that fails, and tells everybody.
 fn end(world: &World, id: u64) -> Report {
-    let mut outcome = Ok(());
-    for attempt in 0..TRIES {
-        if attempt > 0 {
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        outcome = settle(world);
-        if outcome.is_ok() {
+    let mut outcome = settle(world);
+    for _ in 1..TRIES {
+        if outcome.is_ok() || !is_unsettled(world, id) {
             break;
         }
+        std::thread::sleep(Duration::from_secs(1));
+        outcome = settle(world);
     }
     let became = match (&outcome, world.store.entry(id)) {
+        (Err(error), _) => format!("could not be put back: {error}"),
         (
             Ok(()),
             Ok(Entry {
@@ -101,17 +104,23 @@ fn end(world: &World, id: u64) -> Report {
                 error,
                 ..
             }),
-        ) => {
-            format!("was put back: {}", error.unwrap_or_default())
+        ) => format!("was put back: {}", error.unwrap_or_default()),
+        (Ok(()), _) if is_unsettled(world, id) => {
+            "could not be put back: this is not its namespace".to_owned()
         }
+        // Somebody was faster.
         (Ok(()), _) => return told(guard::VERB, Body::Empty, Vec::new()),
-        (Err(error), _) => format!("could not be put back: {error}"),
     };
-    guard::tell(&format!("tcptune: entry {id} {became}"));
+    guard::tell(&format!("tcptune: entry {id} {became}"), FAREWELL);
     match outcome {
         Ok(()) => told(guard::VERB, Body::Empty, Vec::new()),
         Err(error) => failed(guard::VERB, error),
     }
+}
+
+fn is_unsettled(world: &World, id: u64) -> bool {
+    let entry = world.store.entry(id);
+    entry.is_ok_and(|entry| matches!(entry.state, Stage::Pending | Stage::Unconfirmed))
 }
 
 /// Settles what is unfinished or overdue in the namespace of the entry, as every writing verb does first.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::confirm;
-use crate::change::journal::Entry;
+use crate::change::journal::{Entry, Stage};
 use crate::change::state::{Remembered, State};
 use crate::error::Error;
 use crate::host::kernel::{near, snapshot};
@@ -32,6 +32,8 @@ pub(super) struct Scene<'a> {
     pub(super) forgotten: Option<&'a Remembered>,
     /// What is remembered of the live axis. A new boot begins with what its drop-in declares.
     pub(super) memory: Memory,
+    /// Entries that are not finished, in whatever namespace.
+    pending: &'a [u64],
     /// The entry that waits to be confirmed. What it did is what is remembered.
     pub(super) unconfirmed: Option<Entry>,
     /// The entries that made the drop-in what it is, newest first.
@@ -114,6 +116,7 @@ impl<'a> Scene<'a> {
             remembered: state.of(&world.machine, namespace),
             forgotten: state.forgotten(&world.machine, namespace),
             memory: Memory::default(),
+            pending: &state.pending,
             unconfirmed: confirm::waiting(&world.store, state, &world.machine, namespace.id),
             persisted: state.persisted.clone(),
             gone: None,
@@ -253,6 +256,18 @@ impl<'a> Scene<'a> {
             path,
             text,
         })
+    }
+
+    /// What another namespace is called in which an entry waits to be confirmed.
+    pub(super) fn unconfirmed_elsewhere(&self) -> Option<String> {
+        let entries = self
+            .pending
+            .iter()
+            .filter_map(|id| self.world.store.entry(*id).ok());
+        let mut waiting = entries.filter(|entry| {
+            entry.state == Stage::Unconfirmed && entry.boot == self.world.machine.boot
+        });
+        waiting.next().map(|entry| entry.netns)
     }
 
     /// What is wrong with the drop-in itself.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use crate::change::confirm;
 use crate::change::execute::{check_files, check_rights, execute, execute_image};
@@ -14,7 +13,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
-use crate::host::{clock, guard, signals};
+use crate::host::{guard, signals};
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
@@ -276,17 +275,22 @@ impl Transaction<'_> {
             None => {}
         }
         let id = state.last + 1;
-        let confirm = self.confirmation(draft);
-        let plan = match &confirm {
-            None => draft.plan.clone(),
-            Some(confirm) => {
+        // Without a live change nothing can cut anybody off, and nothing waits.
+        let within = self.manner.confirm_within;
+        let within = within.filter(|_| !draft.plan.live.is_empty());
+        let (plan, confirm) = match within {
+            None => (draft.plan.clone(), None),
+            Some(within) => {
                 guard::start(&world.root, id, scene.namespace)?;
+                // The time begins once the guard stands.
+                let confirm = Confirm::new(within, draft.boot_wish());
                 one.until = Some(confirm.until.clone());
                 // The files come when it is confirmed.
-                Plan {
+                let plan = Plan {
                     boot: None,
                     ..draft.plan.clone()
-                }
+                };
+                (plan, Some(confirm))
             }
         };
         let entry = entry(
@@ -305,19 +309,6 @@ impl Transaction<'_> {
         let outcome = execute(target, locked, &plan, entry);
         one.journal = ended(id, done, outcome.as_ref().err());
         outcome
-    }
-
-    /// What an entry will wait for. Without a live change nothing can cut anybody off, and nothing waits.
-    fn confirmation(&self, draft: &Draft) -> Option<Confirm> {
-        let within = self
-            .manner
-            .confirm_within
-            .filter(|_| !draft.plan.live.is_empty())?;
-        Some(Confirm {
-            deadline: clock::since_boot() + u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
-            until: humantime::format_rfc3339_seconds(SystemTime::now() + within).to_string(),
-            boot: draft.boot_wish(),
-        })
     }
 
     /// What is remembered. A writer first settles entries of dead processes; a reader only mentions them.

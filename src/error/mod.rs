@@ -73,8 +73,8 @@ pub enum Error {
     },
     /// An entry waits to be confirmed: its id, and seconds until it is taken back.
     Unconfirmed(u64, u64),
-    /// No entry waits to be confirmed.
-    NothingToConfirm,
+    /// No entry waits to be confirmed here; what another namespace is called where one does.
+    NothingToConfirm(Option<String>),
     /// An entry was confirmed too late, and has been taken back: its id.
     TooLate(u64),
     /// Nobody would take back what nobody confirms: the process for that does not start.
@@ -130,7 +130,7 @@ impl Error {
             | Error::Refused { .. }
             | Error::MovedSince { .. }
             | Error::Unconfirmed(..)
-            | Error::NothingToConfirm
+            | Error::NothingToConfirm(_)
             | Error::TooLate(_)
             | Error::Guard(_)
             | Error::Held(_)
@@ -157,7 +157,7 @@ impl Error {
             Error::Refused { refusals, .. } => refusals.first().map_or("refused", refusal::code),
             Error::MovedSince { .. } => "moved",
             Error::Unconfirmed(..) => "unconfirmed",
-            Error::NothingToConfirm => "nothing-to-confirm",
+            Error::NothingToConfirm(_) => "nothing-to-confirm",
             Error::TooLate(_) => "too-late",
             Error::Guard(_) => "guard",
             Error::Held(_) => "held",
@@ -186,7 +186,8 @@ impl Error {
             }
             Error::File { .. } | Error::Namespace { .. } | Error::Declined | Error::Interrupted => None,
             Error::Unconfirmed(..) => Some("`tcptune confirm` keeps it, `tcptune rollback` takes it back now".into()),
-            Error::NothingToConfirm | Error::TooLate(_) => Some("`tcptune history` shows what became of it".into()),
+            Error::NothingToConfirm(Some(netns)) => Some(format!("an entry waits in another namespace: `tcptune confirm --netns {netns}`")),
+            Error::NothingToConfirm(None) | Error::TooLate(_) => Some("`tcptune history` shows what became of it".into()),
             Error::Guard(_) => Some("without `--confirm-within` it can be applied".into()),
             Error::Held(_) => Some("`tcptune unhold` takes it away; `set` and `rollback` work all the same".into()),
             Error::Locked { .. } => Some("wait for it with `--wait=1m`".into()),
@@ -282,7 +283,7 @@ impl fmt::Display for Error {
             Error::Later => f.write_str("a later tcptune has been at work here, and this one does not know what it remembers; nothing was touched"),
             Error::Interrupted => f.write_str("not done: a signal came before its turn; nothing was touched"),
             Error::Unconfirmed(id, left) => write!(f, "entry {id} waits to be confirmed, for {left} s more; nothing was touched"),
-            Error::NothingToConfirm => f.write_str("nothing waits to be confirmed"),
+            Error::NothingToConfirm(_) => f.write_str("nothing waits to be confirmed"),
             Error::TooLate(id) => write!(f, "too late: entry {id} was not confirmed in time, and has been taken back"),
             Error::Guard(source) => write!(f, "start the process that would take it back: {source}; nothing was touched"),
             Error::Held(words) => write!(f, "{words}; nothing was touched"),

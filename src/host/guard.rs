@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
 use nix::unistd::{chdir, setsid};
@@ -17,6 +19,9 @@ pub const VERB: &str = "guard";
 /// What a guard writes once nobody can take it along any more.
 const READY: &[u8] = b"ready\n";
 
+/// How long another program may take that is asked to help.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Starts the guard of an entry: where systemd runs, as a service of its own, so that the end of a login takes nothing
 /// along; else, or in a namespace that a service could not find again, in a session of its own.
 ///
@@ -25,8 +30,7 @@ const READY: &[u8] = b"ready\n";
 pub fn start(root: &Root, entry: u64, namespace: &Namespace) -> Result<(), Error> {
     let program = std::env::current_exe().map_err(Error::Guard)?;
     let words = [VERB.to_owned(), entry.to_string()];
-    let findable = namespace.init || !namespace.is_nameless();
-    if root.has("/run/systemd/system") && findable {
+    if root.has("/run/systemd/system") && namespace.lasts() {
         let mut service = Command::new("systemd-run");
         service.args([
             "--quiet",
@@ -43,12 +47,7 @@ pub fn start(root: &Root, entry: u64, namespace: &Namespace) -> Result<(), Error
         if !namespace.init {
             service.args(["--netns", &namespace.label]);
         }
-        let run = service
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if run.is_ok_and(|status| status.success()) {
+        if succeeds(&mut service, PATIENCE) {
             return Ok(());
         }
     }
@@ -67,6 +66,28 @@ pub fn start(root: &Root, entry: u64, namespace: &Namespace) -> Result<(), Error
     }
 }
 
+/// Whether a program that nobody listens to succeeds in time. One that takes longer is left alone.
+fn succeeds(program: &mut Command, patience: Duration) -> bool {
+    let quiet = program
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let Ok(mut child) = quiet.spawn() else {
+        return false;
+    };
+    let since = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if since.elapsed() < patience => thread::sleep(LOOK),
+            _ => return false,
+        }
+    }
+}
+
+/// How often a program is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Leaves the session, the directory and the signals of whoever started this process, and says so.
 ///
 /// # Errors
@@ -82,12 +103,8 @@ pub fn stand_alone() -> io::Result<()> {
         .or(Ok(()))
 }
 
-/// Tells everybody who is logged in, where wall(1) is there to do it.
-pub fn tell(message: &str) {
-    let mut wall = Command::new("wall");
-    wall.arg(message)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let _perhaps_nobody_hears = wall.status();
+/// Tells everybody who is logged in, where wall(1) is there to do it. It is waited for at most so long: nothing that hangs
+/// may keep the guard from its work.
+pub fn tell(message: &str, patience: Duration) {
+    let _perhaps_nobody_hears = succeeds(Command::new("wall").arg(message), patience);
 }

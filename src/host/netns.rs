@@ -49,7 +49,10 @@ impl std::str::FromStr for Target {
         match text {
             "all" => Ok(Target::All),
             "." | ".." => Err(format!("`{text}` is no name of a namespace")),
-            _ if text.contains('/') => Ok(Target::Path(text.into())),
+            // So that it means the same to whoever reads it later, elsewhere.
+            _ if text.contains('/') => std::path::absolute(text)
+                .map(Target::Path)
+                .map_err(|why| why.to_string()),
             _ => Ok(Target::Name(text.to_owned())),
         }
     }
@@ -146,9 +149,9 @@ impl Namespace {
 }
 
 impl Namespace {
-    /// Whether nobody called it by a name or path that leads there.
-    pub fn is_nameless(&self) -> bool {
-        self.label.starts_with("net:[")
+    /// Whether it can be found again by what it is called. A process may end before its namespace does.
+    pub fn lasts(&self) -> bool {
+        self.init || !(self.label.starts_with("net:[") || self.label.starts_with("pid:"))
     }
 
     /// What stands for an image, which has no kernel and so no namespaces.
@@ -276,7 +279,8 @@ mod tests {
     #[test]
     fn targets() {
         assert_eq!("web".parse(), Ok(Target::Name("web".into())));
-        assert_eq!("./web".parse(), Ok(Target::Path("./web".into())));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!("./web".parse(), Ok(Target::Path(here.join("web"))));
         assert_eq!("pid:7".parse(), Ok(Target::Pid(7)));
         assert_eq!("all".parse(), Ok(Target::All));
         for bad in ["", "..", "pid:x", "a\nb"] {

@@ -12,7 +12,7 @@ const ENDING: [Signal; 4] = [
     Signal::SIGTERM,
 ];
 
-/// From here on no signal is delivered any more (but SIGKILL and SIGSTOP, which nobody can hold back): the rest of
+/// From here on no signal is delivered to this thread any more (but SIGKILL and SIGSTOP, which nobody can hold back): the rest of
 /// this run is short, and its exit code says what was done.
 pub fn hold() {
     // It fails for no mask that exists (sigprocmask(2)); if it did, recovery would do what it is there for.

@@ -223,7 +223,9 @@ fn an_overdue_entry_without_its_guard_is_taken_back_by_the_next_verb() {
     std::thread::sleep(Duration::from_millis(1200));
     let status = sandbox.tcptune("status").exits(1);
     assert!(
-        status.out.contains("UNCONFIRMED: entry 1 goes back in 0 s"),
+        status
+            .out
+            .contains("UNCONFIRMED: entry 1 should have gone back at 2"),
         "{}",
         status.out
     );
@@ -522,4 +524,171 @@ fn a_hold_keeps_scheduled_runs_away() {
     std::thread::sleep(Duration::from_millis(1500));
     sandbox.tcptune("off").exits(0);
     assert_eq!(sandbox.as_nobody(&[], "hold").code, Some(3));
+}
+
+/// What cannot be put back is said, tried once more, and keeps nobody from anything.
+#[test]
+fn a_key_that_cannot_go_back_blocks_no_later_run() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.stranger("net.ipv4.ip_local_port_range", "32768 60999");
+    let binary = binary();
+    let words = [
+        "set",
+        "net.ipv4.ip_local_port_range=40000 60999",
+        "somaxconn=8192",
+        "--confirm-within=1s",
+    ];
+    sandbox.run(binary.to_str().unwrap(), &words).exits(0);
+    // From here on the kernel refuses the old range.
+    sandbox.stranger("net.ipv4.ip_unprivileged_port_start", "39999");
+    comes_true("the guard gives up", || {
+        history(&sandbox)["state"] == "reverted"
+    });
+    let why = history(&sandbox)["error"].as_str().unwrap().to_owned();
+    assert!(
+        why.starts_with("not confirmed in time; left: net.ipv4.ip_local_port_range holds 40000 60999, not 32768 60999"),
+        "{why}"
+    );
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "4096");
+    sandbox.tcptune("set syn_retries=3").exits(0);
+    sandbox.tcptune("confirm").exits(3);
+}
+
+/// One key that nobody may write any more is no reason to leave the others.
+#[test]
+fn a_key_that_may_not_be_written_leaves_the_others_to_go_back() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=2s")
+        .exits(0);
+    sandbox.sh(
+        "f=/proc/sys/net/ipv4/tcp_synack_retries; mount --bind $f $f; mount -o remount,bind,ro $f",
+    );
+    comes_true("somaxconn goes back", || {
+        sandbox.sysctl(SOMAXCONN) == "4096"
+    });
+    comes_true("it is over", || history(&sandbox)["state"] == "reverted");
+    let why = history(&sandbox)["error"].as_str().unwrap().to_owned();
+    assert!(
+        why.contains("left: net.ipv4.tcp_synack_retries holds 3, not 5 (Read-only"),
+        "{why}"
+    );
+    sandbox.tcptune("set syn_retries=3").exits(0);
+}
+
+/// A stand-in for a program of the system.
+fn fake(sandbox: &Sandbox, name: &str, script: &str) {
+    sandbox.sh("mkdir -p /run/fake");
+    sandbox.file(&format!("/run/fake/{name}"), script);
+    sandbox.sh(&format!("chmod 755 /run/fake/{name}"));
+}
+
+fn with_fakes(sandbox: &Sandbox, before: &str, words: &str) -> crate::sandbox::Run {
+    let binary = binary();
+    let script = format!(
+        "{before}; PATH=/run/fake:$PATH exec {} {words}",
+        binary.display()
+    );
+    sandbox.run("sh", &["-c", &script])
+}
+
+#[test]
+fn a_service_finds_the_namespace_again_whatever_it_was_called() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("mkdir -p /run/fake /srv/ns; ip netns add web; touch /srv/ns/web; mount --bind /run/netns/web /srv/ns/web
+                ip netns exec web sleep 1000 >/dev/null 2>&1 & echo $! > /run/pid; sleep 0.3");
+    // It starts the command where process 1 is.
+    fake(
+        &sandbox,
+        "systemd-run",
+        "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done; shift; cd /; nsenter --net=/proc/1/ns/net setsid \"$@\" >/dev/null 2>&1 &\n",
+    );
+    let value = || sandbox.sh(&format!("ip netns exec web sysctl -n {SYNACK}"));
+    for called in ["--netns ./web", "--netns pid:$(cat /run/pid)"] {
+        let words = format!("set synack_retries=3 --confirm-within=2s {called}");
+        with_fakes(&sandbox, "cd /srv/ns", &words).exits(0);
+        assert_eq!(value(), "3");
+        // The process ends before its namespace does.
+        if called.contains("pid") {
+            sandbox.sh("kill $(cat /run/pid)");
+        }
+        comes_true(called, || value() == "5");
+    }
+}
+
+/// A program that hangs keeps no guard from its work, and takes nothing from the time.
+#[test]
+fn helpers_that_hang_are_not_waited_for() {
+    let sandbox = Sandbox::with_systemd();
+    for name in ["wall", "systemd-run"] {
+        fake(&sandbox, name, "#!/bin/sh\nexec sleep 1000\n");
+    }
+    let since = Instant::now();
+    with_fakes(&sandbox, ":", "apply high-traffic --confirm-within=2s").exits(0);
+    assert!(
+        since.elapsed() > Duration::from_secs(4),
+        "the service manager was asked"
+    );
+    let status = sandbox.tcptune("status").exits(1);
+    assert!(status.out.contains("goes back in 1 s"), "{}", status.out);
+    let asked = Instant::now();
+    comes_true("it goes back", || is_back(&sandbox));
+    assert!(
+        asked.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        asked.elapsed()
+    );
+}
+
+/// Killed between the two files of a move, a confirmation can be said again.
+#[test]
+fn a_killed_move_of_the_drop_in_can_be_confirmed_again() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply fail-fast --persist").exits(0);
+    sandbox
+        .tcptune("apply high-traffic --persist --yes --drop-in zz.conf --confirm-within=1h")
+        .exits(0);
+    sandbox.sh("cp -a /var/lib/tcptune /run/prepared; cp -a /etc/sysctl.d /run/prepared");
+    let mut halves = 0;
+    for call in ["rename", "unlink"] {
+        for n in 1.. {
+            sandbox.sh("rm -rf /var/lib/tcptune /etc/sysctl.d; cp -a /run/prepared /var/lib/tcptune; mv /var/lib/tcptune/sysctl.d /etc/sysctl.d");
+            let inject = format!("inject={call}:signal=KILL:when={n}");
+            let binary = binary();
+            let words = [
+                "-o",
+                "/dev/null",
+                "-e",
+                &inject,
+                binary.to_str().unwrap(),
+                "confirm",
+            ];
+            if sandbox.run("strace", &words).code == Some(0) {
+                break;
+            }
+            halves += usize::from(sandbox.sh("ls /etc/sysctl.d").lines().count() > 1);
+            if history(&sandbox)["state"] == "unconfirmed" {
+                sandbox.tcptune("confirm").exits(0);
+            }
+            assert_eq!(sandbox.sh("ls -A /etc/sysctl.d"), "zz.conf", "{call} {n}");
+            sandbox.tcptune("verify").exits(0);
+        }
+    }
+    assert!(halves > 0);
+}
+
+#[test]
+fn who_confirms_in_the_wrong_namespace_is_told_the_right_one() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("ip netns add web");
+    sandbox
+        .tcptune("set synack_retries=3 --netns web --confirm-within=1h")
+        .exits(0);
+    let nothing = sandbox.tcptune("confirm").exits(3);
+    assert!(
+        nothing.err.contains("`tcptune confirm --netns web`"),
+        "{}",
+        nothing.err
+    );
+    sandbox.tcptune("confirm --netns web").exits(0);
 }

@@ -94,9 +94,10 @@ impl Page {
         }
         if let Some((id, left, until)) = &status.unconfirmed {
             let waits = self.styled(BAD, "UNCONFIRMED");
-            self.line(format!(
-                "{waits}: entry {id} goes back in {left} s, at {until}; keep it: tcptune confirm"
-            ));
+            self.line(match left {
+                0 => format!("{waits}: entry {id} should have gone back at {until}; now: tcptune rollback"),
+                left => format!("{waits}: entry {id} goes back in {left} s, at {until}; keep it: tcptune confirm"),
+            });
         }
         self.next_boot(status);
         if let Some(hold) = &status.hold {
