@@ -83,12 +83,10 @@ pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
             .iter()
             .map(|shadow| format!("`{}`", shadow.loader.name()))
             .collect();
-        let does = shadows
-            .first()
-            .map(|shadow| match shadow.win.text.as_str() {
-                "" => format!("would leave {key} alone"),
-                _ => format!("would set {key} to {}", shadow.win.value()),
-            });
+        let does = shadows.first().map(|shadow| match shadow.win.text {
+            None => format!("would leave {key} alone"),
+            Some(_) => format!("would set {key} to {}", shadow.win.value()),
+        });
         Warning {
             code: "shadowed",
             message: format!(

@@ -9,14 +9,16 @@ use clap::Args;
 
 use crate::error::Error;
 use crate::host::fragments;
-use crate::host::kernel::snapshot;
-use crate::model::dropin::installed;
-use crate::model::import::{Facts, Text, import, keys, without};
+use crate::host::kernel::{self, snapshot};
+use crate::model::dropin;
+use crate::model::import::{Dropped, Facts, Text, import, keys, without};
 use crate::model::key::Key;
+use crate::model::memory::Settings;
 use crate::model::printable::printable;
 use crate::model::profile;
+use crate::model::setting::Origin;
 use crate::model::snapshot::Reading;
-use crate::model::sysctld::{Forecast, Found, Loader, Tree};
+use crate::model::sysctld::{Forecast, Found, Loader, SYSCTL_CONF, Tree};
 use crate::report::{Body, Imported, Report, Warning};
 
 use super::scene::fresh;
@@ -66,6 +68,7 @@ fn named(world: &World, files: &[String]) -> Result<(Imported, Vec<Warning>), Er
         settings: import.settings,
         dropped: import.dropped,
         files: Vec::new(),
+        by_hand: Vec::new(),
     };
     Ok((imported, Vec::new()))
 }
@@ -99,41 +102,66 @@ fn facts(world: &World, keys: &BTreeSet<Key>) -> Result<Facts, Error> {
     }
     let now = snapshot(&world.kernel, keys);
     let absent = keys.iter().filter(|key| *now.get(key) == Reading::Absent);
+    let actions = keys.iter().filter(|key| kernel::is_action(key));
     Ok(Facts {
         absent: absent.cloned().collect(),
+        actions: actions.cloned().collect(),
         defaults: fresh(keys)?,
     })
 }
 
-/// From the lines in /etc that win at the next boot, and from no other: what packages bring is not this machine's wish.
+/// From the lines in /etc that win at the next boot, and from no other: what packages bring is not this machine's wish,
+/// and what the drop-in declares is in a profile already.
 fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
     let tree = fragments::read(&world.root);
     let loader = fragments::loader(&world.root);
-    let tree = match installed(&tree) {
-        Ok(Some(ours)) => tree.with(&ours.path, None),
-        _ => tree,
-    };
     let forecast = Forecast::of(&tree, loader);
-    let texts: Vec<Text> = theirs(&tree, loader)
+    let theirs = theirs(&dropin::without(&tree), loader);
+    let texts: Vec<Text> = theirs
         .iter()
         .map(|found| Text {
             file: found.path.clone(),
             bytes: found.text().to_vec(),
         })
         .collect();
-    let all = keys(&texts, loader);
-    let facts = facts(world, &all)?;
+    let mut facts = facts(world, &keys(&texts, loader))?;
+    // Back to a default that a package changed is a wish.
+    let packages = Forecast::of(&packages(&tree), loader);
+    facts
+        .defaults
+        .retain(|key, _| packages.winner(key).is_none());
     let mut import = import(&texts, loader, &facts);
-    // A line of a package may win all the same.
-    let wins = |key: &Key| {
-        forecast
-            .winner(key)
-            .is_some_and(|win| win.path.starts_with("/etc/"))
-    };
-    import.settings.retain(|key, _| wins(key));
-    let taken: BTreeSet<Key> = import.settings.keys().cloned().collect();
-    let mut files = theirs(&tree, loader);
-    files.extend(tree.sysctl_conf.clone());
+    let mut settings = Settings::new();
+    for (key, setting) in std::mem::take(&mut import.settings) {
+        let place = setting.origin().map(Origin::place);
+        match forecast.winner(&key) {
+            Some(win) if Some(win.place()) == place => {
+                settings.insert(key, setting);
+            }
+            win => {
+                let reason = win.map_or_else(
+                    || "no line of it is heard at the next boot".to_owned(),
+                    |win| {
+                        format!(
+                            "{} wins at the next boot, with {}",
+                            win.place(),
+                            win.value()
+                        )
+                    },
+                );
+                import
+                    .dropped
+                    .extend(Dropped::setting(&key, &setting, reason));
+            }
+        }
+    }
+    let taken: BTreeSet<Key> = settings.keys().cloned().collect();
+    let mut files = theirs;
+    // What this loader does not read goes too, or else `sysctl -p` would bring it back.
+    if let Some(unread) = unread(&tree, &files) {
+        import.dropped.extend(unheard(unread, &settings));
+        files.push(unread.clone());
+    }
     // A link leads to a text that is there once.
     for found in &mut files {
         if let Some(real) = found.leads_to.take() {
@@ -150,11 +178,13 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
         ),
         hint: None,
     });
+    let (files, by_hand) = without(&files, &taken);
     let imported = Imported {
-        text: profile::write("what the files in /etc said at boot", &import.settings),
-        settings: import.settings,
+        text: profile::write("what the files in /etc said at boot", &settings),
+        settings,
         dropped: import.dropped,
-        files: without(&files, &taken),
+        files,
+        by_hand,
     };
     Ok((imported, warnings.collect()))
 }
@@ -162,7 +192,48 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
 /// Files in /etc that a loader reads, in its order.
 fn theirs(tree: &Tree, loader: Loader) -> Vec<Found> {
     let read = tree.read_by(loader).into_iter();
-    read.filter(|found| Path::new(&found.path).starts_with("/etc"))
-        .cloned()
-        .collect()
+    read.filter(|found| is_of_etc(found)).cloned().collect()
+}
+
+fn is_of_etc(found: &Found) -> bool {
+    Path::new(&found.path).starts_with("/etc")
+}
+
+/// The tree without whatever lies in /etc.
+fn packages(tree: &Tree) -> Tree {
+    let theirs = tree.fragments.iter().filter(|found| !is_of_etc(found));
+    Tree {
+        fragments: theirs.cloned().collect(),
+        ..Tree::default()
+    }
+}
+
+/// /etc/sysctl.conf, where it is none of the files that are read.
+fn unread<'t>(tree: &'t Tree, read: &[Found]) -> Option<&'t Found> {
+    let is_it = |found: &Found| {
+        let path = found.leads_to.as_ref().unwrap_or(&found.path);
+        path == SYSCTL_CONF
+    };
+    tree.sysctl_conf
+        .as_ref()
+        .filter(|_| !read.iter().any(is_it))
+}
+
+/// Lines of a file that nobody reads at boot, about keys that are imported with other values.
+fn unheard(found: &Found, settings: &Settings) -> Vec<Dropped> {
+    let text = Text {
+        file: found.path.clone(),
+        bytes: found.text().to_vec(),
+    };
+    let said = import(&[text], Loader::SysctlP, &Facts::default()).settings;
+    let other = said.iter().filter(|(key, said)| {
+        settings
+            .get(*key)
+            .is_some_and(|setting| setting.words() != said.words())
+    });
+    let dropped = other.filter_map(|(key, said)| {
+        let reason = "only `sysctl -p` and `sysctl --system` read this file".to_owned();
+        Dropped::setting(key, said, reason)
+    });
+    dropped.collect()
 }

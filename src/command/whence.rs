@@ -8,11 +8,11 @@ use crate::error::Error;
 
 use crate::host::fragments::{self, Writer};
 use crate::host::kernel::{reading, snapshot};
-use crate::model::catalogue;
+use crate::model::catalogue::{self, Taken, taken};
 use crate::model::key::Key;
 use crate::model::problem::{Problem, Source};
 use crate::model::snapshot::{Reading, Snapshot};
-use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Tree, remarks};
+use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Statement, Tree, remarks};
 use crate::report::{Body, KeyWinner, Report, Winners};
 
 use super::{World, failed, judged, told};
@@ -46,27 +46,41 @@ pub fn run(world: &World, request: &Where) -> Report {
     } else {
         snapshot(&world.kernel, &keys)
     };
-    let rows = keys.into_iter().map(|key| KeyWinner {
-        live: live.get(&key).value().cloned(),
-        next: forecast.next_boot(&key),
-        key,
-    });
-    let rows: Vec<KeyWinner> = rows.collect();
+    let row = |key: Key| {
+        let (live, next) = (live.get(&key).value(), forecast.next_boot(&key));
+        let secret = catalogue::is_secret(&key);
+        KeyWinner {
+            live: live.filter(|_| !secret).cloned(),
+            agree: next.agree(),
+            next: if secret { next.hidden() } else { next },
+            key,
+        }
+    };
+    let rows: Vec<KeyWinner> = keys.into_iter().map(row).collect();
     let mut remarks = oddities(world, &tree, &forecast);
     if !asked.is_empty() {
         let spoken_of = places(&rows);
         remarks.retain(|remark| {
-            remark.code == "unreadable" || spoken_of.contains(&(remark.path.clone(), remark.line))
+            let whole_file = ["unreadable", "long-line", "byte-order-mark"].contains(&remark.code);
+            whole_file
+                || spoken_of.contains(&(remark.path.clone(), remark.line))
+                || asked.iter().any(|key| may_mean(remark, key))
         });
     }
-    let clean = remarks.iter().all(|remark| remark.code == "semicolon")
-        && rows.iter().all(|row| row.next.agree());
+    let patterns = if asked.is_empty() {
+        patterns(forecast.sequence(forecast.loader))
+    } else {
+        Vec::new()
+    };
+    let clean =
+        remarks.iter().all(|remark| remark.code == "semicolon") && rows.iter().all(|row| row.agree);
     let body = Body::Winners(Winners {
         loader: forecast.loader,
         root: world.root.path().map(|path| path.display().to_string()),
         credential: tree.credential.as_ref().map(|found| found.path.clone()),
         writers: others(world, &rows),
         keys: rows,
+        patterns,
         remarks,
     });
     Report {
@@ -97,6 +111,52 @@ pub(super) fn keys(names: &[String]) -> Result<BTreeSet<Key>, Vec<Problem>> {
     }
 }
 
+/// Whether a line that names no key of this kernel was perhaps meant to name this one.
+fn may_mean(remark: &Remark, key: &Key) -> bool {
+    let slips = ["absent-key", "malformed", "separators"];
+    let name = key.as_str().rsplit('.').next().unwrap_or_default();
+    let words = remark
+        .message
+        .split(|c: char| !c.is_alphanumeric() && c != '_');
+    slips.contains(&remark.code)
+        && words
+            .into_iter()
+            .any(|word| strsim::damerau_levenshtein(word, name) <= 1)
+}
+
+/// Lines that speak of several keys.
+fn patterns(sequence: &Sequence) -> Vec<(String, Option<String>, String)> {
+    let patterns = sequence.statements().iter();
+    let patterns = patterns.filter(|placed| placed.statement.is_pattern());
+    patterns
+        .map(|placed| {
+            let Statement { name, value, .. } = &placed.statement;
+            (name.clone(), value.clone(), placed.place())
+        })
+        .collect()
+}
+
+/// Lines whose value the kernel does not take.
+fn refused(sequence: &Sequence) -> Vec<Remark> {
+    let named = sequence
+        .statements()
+        .iter()
+        .filter(|placed| !placed.statement.optional);
+    let refused = named.filter_map(|placed| {
+        let Statement {
+            name, path, value, ..
+        } = &placed.statement;
+        let (key, value) = (path.parse::<Key>().ok()?, value.as_ref()?);
+        (taken(&key, value) == Taken::Refused).then(|| Remark {
+            path: placed.path.clone(),
+            line: placed.line,
+            code: "refused",
+            message: format!("the kernel does not take `{value}` for `{name}`"),
+        })
+    });
+    refused.collect()
+}
+
 /// Every line that speaks of one of the keys.
 fn places(rows: &[KeyWinner]) -> BTreeSet<(String, usize)> {
     let wins = rows.iter().flat_map(|row| {
@@ -123,6 +183,7 @@ fn oddities(world: &World, tree: &Tree, forecast: &Forecast) -> Vec<Remark> {
         message: format!("cannot be read ({why}): what it says is not in this answer"),
     });
     all.extend(unreadable);
+    all.extend(refused(forecast.sequence(forecast.loader)));
     if !world.root.is_image() {
         all.extend(unknown(world, forecast.sequence(forecast.loader)));
     }

@@ -70,10 +70,9 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
 
 /// The line that wins, and what it says.
 fn obeyed(win: &Win) -> String {
-    let said = if win.text.is_empty() {
-        "which excludes it".to_owned()
-    } else {
-        format!("which says {}", win.text)
+    let said = match &win.text {
+        None => "which excludes it".to_owned(),
+        Some(text) => format!("which says {text}"),
     };
     format!("{}, {said}", win.place())
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::errno::Errno;
 
+use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::sysctld::{Content, DIRECTORIES, Found, Line, Loader, SYSCTL_CONF, Tree, lines};
 use crate::model::value::Value;
@@ -16,10 +17,15 @@ use super::root::{Root, opened};
 /// Most bytes of one file that are looked at.
 const LARGEST: u64 = 16 << 20;
 
-/// Where the credential of systemd-sysctl lies: while it runs, and as the machine was given it (systemd.exec(5)).
-const CREDENTIALS: [&str; 2] = [
+/// Where the credential of systemd-sysctl lies: while it runs, as the machine was given it, and where its unit looks
+/// otherwise, in this order (systemd.exec(5), `LoadCredential=`).
+const CREDENTIALS: [&str; 6] = [
     "/run/credentials/systemd-sysctl.service/sysctl.extra",
     "/run/credentials/@system/sysctl.extra",
+    "/etc/credstore/sysctl.extra",
+    "/run/credstore/sysctl.extra",
+    "/usr/local/lib/credstore/sysctl.extra",
+    "/usr/lib/credstore/sysctl.extra",
 ];
 
 /// Reads everything that any loader would look at. What cannot be read is part of the answer.
@@ -173,7 +179,8 @@ impl Writer {
         let set = said.filter_map(|(line, said)| match said {
             Line::Statement(statement) => {
                 let key = statement.path.parse().ok()?;
-                Some((line, key, Value::new(&statement.value?)))
+                let shown = !catalogue::is_secret(&key);
+                shown.then_some((line, key, Value::new(&statement.value?)))
             }
             _ => None,
         });

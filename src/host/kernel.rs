@@ -1,7 +1,8 @@
 //! The kernel's keys: one open and one read, or one open and one write.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use sysctl::{CtlIter, Sysctl};
@@ -93,6 +94,11 @@ pub fn reading(kernel: &dyn Kernel, key: &Key) -> Reading {
             _ => Reading::Unreadable(error.to_string()),
         },
     }
+}
+
+/// Whether a key can only be written: to write it does something, and leaves nothing that could be read back.
+pub fn is_action(key: &Key) -> bool {
+    fs::metadata(path(key)).is_ok_and(|found| found.is_file() && found.mode() & 0o444 == 0)
 }
 
 /// Asks for many keys.

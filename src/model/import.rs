@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalogue::{self, Complaint, Raw};
+use super::catalogue::{self, Complaint, Raw, Taken};
 use super::key::Key;
 use super::memory::Settings;
 use super::persist::FileChange;
@@ -24,7 +24,9 @@ pub struct Text {
 pub struct Facts {
     /// Keys that it does not have.
     pub absent: BTreeSet<Key>,
-    /// Its defaults, as far as they are known.
+    /// Keys that nobody may read: to write one is an action.
+    pub actions: BTreeSet<Key>,
+    /// Its defaults, as far as they are known, and no other file changes them.
     pub defaults: BTreeMap<Key, Value>,
 }
 
@@ -39,6 +41,17 @@ pub struct Dropped {
     pub text: String,
     /// Why it is left out.
     pub reason: String,
+}
+
+/// Lines that a patch cannot take out of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByHand {
+    /// The file.
+    pub path: String,
+    /// The lines, from 1.
+    pub lines: Vec<usize>,
+    /// Why not.
+    pub why: &'static str,
 }
 
 /// What became of the texts.
@@ -66,6 +79,7 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
     // Where each key was last assigned, so that the line can still be dropped.
     let mut last: BTreeMap<Key, Dropped> = BTreeMap::new();
     for text in texts {
+        let above: Vec<&[u8]> = text.bytes.split(|byte| *byte == b'\n').collect();
         for (line, said) in lines(&text.bytes, loader) {
             let mut dropped = Dropped {
                 file: text.file.clone(),
@@ -87,7 +101,7 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
                 }
             };
             dropped.text = shown(&statement);
-            let reasons = comments(&text.bytes, line);
+            let reasons = comments(above.get(..line.saturating_sub(1)).unwrap_or_default());
             let place = (text.file.as_str(), line);
             match setting(&statement, reasons, place, facts) {
                 Ok((key, setting)) => {
@@ -100,10 +114,7 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
                 }
                 Err((key, reason)) => {
                     dropped.reason = reason;
-                    // A line that the kernel would refuse, or that cancels, is the last word under systemd.
-                    if let Some(key) =
-                        key.filter(|_| loader == Loader::Systemd || statement.value.is_some())
-                    {
+                    if let Some(key) = key.filter(|key| is_last_word(key, &statement, loader)) {
                         if let Some(mut earlier) = last.remove(&key) {
                             earlier.reason = format!(
                                 "{} is the last word on it, and is left out itself",
@@ -125,7 +136,26 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
     import
 }
 
+/// Whether a line that is no setting undoes those before it: under systemd the last line counts whatever it says, under
+/// procps unless the kernel refuses it, or it says nothing.
+fn is_last_word(key: &Key, statement: &Statement, loader: Loader) -> bool {
+    let text = statement.value.as_deref();
+    loader == Loader::Systemd
+        || text.is_some_and(|text| catalogue::taken(key, text) != Taken::Refused)
+}
+
 impl Dropped {
+    /// A line whose setting is left out all the same.
+    pub fn setting(key: &Key, setting: &Setting, reason: String) -> Option<Self> {
+        let part = setting.exact.as_ref()?;
+        Some(Self {
+            file: part.origin.file.clone(),
+            line: part.origin.line?,
+            text: format!("{key} = {}", part.value),
+            reason,
+        })
+    }
+
     /// `sysctl.conf:12`
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
@@ -136,9 +166,15 @@ impl Dropped {
 fn shown(statement: &Statement) -> String {
     let minus = if statement.optional { "-" } else { "" };
     match &statement.value {
+        Some(_) if is_secret(statement) => format!("{minus}{} = (not shown)", statement.name),
         Some(value) => format!("{minus}{} = {value}", statement.name),
         None => format!("-{}", statement.name),
     }
+}
+
+fn is_secret(statement: &Statement) -> bool {
+    let key = statement.path.parse();
+    key.is_ok_and(|key| catalogue::is_secret(&key))
 }
 
 /// The setting of a line, or why it is none, with its key where that is known.
@@ -161,6 +197,11 @@ fn setting(
     };
     if let Some(slip) = catalogue::slip(&key) {
         return Err(because(slip.message));
+    }
+    if facts.actions.contains(&key) {
+        return Err(because(
+            "an action, not a setting: it cannot be read back".to_owned(),
+        ));
     }
     let (text, comment) = without_comment(text);
     reasons.extend(comment.map(str::to_owned));
@@ -196,27 +237,29 @@ fn setting(
     Ok((key, setting))
 }
 
-/// A value without what its author took for a comment. The kernel reads a number the same with it and without it.
+/// Numbers without what their author took for a comment: the kernel reads them the same with it and without it.
 fn without_comment(text: &str) -> (&str, Option<&str>) {
     let at = [" #", "\t#", " ;", "\t;"]
         .iter()
         .filter_map(|mark| text.find(mark))
         .min();
     match at.map(|at| text.split_at(at)) {
-        Some((value, comment)) => (
-            value.trim(),
-            Some(comment.trim_matches(['#', ';', ' ', '\t'])),
-        ),
-        None => (text, None),
+        Some((value, comment))
+            if value
+                .chars()
+                .all(|c| c.is_ascii_digit() || " \t-".contains(c)) =>
+        {
+            (
+                value.trim(),
+                Some(comment.trim_matches(['#', ';', ' ', '\t'])),
+            )
+        }
+        _ => (text, None),
     }
 }
 
-/// The comment right above a line, without its marks and without assignments that were commented out.
-fn comments(text: &[u8], line: usize) -> Vec<String> {
-    let above: Vec<&[u8]> = text
-        .split(|byte| *byte == b'\n')
-        .take(line.saturating_sub(1))
-        .collect();
+/// The comment that ends the lines above one, without its marks and without assignments that were commented out.
+fn comments(above: &[&[u8]]) -> Vec<String> {
     let block = above.iter().rev().map_while(|line| {
         let line = String::from_utf8_lossy(line);
         let line = line.trim();
@@ -236,32 +279,56 @@ fn comments(text: &[u8], line: usize) -> Vec<String> {
     words
 }
 
-/// What files would say without the lines that name these keys in full.
-pub fn without(files: &[Found], keys: &BTreeSet<Key>) -> Vec<FileChange> {
-    let change = |found: &Found| {
-        let text = std::str::from_utf8(found.text()).ok()?;
-        let ours: BTreeSet<usize> = lines(found.text(), Loader::Systemd)
-            .into_iter()
-            .filter_map(|(line, said)| match said {
-                Line::Statement(statement) => {
-                    let key: Key = statement.path.parse().ok()?;
-                    (statement.value.is_some() && keys.contains(&key)).then_some(line)
-                }
-                _ => None,
-            })
+/// What files would say without the lines that name these keys in full, as far as a patch can do it.
+pub fn without(files: &[Found], keys: &BTreeSet<Key>) -> (Vec<FileChange>, Vec<ByHand>) {
+    let (mut changes, mut by_hand) = (Vec::new(), Vec::new());
+    for found in files {
+        let said = lines(found.text(), Loader::Systemd);
+        let statements = said.iter().filter_map(|(line, said)| match said {
+            Line::Statement(statement) => Some((*line, statement)),
+            _ => None,
+        });
+        let named = |statement: &Statement| {
+            let key = statement.path.parse::<Key>();
+            statement.value.is_some() && key.is_ok_and(|key| keys.contains(&key))
+        };
+        let ours: BTreeSet<usize> = statements
+            .clone()
+            .filter_map(|(line, statement)| named(statement).then_some(line))
             .collect();
-        let kept = text
-            .split_inclusive('\n')
-            .enumerate()
-            .filter(|(index, _)| !ours.contains(&(index + 1)));
-        let kept: String = kept.map(|(_, line)| line).collect();
-        (!ours.is_empty()).then(|| FileChange {
-            path: found.path.clone(),
-            from: Some(text.to_owned()),
-            to: Some(kept),
-        })
-    };
-    files.iter().filter_map(change).collect()
+        if ours.is_empty() {
+            continue;
+        }
+        let text = std::str::from_utf8(found.text());
+        let why = match text {
+            Err(_) => Some("the file is not UTF-8"),
+            Ok(text) if text.contains(|c: char| c.is_control() && !"\n\t".contains(c)) => {
+                Some("the file has carriage returns or other control characters")
+            }
+            Ok(_) => statements
+                .clone()
+                .any(|(_, statement)| is_secret(statement))
+                .then_some("the file has a secret"),
+        };
+        let path = found.path.clone();
+        match (text, why) {
+            (Ok(text), None) => {
+                let kept = text.split_inclusive('\n').enumerate();
+                let kept = kept.filter(|(index, _)| !ours.contains(&(index + 1)));
+                changes.push(FileChange {
+                    path,
+                    from: Some(text.to_owned()),
+                    to: Some(kept.map(|(_, line)| line).collect()),
+                });
+            }
+            (_, why) => by_hand.push(ByHand {
+                path,
+                lines: ours.into_iter().collect(),
+                why: why.unwrap_or_default(),
+            }),
+        }
+    }
+    (changes, by_hand)
 }
 
 #[cfg(test)]
@@ -275,6 +342,7 @@ mod tests {
         }];
         let facts = Facts {
             absent: ["net.ipv4.gone".parse().unwrap()].into(),
+            actions: BTreeSet::new(),
             defaults: [("net.ipv4.tcp_sack".parse().unwrap(), Value::from(1))].into(),
         };
         let Import { settings, dropped } = import(&texts, loader, &facts);

@@ -323,7 +323,7 @@ fn suits(setting: &Setting, win: &Win) -> bool {
     match &win.taken {
         Taken::Value(value) => setting.accepts(value),
         // The same text leads to the same value, whatever the kernel makes of it.
-        Taken::Unknown => setting.accepts(&Value::new(&win.text)),
+        Taken::Unknown => setting.accepts(&win.value()),
         Taken::Refused => false,
     }
 }

@@ -19,6 +19,8 @@ pub struct Winners {
     pub credential: Option<String>,
     /// One for each key.
     pub keys: Vec<KeyWinner>,
+    /// Patterns, with what they say (nothing for an exclusion) and where; only where no key was asked for.
+    pub patterns: Vec<(String, Option<String>, String)>,
     /// What is odd in the files.
     pub remarks: Vec<Remark>,
     /// Programs that write sysctls by themselves, in words.
@@ -34,6 +36,8 @@ pub struct KeyWinner {
     pub live: Option<Value>,
     /// The winners.
     pub next: NextBoot,
+    /// Whether systemd-sysctl and `sysctl --system` leave the same value.
+    pub agree: bool,
 }
 
 /// What the next boot gives for a declared key.

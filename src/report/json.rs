@@ -6,7 +6,7 @@ use crate::change::hold::Hold;
 use crate::error::{Error, Left};
 use crate::model::catalogue::{self, Effect, Entry, Scope, Taken};
 use crate::model::handshake::{Timeline, View};
-use crate::model::import::Dropped;
+use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
 use crate::model::memory::desired_hash;
 use crate::model::persist::{BootPlan, Shadow};
@@ -72,6 +72,7 @@ pub fn render(report: &Report) -> String {
             "hashes": { "desired": desired_hash(&one.settings), "plan": null },
             "dropped": one.dropped.iter().map(dropped).collect::<Vec<_>>(),
             "diff": (!one.files.is_empty()).then(|| diff::files(&one.files)),
+            "by_hand": one.by_hand.iter().map(by_hand).collect::<Vec<_>>(),
         }),
         Body::Hold(one) => json!({ "hold": one.as_ref().map(hold) }),
         Body::Active(one) => json!({
@@ -382,7 +383,7 @@ fn winners(winners: &Winners) -> Json {
         json!({
             "key": one.key,
             "live": one.live,
-            "agree": one.next.agree(),
+            "agree": one.agree,
             "systemd": one.next.systemd.as_ref().map(win),
             "procps": one.next.procps.as_ref().map(win),
             "sysctl_p": one.next.sysctl_p.as_ref().map(win),
@@ -392,7 +393,12 @@ fn winners(winners: &Winners) -> Json {
     let remarks = winners.remarks.iter().map(|one| {
         json!({ "path": one.path, "line": (one.line > 0).then_some(one.line), "code": one.code, "message": one.message })
     });
+    let patterns = winners
+        .patterns
+        .iter()
+        .map(|(name, value, place)| json!({ "pattern": name, "value": value, "place": place }));
     json!({
+        "patterns": patterns.collect::<Vec<_>>(),
         "loader": winners.loader.name(),
         "root": winners.root,
         "keys": keys.collect::<Vec<_>>(),
@@ -410,6 +416,11 @@ fn dropped(dropped: &Dropped) -> Json {
         reason,
     } = dropped;
     json!({ "file": file, "line": line, "text": text, "reason": reason })
+}
+
+fn by_hand(by_hand: &ByHand) -> Json {
+    let ByHand { path, lines, why } = by_hand;
+    json!({ "path": path, "lines": lines, "why": why })
 }
 
 fn hold(hold: &Hold) -> Json {

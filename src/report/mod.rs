@@ -14,7 +14,7 @@ use crate::change::hold::Hold;
 use crate::change::journal::Stage;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::model::import::Dropped;
+use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
 use crate::model::memory::{Memory, Settings, desired_hash};
 use crate::model::persist::FileChange;
@@ -131,6 +131,8 @@ pub struct Imported {
     pub dropped: Vec<Dropped>,
     /// What would take the others out of the files that they come from.
     pub files: Vec<FileChange>,
+    /// Files for which no patch can do that.
+    pub by_hand: Vec<ByHand>,
 }
 
 /// What is declared, as a profile.

@@ -620,7 +620,7 @@ net.core.somaxconn, holds 4096
  * systemd-sysctl    2048 (written \"2048 # enough\")  /etc/sysctl.d/10-a.conf:2
    sysctl --system   2048 (written \"2048 # enough\")  /etc/sysctl.d/10-a.conf:2
    shadowed          010  /etc/sysctl.d/10-a.conf:1
-   shadowed          \"12\"  /etc/sysctl.conf:1
+   refused           \"12\"  /etc/sysctl.conf:1
 ";
     assert!(
         run.out
@@ -829,4 +829,107 @@ fn a_value_that_the_kernel_never_took_is_not_promised() {
     sandbox.tcptune("status").exits(0);
     let verify = sandbox.tcptune("verify --scope boot").exits(1);
     assert!(verify.out.contains("  unknown  "), "{}", verify.out);
+}
+
+/// What explains why a key is not as somebody meant is said, whichever key was asked for.
+#[test]
+fn where_says_why_a_line_has_no_effect() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        "net.core.somaxconn 4096\nnet.core/somaxconn = 4096\nnet.core.somaxcon = 4096\nnet.ipv4.conf.*.rp_filter = 2\n",
+    );
+    let one = sandbox.tcptune("where somaxconn").exits(1);
+    for code in ["malformed", "separators", "absent-key"] {
+        assert!(
+            one.out.contains(&format!("[{code}]")),
+            "{code}: {}",
+            one.out
+        );
+    }
+    assert!(
+        !sandbox
+            .tcptune("where syn_retries")
+            .exits(0)
+            .out
+            .contains('[')
+    );
+    let all = sandbox.tcptune("where").exits(1);
+    let pattern = "\npattern: net.ipv4.conf.*.rp_filter = 2  /etc/sysctl.d/10-a.conf:4\n";
+    assert!(all.out.contains(pattern), "{}", all.out);
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        "net.core.somaxconn = 14k\nnet.ipv4.tcp_ecn =\n-net.ipv4.tcp_sack = 5,4\n",
+    );
+    let refused = sandbox.tcptune("where somaxconn ecn").exits(1);
+    for line in [
+        "   refused           14k  /etc/sysctl.d/10-a.conf:1\n",
+        "   refused           (empty)  /etc/sysctl.d/10-a.conf:2\n",
+        "/etc/sysctl.d/10-a.conf:1: the kernel does not take `14k` for `net.core.somaxconn`  [refused]\n",
+    ] {
+        assert!(refused.out.contains(line), "{line}\n{}", refused.out);
+    }
+    let long = format!(
+        "head -c 1048576 /dev/zero | tr '\\0' '#' > /etc/sysctl.d/10-a.conf; echo >> /etc/sysctl.d/10-a.conf; echo '{SOMAXCONN} = 1' >> /etc/sysctl.d/10-a.conf"
+    );
+    sandbox.sh(&long);
+    let long = sandbox.tcptune("where somaxconn").exits(1);
+    assert!(long.out.contains("the loaders disagree"), "{}", long.out);
+    assert!(long.out.contains("[long-line]"), "{}", long.out);
+}
+
+/// The value of a secret is in no output, live or in a file.
+#[test]
+fn where_shows_no_secret() {
+    let sandbox = Sandbox::with_systemd();
+    let (live, file) = (
+        "1111111a-22222222-33333333-44444444",
+        "5555555a-66666666-77777777-88888888",
+    );
+    sandbox.stranger("net.ipv4.tcp_fastopen_key", live);
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        &format!("net.ipv4.tcp_fastopen_key = {file} # old\nnet.ipv4.tcp_fastopen_key = {file}\nnet.core.somaxconn = 5000\n"),
+    );
+    sandbox.sh("mkdir -p /etc/ufw; cp /etc/sysctl.d/10-a.conf /etc/ufw/sysctl.conf");
+    for words in [
+        "where",
+        "where fastopen_key",
+        "where --json",
+        "import --managed",
+        "import /etc/sysctl.d/10-a.conf",
+        "import --managed --json",
+    ] {
+        let told = sandbox.tcptune(words);
+        for part in ["1111111a", "5555555a"] {
+            assert!(
+                !told.out.contains(part) && !told.err.contains(part),
+                "{words}: {}",
+                told.out
+            );
+        }
+    }
+    let managed = sandbox.tcptune("import --managed").exits(0);
+    let by_hand = "# /etc/sysctl.d/10-a.conf: line 3: the file has a secret\n";
+    assert!(managed.out.contains(by_hand), "{}", managed.out);
+}
+
+/// A credential is read after every file: the machine's own, or one that the service finds in a store.
+#[test]
+fn a_credential_wins_over_every_file() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh(
+        "mkdir -p /etc/credstore; echo 'net.core.somaxconn = 77' > /etc/credstore/sysctl.extra",
+    );
+    let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("systemd-sysctl would obey /etc/credstore/sysctl.extra:1, which says 77"),
+        "{}",
+        refused.err
+    );
+    let told = sandbox.tcptune("where somaxconn").exits(1);
+    let named = "credential: systemd-sysctl reads /etc/credstore/sysctl.extra last\n";
+    assert!(told.out.contains(named), "{}", told.out);
 }

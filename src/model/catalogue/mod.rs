@@ -215,6 +215,14 @@ pub fn consequences(values: &BTreeMap<Key, Value>) -> BTreeMap<Key, Vec<String>>
         .collect()
 }
 
+/// Whether a key holds a secret, which no output shows.
+pub fn is_secret(key: &Key) -> bool {
+    match Entry::of(key) {
+        Some(entry) => matches!(entry.shape, Shape::Secret),
+        None => key.as_str().ends_with(".stable_secret"),
+    }
+}
+
 /// Whether the key has one value for the whole machine, so that a network namespace must not write it.
 pub fn is_global(key: &Key) -> bool {
     Entry::of(key).map_or(!key.is_net(), |entry| entry.scope != Scope::PerNamespace)

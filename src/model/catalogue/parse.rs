@@ -3,6 +3,7 @@
 use super::super::key::Key;
 use super::super::value::{self, Value};
 use super::complaint::{Complaint, Raw};
+use super::is_secret;
 use super::shape::Shape;
 
 impl Shape {
@@ -308,7 +309,7 @@ fn ports(raw: &Raw<'_>) -> Result<Value, Complaint> {
 /// The rules for a key that the table does not have: nothing that the kernel would read differently from a
 /// person, nothing that would end the line, nothing too long for one write.
 pub(super) fn uncatalogued(key: &Key, raw: &Raw<'_>) -> Result<Value, Complaint> {
-    if key.as_str().ends_with(".stable_secret") {
+    if is_secret(key) {
         return Shape::Secret.parse(raw);
     }
     if key.as_str() == "vm.stat_refresh" {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::catalogue::Taken;
+use super::super::catalogue::{Taken, taken};
 use super::super::key::Key;
 use super::super::value::Value;
 use super::Loader;
@@ -24,20 +24,29 @@ pub struct Win {
     pub path: String,
     /// Line, from 1.
     pub line: usize,
-    /// What the line says; empty for an exclusion.
-    pub text: String,
+    /// What the line says; nothing for an exclusion.
+    pub text: Option<String>,
     /// What the kernel makes of that.
     pub taken: Taken,
 }
+
+/// What stands for a secret.
+const HIDDEN: &str = "(not shown)";
 
 impl Win {
     fn new(placed: &Placed, taken: Taken) -> Self {
         Self {
             path: placed.path.clone(),
             line: placed.line,
-            text: placed.statement.value.clone().unwrap_or_default(),
+            text: placed.statement.value.clone(),
             taken,
         }
+    }
+
+    /// A line as it speaks of a key, whoever wins.
+    pub(super) fn of(key: &Key, placed: &Placed) -> Self {
+        let text = placed.statement.value.as_deref();
+        Self::new(placed, text.map_or(Taken::Refused, |text| taken(key, text)))
     }
 
     /// A line that keeps a loader from writing a key.
@@ -55,7 +64,7 @@ impl Win {
         self.taken
             .value()
             .cloned()
-            .unwrap_or_else(|| Value::new(&self.text))
+            .unwrap_or_else(|| Value::new(self.text.as_deref().unwrap_or_default()))
     }
 }
 
@@ -79,6 +88,22 @@ impl NextBoot {
             Loader::Systemd => self.systemd.as_ref(),
             Loader::Procps => self.procps.as_ref(),
             Loader::SysctlP => self.sysctl_p.as_ref(),
+        }
+    }
+
+    /// The same without what the lines say.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        let hide = |win: Win| Win {
+            text: win.text.map(|_| HIDDEN.to_owned()),
+            taken: Taken::Unknown,
+            ..win
+        };
+        Self {
+            systemd: self.systemd.map(hide),
+            procps: self.procps.map(hide),
+            sysctl_p: self.sysctl_p.map(hide),
+            shadowed: self.shadowed.into_iter().map(hide).collect(),
         }
     }
 
@@ -135,7 +160,7 @@ impl Forecast {
             let won = winners
                 .iter()
                 .any(|winner| winner.place() == placed.place());
-            let win = Win::new(placed, Taken::Refused);
+            let win = Win::of(key, placed);
             if !won && !shadowed.contains(&win) {
                 shadowed.push(win);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::catalogue;
 use super::super::printable::printable;
 use super::super::value::misread_by_the_kernel;
 use super::Loader;
@@ -52,10 +53,11 @@ pub fn remarks(found: &Found) -> Vec<Remark> {
                 }
                 let Statement { name, path, value, .. } = statement;
                 let Some(value) = value else { continue };
-                if let Some((earlier, before)) = assigned.insert(path, (line, value.clone()))
+                if let Some((earlier, before)) = assigned.insert(path.clone(), (line, value.clone()))
                     && before != value
                 {
-                    remark(line, "duplicate", format!("`{name}` has another value in line {earlier} already ({before}): the last one counts"));
+                    let before = if is_secret(&path) { String::new() } else { format!(" ({before})") };
+                    remark(line, "duplicate", format!("`{name}` has another value in line {earlier} already{before}"));
                 }
             }
         }
@@ -82,12 +84,20 @@ pub fn remarks(found: &Found) -> Vec<Remark> {
     remarks
 }
 
+/// Whether a line speaks of a secret: nobody shows what it says.
+fn is_secret(path: &str) -> bool {
+    path.parse().is_ok_and(|key| catalogue::is_secret(&key))
+}
+
 fn oddities(statement: &Statement) -> Vec<(&'static str, String)> {
     let mut oddities = Vec::new();
     let Statement {
         name, path, value, ..
     } = statement;
-    let value = value.as_deref().unwrap_or_default();
+    let value = value
+        .as_deref()
+        .filter(|_| !is_secret(path))
+        .unwrap_or_default();
     if let Some(at) = [" #", "\t#", " ;", "\t;"]
         .iter()
         .find_map(|mark| value.find(mark))

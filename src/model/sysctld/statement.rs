@@ -3,8 +3,8 @@
 use super::Loader;
 use super::pattern::is_pattern;
 
-/// Longest line that systemd reads, in bytes (`LONG_LINE_MAX` in src/basic/fileio.h); at a longer one it gives up on the file.
-const LONGEST: usize = 1024 * 1024;
+/// Length of a line, in bytes, at which systemd gives up on the file (`LONG_LINE_MAX` in src/basic/fileio.h).
+const TOO_LONG: usize = 1024 * 1024;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub fn lines(text: &[u8], loader: Loader) -> Vec<(usize, Line)> {
             Loader::Procps | Loader::SysctlP => line.split(|byte| *byte == 0).take(1).collect(),
         };
         for part in parts {
-            if loader == Loader::Systemd && part.len() > LONGEST {
+            if loader == Loader::Systemd && part.len() >= TOO_LONG {
                 found.push((index + 1, Line::TooLong));
                 return found;
             }
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_ends_the_file() {
-        let text = format!("a.b = 1\na.c = {}\na.d = 2", "x".repeat(LONGEST));
+        let text = format!("a.b = 1\na.c = {}\na.d = 2", "x".repeat(TOO_LONG - 6));
         assert_eq!(said(&text, Loader::Systemd), ["1 a/b=1", "2 long"]);
         assert_eq!(said(&text, Loader::Procps).len(), 3);
     }

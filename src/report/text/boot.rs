@@ -1,5 +1,7 @@
 //! `where`, `verify` and `import` for people.
 
+use crate::model::catalogue::Taken;
+use crate::model::import::ByHand;
 use crate::model::sysctld::{Loader, Win};
 use crate::model::value::Value;
 use crate::report::{Imported, KeyWinner, Verified, Winners, diff, printable};
@@ -17,11 +19,22 @@ impl Page {
             "next boot of {machine}, read by {}",
             winners.loader.name()
         ));
-        if winners.keys.is_empty() {
+        if winners.keys.is_empty() && winners.patterns.is_empty() {
             self.line("no file names any key");
         }
         for key in &winners.keys {
             self.winner(key, winners.loader);
+        }
+        if !winners.patterns.is_empty() {
+            self.line("");
+        }
+        for (name, value, place) in &winners.patterns {
+            let place = self.styled(PLACE, &printable(place));
+            let said = printable(&match value {
+                Some(value) => format!("{name} = {value}"),
+                None => format!("-{name}"),
+            });
+            self.line(format!("pattern: {said}  {place}"));
         }
         if let Some(path) = &winners.credential {
             self.line(format!(
@@ -53,7 +66,7 @@ impl Page {
             .live
             .as_ref()
             .map(|value| format!(", holds {}", printable(value.as_str())));
-        let differ = if key.next.agree() {
+        let differ = if key.agree {
             String::new()
         } else {
             format!("  {}", self.styled(BAD, "the loaders disagree"))
@@ -75,13 +88,17 @@ impl Page {
             self.line(format!(" {mark} {:<17} {said}", one.name()));
         }
         for win in &key.next.shadowed {
-            let text = if win.text.is_empty() {
-                "(excluded)".to_owned()
-            } else {
-                printable(&win.text)
+            let text = match win.text.as_deref() {
+                None => "(excluded)".to_owned(),
+                Some("") => "(empty)".to_owned(),
+                Some(text) => printable(text),
+            };
+            let what = match win.taken {
+                Taken::Refused if win.text.is_some() => "refused",
+                _ => "shadowed",
             };
             let place = self.styled(PLACE, &printable(&win.place()));
-            self.line(format!("   {:<17} {text}  {place}", "shadowed"));
+            self.line(format!("   {what:<17} {text}  {place}"));
         }
     }
 }
@@ -100,6 +117,14 @@ impl Page {
                 dropped.text,
                 dropped.reason
             );
+            self.line(printable(&line));
+        }
+        if !imported.by_hand.is_empty() {
+            self.line("\n# Once this is persisted, old lines can go, by hand:");
+        }
+        for ByHand { path, lines, why } in &imported.by_hand {
+            let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
+            let line = format!("# {path}: line {}: {why}", lines.join(", "));
             self.line(printable(&line));
         }
         if !imported.files.is_empty() {
@@ -188,9 +213,10 @@ impl Page {
 
 /// What a winner leaves in the kernel; where that is not what its line says, both.
 fn value(win: &Win) -> String {
+    let text = win.text.as_deref().unwrap_or_default();
     match win.taken.value() {
-        Some(value) if value.as_str() == win.text => value.to_string(),
-        Some(value) => format!("{value} (written {:?})", win.text),
-        None => format!("{:?}, as the kernel reads it", win.text),
+        Some(value) if value.as_str() == text => value.to_string(),
+        Some(value) => format!("{value} (written {text:?})"),
+        None => format!("{text:?}, as the kernel reads it"),
     }
 }

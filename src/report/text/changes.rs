@@ -91,10 +91,9 @@ impl Page {
             ));
         }
         for Shadow { key, win, .. } in &boot.beats {
-            let said = if win.text.is_empty() {
-                "excluded".to_owned()
-            } else {
-                win.value().to_string()
+            let said = match &win.text {
+                None => "excluded".to_owned(),
+                Some(_) => win.value().to_string(),
             };
             self.line(printable(&format!("beats {} ({key} {said})", win.place())));
         }
