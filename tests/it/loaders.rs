@@ -40,6 +40,9 @@ const DIRECTORIES: [&str; 4] = [
     "usr/lib/sysctl.d",
 ];
 
+/// Where credentials of the machine are.
+const CREDENTIALS: &str = "run/credentials/@system";
+
 /// Both loaders, in a sandbox whose directories are those of a tree.
 struct Peers {
     _sandbox: Sandbox,
@@ -53,7 +56,7 @@ impl Peers {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         let root = tempfile::tempdir().unwrap();
-        for directory in DIRECTORIES {
+        for directory in DIRECTORIES.iter().chain([&CREDENTIALS]) {
             fs::create_dir_all(root.path().join(directory)).unwrap();
         }
         let keys: Vec<Key> = KEYS.iter().map(|(name, _)| name.parse().unwrap()).collect();
@@ -72,12 +75,14 @@ impl Peers {
              mount -t overlay -o lowerdir=/usr/local,upperdir=/run/local/upper,workdir=/run/local/work overlay /usr/local
              mkdir -p /usr/local/lib/sysctl.d
              for d in run/sysctl.d usr/local/lib/sysctl.d usr/lib/sysctl.d; do mount --bind {root}/$d /$d; done
+             mkdir -p /{CREDENTIALS}
+             mount --bind {root}/{CREDENTIALS} /{CREDENTIALS}
              mount --bind {root}/etc /etc
              reset() {{ {resets} }}
              tell() {{ cat {paths} /run/end; }}
              echo END > /run/end
              while read -r _; do
-                 reset; /lib/systemd/systemd-sysctl >/dev/null 2>&1 || true; tell
+                 reset; CREDENTIALS_DIRECTORY=/{CREDENTIALS} /lib/systemd/systemd-sysctl >/dev/null 2>&1 || true; tell
                  reset; sysctl -q --system >/dev/null 2>&1 || true; tell
                  reset; sysctl -q -p >/dev/null 2>&1 || true; tell
              done",
@@ -155,7 +160,7 @@ impl Peers {
     }
 
     fn clear(&self) {
-        for directory in DIRECTORIES {
+        for directory in DIRECTORIES.iter().chain([&CREDENTIALS]) {
             let path = self.root.path().join(directory);
             for entry in fs::read_dir(&path).unwrap() {
                 let path = entry.unwrap().path();
@@ -174,7 +179,12 @@ impl Peers {
         for (path, kind) in tree {
             let path = self.root.path().join(path);
             match kind {
-                Kind::Text(text) => fs::write(&path, text).unwrap(),
+                Kind::Text(text) => fs::write(&path, bytes(text)).unwrap(),
+                Kind::Long(length) => {
+                    let long = "#".repeat(*length);
+                    let text = format!("{0} = 5\n{long}\n{0} = 6\n", KEYS[0].0);
+                    fs::write(&path, text).unwrap();
+                }
                 Kind::Link(to) => symlink(to, &path).unwrap(),
                 Kind::Directory => fs::create_dir(&path).unwrap(),
             }
@@ -189,9 +199,19 @@ impl Drop for Peers {
     }
 }
 
+/// Stands for a byte that is no text.
+const NO_TEXT: char = '\u{f8ff}';
+
+fn bytes(text: &str) -> Vec<u8> {
+    let bytes = text.split(NO_TEXT).map(str::as_bytes);
+    bytes.collect::<Vec<_>>().join(&[0xff][..])
+}
+
 #[derive(Debug, Clone)]
 enum Kind {
     Text(String),
+    /// With a line of this length in the middle.
+    Long(usize),
     Link(&'static str),
     Directory,
 }
@@ -250,6 +270,7 @@ fn value() -> impl Strategy<Value = &'static str> {
         1 => select(&[
             "010", "08", "0x10", "0x", "0", "-1", "300", "128", "+1", "3 4", "4 # note", "4# note", "\"3\"", "x", "",
             "4096 131072 6291456", "4096\t131072  6291456", "1 2 3 4", "8080,9000-9010", "99999999999999999999999", "=1",
+            "4\u{f8ff}", "4 \u{f8ff}",
         ]),
     ]
 }
@@ -278,6 +299,8 @@ fn line() -> impl Strategy<Value = String> {
         "-",
         "-=3",
         "\u{feff}",
+        "# \u{f8ff}",
+        "net.core.soma\u{f8ff}conn = 3",
     ]);
     prop_oneof![9 => assignment, 1 => other.prop_map(str::to_owned)]
 }
@@ -316,16 +339,22 @@ fn tree() -> impl Strategy<Value = Files> {
         "\u{e9}.conf",
     ]);
     let kind = prop_oneof![
-        12 => text().prop_map(Kind::Text),
-        1 => select(&["/dev/null", "/nowhere", "../sysctl.conf", "/etc/sysctl.conf", "loop.conf"]).prop_map(Kind::Link),
-        1 => Just(Kind::Directory),
+        24 => text().prop_map(Kind::Text),
+        1 => (0xf_fffe_usize..0x10_0002).prop_map(Kind::Long),
+        // The last one is there, but nobody can read it.
+        2 => select(&["/dev/null", "/nowhere", "../sysctl.conf", "/etc/sysctl.conf", "loop.conf", "/proc/self/mem"]).prop_map(Kind::Link),
+        2 => Just(Kind::Directory),
     ];
     let file = (select(&DIRECTORIES), names, kind)
         .prop_map(|(directory, name, kind)| (format!("{directory}/{name}"), kind));
     let sysctl_conf = proptest::option::of(text());
-    (proptest::collection::vec(file, 0..7), sysctl_conf).prop_map(|(files, conf)| {
+    let credential = proptest::option::weighted(0.2, text());
+    let files = proptest::collection::vec(file, 0..7);
+    (files, sysctl_conf, credential).prop_map(|(files, conf, credential)| {
         let conf = conf.map(|text| ("etc/sysctl.conf".to_owned(), Kind::Text(text)));
-        files.into_iter().chain(conf).collect()
+        let credential =
+            credential.map(|text| (format!("{CREDENTIALS}/sysctl.extra"), Kind::Text(text)));
+        files.into_iter().chain(conf).chain(credential).collect()
     })
 }
 
