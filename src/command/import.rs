@@ -201,11 +201,10 @@ fn is_of_etc(found: &Found) -> bool {
 
 /// The tree without whatever lies in /etc.
 fn packages(tree: &Tree) -> Tree {
-    let theirs = tree.fragments.iter().filter(|found| !is_of_etc(found));
-    Tree {
-        fragments: theirs.cloned().collect(),
-        ..Tree::default()
-    }
+    let mut tree = tree.clone();
+    tree.fragments.retain(|found| !is_of_etc(found));
+    tree.sysctl_conf = None;
+    tree
 }
 
 /// /etc/sysctl.conf, where it is none of the files that are read.

@@ -9,7 +9,9 @@ use nix::errno::Errno;
 
 use crate::model::catalogue;
 use crate::model::key::Key;
-use crate::model::sysctld::{Content, DIRECTORIES, Found, Line, Loader, SYSCTL_CONF, Tree, lines};
+use crate::model::sysctld::{
+    COMMAND_LINE, Content, DIRECTORIES, Found, Line, Loader, SYSCTL_CONF, Tree, lines,
+};
 use crate::model::value::Value;
 
 use super::root::{Root, opened};
@@ -51,6 +53,9 @@ pub fn read(root: &Root) -> Tree {
     tree.credential = CREDENTIALS
         .iter()
         .find_map(|path| found(root, (*path).to_owned(), false));
+    if !root.is_image() {
+        tree.command_line = found(root, COMMAND_LINE.to_owned(), false);
+    }
     tree
 }
 

@@ -99,7 +99,7 @@ boot_qemu() {
         qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 2 -m 512 \
         -nodefaults -no-user-config -no-reboot -display none \
         -kernel "$BOOT_IMAGE/vmlinuz" -initrd "$BOOT_IMAGE/initrd" \
-        -append "console=ttyS0 root=/dev/vda panic=-1 loglevel=4 TERM=dumb" \
+        -append "console=ttyS0 root=/dev/vda panic=-1 loglevel=4 TERM=dumb sysctl.net.ipv4.tcp_keepalive_probes=7" \
         -drive "file=$disk,format=raw,if=virtio,cache=unsafe" \
         -drive "file=$disk.payload,format=raw,if=virtio,readonly=on" \
         -serial "file:$disk.console" -serial "file:$disk.output" </dev/null

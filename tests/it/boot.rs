@@ -933,3 +933,37 @@ fn a_credential_wins_over_every_file() {
     let named = "credential: systemd-sysctl reads /etc/credstore/sysctl.extra last\n";
     assert!(told.out.contains(named), "{}", told.out);
 }
+
+/// Parameters of the kernel's command line set keys before any file does.
+#[test]
+fn the_kernels_own_parameters_count() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("echo 'quiet sysctl.net.core.somaxconn=1024 sysctl.net.ipv4.tcp_synack_retries=3' > /run/cmdline; mount --bind /run/cmdline /proc/cmdline");
+    sandbox.stranger(SOMAXCONN, "1024");
+    sandbox.stranger(SYNACK, "3");
+    let applied = sandbox.tcptune("apply high-traffic").exits(0);
+    let next = "next boot: somaxconn 1024 (/proc/cmdline:1)\n";
+    assert!(applied.out.contains(next), "{}", applied.out);
+    let told = sandbox.tcptune("where synack_retries").exits(0);
+    assert!(
+        told.out
+            .contains(" * systemd-sysctl    3  /proc/cmdline:1\n"),
+        "{}",
+        told.out
+    );
+    let persisted = sandbox.tcptune("persist").exits(0);
+    assert!(
+        persisted
+            .out
+            .contains("beats /proc/cmdline:1 (net.core.somaxconn 1024)"),
+        "{}",
+        persisted.out
+    );
+    // Without the drop-in, a boot gives what the parameters say.
+    sandbox.restart(1);
+    sandbox.tcptune("off --persist").exits(0);
+    assert_eq!(
+        [SOMAXCONN, SYNACK].map(|key| sandbox.sysctl(key)),
+        ["1024", "3"]
+    );
+}

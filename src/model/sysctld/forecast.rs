@@ -15,6 +15,8 @@ pub struct Forecast {
     /// The loader that this machine boots with.
     pub loader: Loader,
     sequences: [Sequence; 3],
+    /// What is there before any of them.
+    kernel: Sequence,
 }
 
 /// A line that speaks of a key.
@@ -120,6 +122,7 @@ impl Forecast {
         Self {
             loader,
             sequences: sequences.map(|loader| Sequence::read(tree, loader)),
+            kernel: Sequence::of_kernel(tree),
         }
     }
 
@@ -138,18 +141,29 @@ impl Forecast {
         self.winner_under(self.loader, key)
     }
 
-    /// The winner for a key under a loader.
+    /// The winner for a key under a loader; where the loader writes nothing, what the kernel's parameters set.
     pub fn winner_under(&self, loader: Loader, key: &Key) -> Option<Win> {
-        let Outcome { winner, .. } = self.sequence(loader).outcome(key);
+        let Outcome { winner, .. } = self.outcome(loader, key);
         winner.map(|(placed, taken)| Win::new(placed, taken))
+    }
+
+    fn outcome(&self, loader: Loader, key: &Key) -> Outcome<'_> {
+        let said = self.sequence(loader).outcome(key);
+        if loader == Loader::SysctlP {
+            // Nobody boots with it.
+            return said;
+        }
+        let before = self.kernel.outcome(key);
+        Outcome {
+            winner: said.winner.or(before.winner),
+            chain: [before.chain, said.chain].concat(),
+        }
     }
 
     /// Everything about a key.
     pub fn next_boot(&self, key: &Key) -> NextBoot {
-        let outcomes = self
-            .sequences
-            .each_ref()
-            .map(|sequence| sequence.outcome(key));
+        let loaders = [Loader::Systemd, Loader::Procps, Loader::SysctlP];
+        let outcomes = loaders.map(|loader| self.outcome(loader, key));
         let winners: Vec<&Placed> = outcomes
             .iter()
             .take(2)
@@ -177,6 +191,7 @@ impl Forecast {
 
     /// Every key that is named in full.
     pub fn keys(&self) -> BTreeSet<Key> {
-        self.sequences.iter().flat_map(Sequence::keys).collect()
+        let all = self.sequences.iter().chain([&self.kernel]);
+        all.flat_map(Sequence::keys).collect()
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! One thing is not modelled: keys that change other keys, as `net.ipv4.ip_forward` does.
 
+mod cmdline;
 mod forecast;
 mod lint;
 mod order;
@@ -48,6 +49,9 @@ pub const DIRECTORIES: [&str; 5] = [
     "/usr/lib/sysctl.d",
     "/lib/sysctl.d",
 ];
+
+/// Where the kernel's own parameters are: what they set, any loader may change.
+pub const COMMAND_LINE: &str = "/proc/cmdline";
 
 /// The file that procps reads last, and systemd only where a link in a directory leads to it.
 pub const SYSCTL_CONF: &str = "/etc/sysctl.conf";

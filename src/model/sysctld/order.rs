@@ -56,6 +56,8 @@ pub struct Tree {
     pub sysctl_conf: Option<Found>,
     /// The credential `sysctl.extra` of systemd-sysctl (systemd.system-credentials(7)), if the machine was given one.
     pub credential: Option<Found>,
+    /// [`super::COMMAND_LINE`]; nothing in an image.
+    pub command_line: Option<Found>,
 }
 
 impl Tree {
@@ -131,7 +133,7 @@ mod tests {
         Tree {
             fragments: paths.iter().map(found).collect(),
             sysctl_conf: Some(found(&super::super::SYSCTL_CONF)),
-            credential: None,
+            ..Tree::default()
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::catalogue::{Taken, taken};
 use super::super::key::Key;
 use super::Loader;
+use super::cmdline;
 use super::order::Tree;
 use super::pattern;
 use super::statement::{Line, Statement, lines, walked};
@@ -51,15 +52,19 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Reads a tree as a loader does.
-    pub fn read(tree: &Tree, loader: Loader) -> Self {
-        let mut sequence = Self {
+    fn empty(loader: Loader) -> Self {
+        Self {
             loader,
             statements: Vec::new(),
             explicit: BTreeMap::new(),
             walked: BTreeMap::new(),
             patterns: Vec::new(),
-        };
+        }
+    }
+
+    /// Reads a tree as a loader does.
+    pub fn read(tree: &Tree, loader: Loader) -> Self {
+        let mut sequence = Self::empty(loader);
         for found in tree.read_by(loader) {
             for (line, said) in lines(found.text(), loader) {
                 if let Line::Statement(statement) = said {
@@ -71,6 +76,23 @@ impl Sequence {
                     });
                 }
             }
+        }
+        sequence
+    }
+
+    /// What the kernel's own parameters set, one after the other, as procps would.
+    pub fn of_kernel(tree: &Tree) -> Self {
+        let mut sequence = Self::empty(Loader::Procps);
+        let Some(found) = &tree.command_line else {
+            return sequence;
+        };
+        for statement in cmdline::statements(&String::from_utf8_lossy(found.text())) {
+            let path = found.path.clone();
+            sequence.add(Placed {
+                path,
+                line: 1,
+                statement,
+            });
         }
         sequence
     }

@@ -47,6 +47,9 @@ tcptune where --json "${keys[@]}" >where.json || [ $? = 1 ]
 grep -x 'net.core.somaxconn = 16384' predicted
 grep -x 'net.ipv4.tcp_abort_on_overflow = 0' predicted
 grep -x 'net.ipv4.tcp_synack_retries = 3' predicted
+# The kernel's own parameter, before any file, and the credential, after all of them.
+grep -x 'net.ipv4.tcp_keepalive_probes = 7' predicted
+grep -x 'net.ipv4.tcp_retries1 = 4' predicted
 [ "$(wc -l <predicted)" = "$(($(wc -l <original) - 1))" ]
 
 # Live only, on top of it.
