@@ -152,7 +152,7 @@ fn on_disk(
 fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<StatusRow>, Error> {
     let now = scene.snapshot(active.settings.keys());
     let row = |(key, setting): (&Key, &Setting)| {
-        let passed_over = scene.passes_over(key, setting);
+        let passed_over = scene.place().passes_over(key, setting);
         let reading = now.get(key);
         let right = match reading {
             Reading::Value(value) => passed_over || setting.accepts(value),

@@ -80,7 +80,7 @@ fn one(
     let now = scene.snapshot(active.settings.keys());
     let row = |(key, setting): (&Key, &Setting)| {
         let value = now.get(key).value();
-        let right = scene.passes_over(key, setting)
+        let right = scene.place().passes_over(key, setting)
             || value.map_or(setting.optional, |value| setting.accepts(value));
         Compliance {
             key: key.clone(),

@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod dropin;
+pub mod expected;
 pub mod handshake;
 pub mod import;
 pub mod key;

@@ -229,6 +229,18 @@ pub struct Place {
     pub first_namespace: bool,
 }
 
+impl Place {
+    /// Whether a key is not this namespace's to write.
+    fn is_foreign(self, key: &Key) -> bool {
+        !self.first_namespace && catalogue::is_global(key)
+    }
+
+    /// Whether a setting is none of this namespace's business, and that is fine.
+    pub fn passes_over(self, key: &Key, setting: &Setting) -> bool {
+        setting.optional && self.is_foreign(key)
+    }
+}
+
 /// Compares what is wanted with what is remembered and what the kernel holds.
 ///
 /// With `only`, nothing but those keys is planned, and the rest of the memory stays as it is.
@@ -319,14 +331,14 @@ fn set(
     reading: &Reading,
     place: Place,
 ) -> Result<(), Refusal> {
-    if !place.first_namespace && catalogue::is_global(key) {
-        if setting.optional {
-            plan.skipped.push(Skipped {
-                key: key.clone(),
-                reason: "global: not this namespace's to set".into(),
-            });
-            return Ok(());
-        }
+    if place.passes_over(key, setting) {
+        plan.skipped.push(Skipped {
+            key: key.clone(),
+            reason: "global: not this namespace's to set".into(),
+        });
+        return Ok(());
+    }
+    if place.is_foreign(key) {
         return Err(Refusal::Global(key.clone()));
     }
     let live = match reading {

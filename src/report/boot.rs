@@ -1,6 +1,7 @@
 //! Answers about the next boot.
 
 use crate::error::Error;
+use crate::model::expected::{Expected, all_right};
 use crate::model::key::Key;
 use crate::model::memory::ActiveSet;
 use crate::model::sysctld::{Loader, NextBoot, Remark};
@@ -38,39 +39,6 @@ pub struct KeyWinner {
     pub next: NextBoot,
     /// Whether systemd-sysctl and `sysctl --system` leave the same value.
     pub agree: bool,
-}
-
-/// What the next boot gives for a declared key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
-    /// The key.
-    pub key: Key,
-    /// What it will hold, as far as anybody knows.
-    pub value: Option<Value>,
-    /// Who says so: `/etc/sysctl.d/60-app.conf:4`, or the kernel.
-    pub by: String,
-    /// Whether that is what is declared; nothing where nobody knows.
-    pub right: Option<bool>,
-}
-
-impl Expected {
-    /// Whether it surely is what is declared.
-    pub fn is_right(&self) -> bool {
-        self.right == Some(true)
-    }
-
-    /// Whether it surely is something else.
-    pub fn is_wrong(&self) -> bool {
-        self.right == Some(false)
-    }
-}
-
-/// Whether all of them are as declared; nothing where nobody knows.
-pub(crate) fn all_right(all: &[&Expected]) -> Option<bool> {
-    if all.iter().any(|one| one.is_wrong()) {
-        return Some(false);
-    }
-    all.iter().all(|one| one.is_right()).then_some(true)
 }
 
 /// What is declared for the next boot, and whether it will hold.

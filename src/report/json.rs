@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::change::hold::Hold;
 use crate::error::{Error, Left};
 use crate::model::catalogue::{self, Effect, Entry, Scope, Taken};
+use crate::model::expected::Expected;
 use crate::model::handshake::{Timeline, View};
 use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
@@ -16,8 +17,8 @@ use crate::model::setting::Setting;
 use crate::model::sysctld::Win;
 
 use super::{
-    Body, Changes, Compliance, Depth, Expected, History, KeyState, NamespaceChanges, Report, Show,
-    Status, Verified, Winners, diff,
+    Body, Changes, Compliance, Depth, History, KeyState, NamespaceChanges, Report, Show, Status,
+    Verified, Winners, diff,
 };
 
 /// Renders a report as one JSON document with a newline at its end.

@@ -8,12 +8,13 @@ pub mod text;
 
 use std::collections::BTreeMap;
 
-pub use boot::{BootStatus, Compliance, Expected, KeyWinner, Verified, Winners};
+pub use boot::{BootStatus, Compliance, KeyWinner, Verified, Winners};
 
 use crate::change::hold::Hold;
 use crate::change::journal::Stage;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::model::expected::Expected;
 use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
 use crate::model::memory::{Memory, Settings, desired_hash};

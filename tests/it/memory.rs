@@ -255,3 +255,35 @@ fn an_entry_of_the_boot_axis_is_called_by_what_it_declares() {
         undone.out
     );
 }
+
+/// Keys of which no file and no kernel can say a default: what an earlier boot recorded, or nothing.
+#[test]
+fn a_baseline_that_only_an_earlier_boot_knows() {
+    let sandbox = Sandbox::with_systemd();
+
+    sandbox.tcptune(&format!("set {TTL}=99 --persist")).exits(0);
+    sandbox.restart(1);
+    assert_eq!(sandbox.sysctl(TTL), "99");
+    let off = sandbox.tcptune("off --persist").exits(0);
+    assert!(
+        off.out
+            .contains("+net.ipv4.ip_default_ttl = 64  # released, as it was at 2"),
+        "{}",
+        off.out
+    );
+    assert_eq!(sandbox.sysctl(TTL), "64");
+    // Written for the boot alone, nothing was recorded then; what an older entry recorded still is.
+    sandbox
+        .tcptune(&format!("set {TTL}=98 --scope boot"))
+        .exits(0);
+    sandbox.restart(2);
+    assert_eq!(sandbox.sysctl(TTL), "98");
+    let off = sandbox.tcptune("off --persist").exits(0);
+    assert!(
+        off.out
+            .contains("+net.ipv4.ip_default_ttl = 64  # released, as it was at 2"),
+        "{}",
+        off.out
+    );
+    assert_eq!(sandbox.sysctl(TTL), "64");
+}

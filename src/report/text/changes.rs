@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use anstyle::Style;
 
 use crate::model::catalogue::{self, Effect, Entry};
+use crate::model::expected::{Expected, all_right};
 use crate::model::key::Key;
 use crate::model::memory::HOST;
 use crate::model::persist::{Action, BootPlan, Shadow};
 use crate::model::plan::{Cause, KeptWhy, Plan};
 use crate::model::setting::Setting;
-use crate::report::boot::all_right;
-use crate::report::{Changes, Depth, Expected, NamespaceChanges, diff, printable};
+use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
 
 use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
 

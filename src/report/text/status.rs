@@ -2,7 +2,8 @@
 
 use anstyle::Style;
 
-use crate::report::{Expected, History, KeyState, Status, StatusRow, printable};
+use crate::model::expected::Expected;
+use crate::report::{History, KeyState, Status, StatusRow, printable};
 
 use super::changes::next;
 use super::{BAD, GOOD, Page, STRONG, plural_of};

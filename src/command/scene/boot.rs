@@ -1,0 +1,96 @@
+//! The files of the next boot, and what has become of the drop-in.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::host::fragments;
+use crate::model::dropin::{self, DropIn, Installed, Unfit, installed};
+use crate::model::persist::{FileChange, Ground};
+use crate::model::sysctld::{Loader, Tree};
+use crate::report::Warning;
+
+use super::super::{World, cautions};
+use super::{Scene, refused};
+
+/// The files of the next boot.
+pub(in crate::command) struct Boot {
+    pub(super) tree: Tree,
+    pub(in crate::command) loader: Loader,
+    pub(in crate::command) ours: Result<Option<Installed>, Unfit>,
+    /// What the drop-in says of itself, whatever was done to it.
+    pub(in crate::command) recorded: Option<DropIn>,
+}
+
+impl Boot {
+    pub(super) fn read(world: &World) -> Self {
+        let tree = fragments::read(&world.root);
+        Self {
+            ours: installed(&tree),
+            recorded: dropin::recorded(&tree),
+            loader: fragments::loader(&world.root),
+            tree,
+        }
+    }
+
+    /// What the drop-in declares, as far as there is one that nobody edited.
+    pub(in crate::command) fn declared(&self) -> Option<&Installed> {
+        self.ours.as_ref().ok()?.as_ref()
+    }
+
+    pub(super) fn ground(&self) -> Result<Ground, Error> {
+        let ours = self
+            .ours
+            .clone()
+            .map_err(|unfit| refused(vec![unfit.into()]))?;
+        Ok(Ground {
+            tree: self.tree.clone(),
+            loader: self.loader,
+            ours,
+            defaults: BTreeMap::new(),
+            live: None,
+            held: BTreeMap::new(),
+        })
+    }
+
+    /// The files once a plan has changed them.
+    pub(in crate::command) fn after(&self, files: &[FileChange]) -> Tree {
+        files.iter().fold(self.tree.clone(), |tree, file| {
+            tree.with(&file.path, file.to.as_deref())
+        })
+    }
+}
+
+/// A drop-in that is not there any more, although no entry took it away; perhaps something else is in its place.
+pub(in crate::command) struct Gone {
+    /// The entry that wrote it.
+    pub(in crate::command) entry: u64,
+    /// Where it was.
+    pub(in crate::command) path: String,
+    pub(super) text: String,
+}
+
+impl Scene<'_> {
+    /// The drop-in that the newest entry left, where there is none now.
+    pub(super) fn gone(&self) -> Option<Gone> {
+        self.boot.as_ref().filter(|boot| boot.ours == Ok(None))?;
+        let entry = self.world.store.entry(*self.persisted.first()?).ok()?;
+        let left = entry
+            .files
+            .into_iter()
+            .find_map(|file| Some((file.path, file.to?)));
+        let (path, text) = left?;
+        Some(Gone {
+            entry: entry.id,
+            path,
+            text,
+        })
+    }
+
+    /// What is wrong with the drop-in itself.
+    pub(in crate::command) fn misfit(&self) -> Option<Warning> {
+        let unfit = self.boot.as_ref()?.ours.as_ref().err();
+        unfit
+            .map(cautions::unfit)
+            .or_else(|| self.gone.as_ref().map(cautions::is_gone))
+    }
+}

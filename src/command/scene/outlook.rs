@@ -1,0 +1,96 @@
+//! What the next boot will give, and who wrote what is there now.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::host::{defaults, netns};
+use crate::model::dropin::installed;
+use crate::model::expected::{Expected, Outlook};
+use crate::model::key::Key;
+use crate::model::memory::Settings;
+use crate::model::persist::FileChange;
+use crate::model::sysctld::Forecast;
+use crate::model::value::Value;
+
+use super::Scene;
+
+impl Scene<'_> {
+    /// What the next boot gives for declared keys, once a plan has changed these files; nothing where that is not this
+    /// namespace's business.
+    ///
+    /// # Errors
+    /// Only where the process was lost on its way to ask the kernel for its defaults.
+    pub(in crate::command) fn expected(
+        &self,
+        settings: &Settings,
+        files: &[FileChange],
+    ) -> Result<Option<Vec<Expected>>, Error> {
+        let Some(boot) = &self.boot else {
+            return Ok(None);
+        };
+        let tree = boot.after(files);
+        let forecast = Forecast::of(&tree, boot.loader);
+        let ours = installed(&tree).ok().flatten();
+        let image = self.world.root.is_image();
+        let silent = settings
+            .keys()
+            .filter(|key| !image && forecast.winner(key).is_none());
+        let defaults = fresh(silent)?;
+        let live = (!image).then(|| self.snapshot(settings.keys()));
+        let outlook = Outlook {
+            forecast: &forecast,
+            drop_in: ours.as_ref().map(|ours| &ours.drop_in),
+            defaults: &defaults,
+            live: live.as_ref(),
+            held: &self.memory.held,
+            place: self.place(),
+        };
+        let each = settings
+            .iter()
+            .map(|(key, setting)| outlook.of(key, setting));
+        Ok(Some(each.collect()))
+    }
+
+    /// Who seems to have written what a key holds now, if tcptune did not.
+    ///
+    /// # Errors
+    /// Only where the process was lost on its way to ask the kernel for its default.
+    pub(in crate::command) fn holder(&self, key: &Key, holds: &Value) -> Result<String, Error> {
+        let lines = self
+            .boot
+            .as_ref()
+            .map(|boot| Forecast::of(&boot.tree, boot.loader).next_boot(key));
+        let lines = lines.map(|next| {
+            let wins = [next.systemd, next.procps, next.sysctl_p]
+                .into_iter()
+                .flatten();
+            wins.chain(next.shadowed)
+                .find(|win| win.value() == *holds)
+                .map(|win| win.place())
+        });
+        if let Some(place) = lines.flatten() {
+            return Ok(format!("as {place} says"));
+        }
+        Ok(match self.memory.held.get(key) {
+            Some(held) if held.baseline.as_ref() == Some(holds) => {
+                "as it was before tcptune".to_owned()
+            }
+            _ if fresh([key])?.get(key) == Some(holds) => "as the kernel's default".to_owned(),
+            _ => "a runtime writer: no file and no entry says so".to_owned(),
+        })
+    }
+}
+
+/// The kernel's own defaults, as far as they can be told.
+///
+/// # Errors
+/// Only where the process was lost on its way.
+pub(in crate::command) fn fresh<'k>(
+    keys: impl IntoIterator<Item = &'k Key>,
+) -> Result<BTreeMap<Key, Value>, Error> {
+    match defaults::read(keys) {
+        // In the wrong namespace nothing may go on.
+        Err(error) if netns::is_lost(&error) => Err(error),
+        told => Ok(told.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,73 @@
+//! What a boot in which tcptune has not written yet begins with.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::model::dropin::{self, DropIn, Unfit};
+use crate::model::key::Key;
+use crate::model::memory::{ActiveSet, Held, Memory};
+use crate::model::sysctld::Forecast;
+use crate::model::value::Value;
+
+use super::outlook::fresh;
+use super::{Scene, refused};
+
+impl Scene<'_> {
+    /// The memory of a boot in which tcptune has not written yet: what the drop-in declares was done by the loader.
+    pub(super) fn woken(&mut self) -> Result<Memory, Error> {
+        let Some(boot) = &self.boot else {
+            return Ok(Memory::default());
+        };
+        if let Err(unfit @ Unfit::Unread(..)) = &boot.ours {
+            // What this boot began with cannot be told, and must not be guessed.
+            return Err(refused(vec![unfit.clone().into()]));
+        }
+        let gone = self
+            .gone
+            .as_ref()
+            .and_then(|gone| DropIn::recorded(&gone.text));
+        let Some(drop_in) = boot.recorded.as_ref().or(gone.as_ref()) else {
+            return Ok(Memory::default());
+        };
+        let others = Forecast::of(&dropin::without(&boot.tree), boot.loader);
+        let fresh = fresh(drop_in.assigned.keys())?;
+        let (mut held, mut recorded) = (BTreeMap::new(), BTreeMap::new());
+        for (key, wrote) in &drop_in.assigned {
+            let baseline = match others.winner(key) {
+                Some(win) => win.taken.value().cloned(),
+                None => fresh.get(key).cloned(),
+            };
+            let baseline = baseline.or_else(|| {
+                let (baseline, note) = self.earlier(key)?;
+                recorded.insert(key.clone(), note);
+                Some(baseline)
+            });
+            let wrote = wrote.clone();
+            held.insert(key.clone(), Held { baseline, wrote });
+        }
+        let mut active = drop_in.active.clone();
+        if self.gone.is_some() {
+            // Nothing says any more that it is declared, but this boot may have begun with it.
+            active = ActiveSet::default();
+            let now = self.snapshot(held.keys());
+            held.retain(|key, held| now.get(key).value() == Some(&held.wrote));
+        }
+        self.recorded = recorded;
+        Ok(Memory { active, held })
+    }
+
+    /// A baseline that one of the entries recorded which made the drop-in what it is, the newest that has one, and how
+    /// old it is.
+    fn earlier(&self, key: &Key) -> Option<(Value, String)> {
+        let entries = self
+            .persisted
+            .iter()
+            .filter_map(|id| self.world.store.entry(*id).ok());
+        let mut recorded = entries.filter_map(|entry| {
+            let baseline = entry.after.held.get(key)?.baseline.clone()?;
+            let note = format!("as it was at {}, on Linux {}", entry.time, entry.kernel);
+            Some((baseline, note))
+        });
+        recorded.next()
+    }
+}

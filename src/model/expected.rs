@@ -1,0 +1,232 @@
+//! What the next boot gives for what is declared, and how surely.
+
+use std::collections::BTreeMap;
+
+use super::catalogue;
+use super::dropin::DropIn;
+use super::key::Key;
+use super::memory::Held;
+use super::plan::Place;
+use super::setting::Setting;
+use super::snapshot::{Reading, Snapshot};
+use super::sysctld::Forecast;
+use super::value::Value;
+
+/// What the next boot gives for a declared key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The key.
+    pub key: Key,
+    /// What it will hold, as far as anybody knows.
+    pub value: Option<Value>,
+    /// Who says so: `/etc/sysctl.d/60-app.conf:4`, or the kernel.
+    pub by: String,
+    /// Whether that is what is declared; nothing where nobody knows.
+    pub right: Option<bool>,
+}
+
+impl Expected {
+    /// Whether it surely is what is declared.
+    pub fn is_right(&self) -> bool {
+        self.right == Some(true)
+    }
+
+    /// Whether it surely is something else.
+    pub fn is_wrong(&self) -> bool {
+        self.right == Some(false)
+    }
+}
+
+/// Whether all of them are as declared; nothing where nobody knows.
+pub fn all_right(all: &[&Expected]) -> Option<bool> {
+    if all.iter().any(|one| one.is_wrong()) {
+        return Some(false);
+    }
+    all.iter().all(|one| one.is_right()).then_some(true)
+}
+
+/// What can be known of the next boot.
+#[derive(Debug)]
+pub struct Outlook<'a> {
+    /// What the files say, and the kernel's own parameters.
+    pub forecast: &'a Forecast,
+    /// The drop-in among them.
+    pub drop_in: Option<&'a DropIn>,
+    /// What the kernel gives where nothing says anything, as far as that is known.
+    pub defaults: &'a BTreeMap<Key, Value>,
+    /// What it holds now; nothing in an image, which has no kernel.
+    pub live: Option<&'a Snapshot>,
+    /// The keys of which that is tcptune's doing.
+    pub held: &'a BTreeMap<Key, Held>,
+    /// Where they are declared.
+    pub place: Place,
+}
+
+impl Outlook<'_> {
+    /// What a key will be, beside what is wanted for it.
+    pub fn of(&self, key: &Key, setting: &Setting) -> Expected {
+        let (value, by, right) = self.judged(key, setting);
+        Expected {
+            key: key.clone(),
+            value,
+            by,
+            right,
+        }
+    }
+
+    fn judged(&self, key: &Key, setting: &Setting) -> (Option<Value>, String, Option<bool>) {
+        let live = self.live.map(|live| live.get(key));
+        if let Some(win) = self.forecast.winner(key) {
+            let (value, place) = (win.value(), win.place());
+            let right = setting.accepts(&value);
+            let now = live.and_then(Reading::value);
+            // Of keys outside the catalogue only the kernel knows what they take.
+            let untried =
+                catalogue::Entry::of(key).is_none() && now.is_some_and(|now| *now != value);
+            return if right && untried {
+                (
+                    Some(value),
+                    format!("{place}, if the kernel takes it"),
+                    None,
+                )
+            } else {
+                (Some(value), place, Some(right))
+            };
+        }
+        let (value, by, right) = match (self.defaults.get(key), live) {
+            (Some(value), _) => (
+                Some(value),
+                "the kernel's default",
+                Some(setting.accepts(value)),
+            ),
+            // The drop-in was written when the default could be asked for.
+            _ if self.drop_in.is_some_and(|ours| ours.leaves_out(key)) => {
+                (None, "enough without the drop-in", Some(true))
+            }
+            _ if self.place.passes_over(key, setting) => {
+                (None, "not this namespace's to set", Some(true))
+            }
+            (None, Some(Reading::Absent)) if setting.optional => {
+                (None, "this kernel does not have it", Some(true))
+            }
+            // What is there without us may be the default, or a runtime writer's.
+            (None, Some(Reading::Value(live))) => match Held::behind(self.held.get(key), live) {
+                Some(value) if !setting.accepts(value) => {
+                    (Some(value), "as without tcptune now", Some(false))
+                }
+                _ => (None, UNSAID, None),
+            },
+            (None, _) => (None, UNSAID, None),
+        };
+        (value.cloned(), by.to_owned(), right)
+    }
+}
+
+const UNSAID: &str = "no file says so";
+
+#[cfg(test)]
+mod tests {
+    use super::super::literals::holding;
+    use super::super::setting::{Origin, Part};
+    use super::super::sysctld::{Loader, Tree};
+    use super::*;
+
+    /// Catalogued, with a default that a fresh namespace shows; and one of which nothing is known.
+    const KNOWN: &str = "net.core.somaxconn";
+    const UNKNOWN: &str = "net.ipv4.ip_default_ttl";
+
+    fn at_least(value: i128) -> Setting {
+        let origin = Origin {
+            profile: "p".into(),
+            file: "p.toml".into(),
+            line: Some(1),
+        };
+        Setting {
+            at_least: Some(Part {
+                value,
+                origin,
+                why: None,
+            }),
+            ..Setting::default()
+        }
+    }
+
+    fn told(
+        name: &str,
+        file: Option<&str>,
+        live: &str,
+        held: Option<Held>,
+    ) -> (String, Option<bool>) {
+        let key: Key = name.parse().unwrap();
+        let text = file.map(|value| format!("{name} = {value}\n"));
+        let tree = Tree::default().with("/etc/sysctl.d/a.conf", text.as_deref());
+        let outlook = Outlook {
+            forecast: &Forecast::of(&tree, Loader::Systemd),
+            drop_in: None,
+            defaults: &[(KNOWN.parse().unwrap(), Value::from(4096))].into(),
+            live: Some(&holding(&[(name, live)])),
+            held: &held.map(|held| (key.clone(), held)).into_iter().collect(),
+            place: Place {
+                first_namespace: true,
+            },
+        };
+        let Expected {
+            value, by, right, ..
+        } = outlook.of(&key, &at_least(100));
+        let value = value.map_or_else(|| "?".to_owned(), |value| value.to_string());
+        (format!("{value} {by}"), right)
+    }
+
+    #[test]
+    fn what_a_file_or_the_kernel_says_is_known() {
+        let by_file = |value: &str| format!("{value} /etc/sysctl.d/a.conf:1");
+        assert_eq!(
+            told(KNOWN, Some("99"), "200", None),
+            (by_file("99"), Some(false))
+        );
+        assert_eq!(
+            told(KNOWN, Some("100"), "200", None),
+            (by_file("100"), Some(true))
+        );
+        assert_eq!(
+            told(KNOWN, None, "7", None),
+            ("4096 the kernel's default".to_owned(), Some(true))
+        );
+    }
+
+    #[test]
+    fn what_only_the_kernel_holds_now_proves_nothing() {
+        assert_eq!(
+            told(UNKNOWN, None, "200", None),
+            (format!("? {UNSAID}"), None)
+        );
+        let without = "64 as without tcptune now".to_owned();
+        assert_eq!(
+            told(UNKNOWN, None, "64", None),
+            (without.clone(), Some(false))
+        );
+        let held = |baseline: Option<&str>| Held {
+            baseline: baseline.map(Value::new),
+            wrote: Value::new("200"),
+        };
+        assert_eq!(
+            told(UNKNOWN, None, "200", Some(held(Some("64")))),
+            (without, Some(false))
+        );
+        assert_eq!(
+            told(UNKNOWN, None, "200", Some(held(None))),
+            (format!("? {UNSAID}"), None)
+        );
+    }
+
+    #[test]
+    fn a_value_that_the_kernel_never_took_is_not_promised() {
+        let place = "200 /etc/sysctl.d/a.conf:1";
+        assert_eq!(
+            told(UNKNOWN, Some("200"), "200", None),
+            (place.to_owned(), Some(true))
+        );
+        let untried = format!("{place}, if the kernel takes it");
+        assert_eq!(told(UNKNOWN, Some("200"), "64", None), (untried, None));
+    }
+}

@@ -1,0 +1,400 @@
+//! Who wins at the next boot, and what is claimed of it: other files, other writers, the kernel itself.
+
+use crate::sandbox::Sandbox;
+
+const SOMAXCONN: &str = "net.core.somaxconn";
+const SYNACK: &str = "net.ipv4.tcp_synack_retries";
+const TTL: &str = "net.ipv4.ip_default_ttl";
+const DROP_IN: &str = "/etc/sysctl.d/99-tcptune.conf";
+
+#[test]
+fn debian_12_wins_at_boot_and_warns_of_sysctl_p() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("printf '# x\\nnet.core.somaxconn = 1024\\n' > /etc/sysctl.conf; ln -s ../sysctl.conf /etc/sysctl.d/99-sysctl.conf");
+    let applied = sandbox.tcptune("apply high-traffic --persist").exits(0);
+    let warning = "warning: `sysctl --system` and `sysctl -p` would set net.core.somaxconn to 1024 (/etc/sysctl.conf:2)";
+    assert!(applied.err.contains(warning), "{}", applied.err);
+    assert!(
+        applied
+            .out
+            .contains("beats /etc/sysctl.d/99-sysctl.conf:2 (net.core.somaxconn 1024)"),
+        "{}",
+        applied.out
+    );
+    assert!(
+        applied.out.contains("survives a reboot: yes"),
+        "{}",
+        applied.out
+    );
+    sandbox.restart(1);
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "16384");
+    // Under procps it would lose, and no name helps.
+    sandbox.sh("rmdir /run/systemd/system");
+    let refused = sandbox
+        .tcptune("apply fail-fast --set somaxconn=512 --persist --yes")
+        .exits(3);
+    let message = "net.core.somaxconn shall be 512, but sysctl --system would obey /etc/sysctl.conf:2, which says 1024; nothing was touched";
+    assert!(refused.err.contains(message), "{}", refused.err);
+    assert!(
+        refused.err.contains("no name of ours would win"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn a_file_that_would_win_is_refused_with_a_name_that_wins() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file(
+        "/etc/sysctl.d/zzz.conf",
+        "# app\nnet.core.somaxconn = 1024\n",
+    );
+    let before = sandbox.all();
+    let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
+    let message = "net.core.somaxconn shall be at least 16384, but systemd-sysctl would obey /etc/sysctl.d/zzz.conf:2, which says 1024";
+    assert!(refused.err.contains(message), "{}", refused.err);
+    assert!(
+        refused
+            .err
+            .contains("`--drop-in zzz_tcptune.conf` would win"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(sandbox.all(), before);
+    sandbox.sh(&format!(
+        "test ! -e {DROP_IN} -a ! -e /var/lib/tcptune/journal/1.json"
+    ));
+    let allowed = sandbox
+        .tcptune("apply high-traffic --persist --allow-shadowed")
+        .exits(0);
+    assert!(
+        allowed.out.contains(
+            "survives a reboot: no\nnext boot: somaxconn 1024 (/etc/sysctl.d/zzz.conf:2)"
+        ),
+        "{}",
+        allowed.out
+    );
+    // The drop-in moves in one step, keeps its name, and goes back in one step.
+    sandbox
+        .tcptune("apply high-traffic --persist --drop-in zzz_tcptune.conf")
+        .exits(0);
+    sandbox.sh(&format!(
+        "test ! -e {DROP_IN} -a -e /etc/sysctl.d/zzz_tcptune.conf"
+    ));
+    let again = sandbox
+        .tcptune("apply high-traffic --persist --json")
+        .exits(0)
+        .json();
+    assert_eq!(again["changed"], false);
+    sandbox.restart(1);
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "16384");
+    sandbox.tcptune("rollback").exits(0);
+    sandbox.sh(&format!(
+        "test -e {DROP_IN} -a ! -e /etc/sysctl.d/zzz_tcptune.conf"
+    ));
+    // Equal, or enough, is no conflict.
+    for text in [
+        "net.core.somaxconn = 16384\n",
+        "net.core.somaxconn = 65535\n",
+    ] {
+        sandbox.file("/etc/sysctl.d/zzz.conf", text);
+        sandbox.tcptune("diff high-traffic --scope boot").exits(1);
+    }
+}
+
+#[test]
+fn the_loaders_disagree_and_that_is_said() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file("/etc/sysctl.d/zzz.conf", "-net.core.somaxconn\n");
+    let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("systemd-sysctl would obey /etc/sysctl.d/zzz.conf:1, which excludes it"),
+        "{}",
+        refused.err
+    );
+    sandbox.sh("rmdir /run/systemd/system");
+    let applied = sandbox.tcptune("apply high-traffic --persist").exits(0);
+    assert!(applied.err.contains("warning: `systemd-sysctl` would leave net.core.somaxconn alone (/etc/sysctl.d/zzz.conf:1)"), "{}", applied.err);
+    let which = sandbox.tcptune("where somaxconn").exits(1);
+    assert!(which.out.contains("the loaders disagree"), "{}", which.out);
+}
+
+#[test]
+fn other_writers_that_say_something_else_are_named() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("mkdir -p /etc/ufw /etc/tuned; printf 'net/ipv4/tcp_syncookies=0\nnet/ipv4/tcp_sack=1\n' > /etc/ufw/sysctl.conf; echo balanced > /etc/tuned/active_profile");
+    let live = sandbox.tcptune("apply high-traffic").exits(0);
+    assert!(!live.err.contains("ufw"), "{}", live.err);
+    let persisted = sandbox.tcptune("persist").exits(0);
+    let ufw = "warning: ufw (/etc/ufw/sysctl.conf) loads this file whenever the firewall starts: net.ipv4.tcp_syncookies = 0 in line 1\n";
+    assert!(persisted.err.contains(ufw), "{}", persisted.err);
+    assert!(persisted.err.contains("warning: tuned (/etc/tuned/active_profile) applies the sysctls of its profile when it starts"), "{}", persisted.err);
+}
+
+/// A credential is read after every file: the machine's own, or one that the service finds in a store.
+#[test]
+fn a_credential_wins_over_every_file() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh(
+        "mkdir -p /etc/credstore; echo 'net.core.somaxconn = 77' > /etc/credstore/sysctl.extra",
+    );
+    let refused = sandbox.tcptune("apply high-traffic --persist").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("systemd-sysctl would obey /etc/credstore/sysctl.extra:1, which says 77"),
+        "{}",
+        refused.err
+    );
+    let told = sandbox.tcptune("where somaxconn").exits(1);
+    let named = "credential: systemd-sysctl reads /etc/credstore/sysctl.extra last\n";
+    assert!(told.out.contains(named), "{}", told.out);
+}
+
+/// Parameters of the kernel's command line set keys before any file does.
+#[test]
+fn the_kernels_own_parameters_count() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("echo 'quiet sysctl.net.core.somaxconn=1024 sysctl.net.ipv4.tcp_synack_retries=3' > /run/cmdline; mount --bind /run/cmdline /proc/cmdline");
+    sandbox.stranger(SOMAXCONN, "1024");
+    sandbox.stranger(SYNACK, "3");
+    let applied = sandbox.tcptune("apply high-traffic").exits(0);
+    let next = "next boot: somaxconn 1024 (/proc/cmdline:1)\n";
+    assert!(applied.out.contains(next), "{}", applied.out);
+    let told = sandbox.tcptune("where synack_retries").exits(0);
+    assert!(
+        told.out
+            .contains(" * systemd-sysctl    3  /proc/cmdline:1\n"),
+        "{}",
+        told.out
+    );
+    let persisted = sandbox.tcptune("persist").exits(0);
+    assert!(
+        persisted
+            .out
+            .contains("beats /proc/cmdline:1 (net.core.somaxconn 1024)"),
+        "{}",
+        persisted.out
+    );
+    // Without the drop-in, a boot gives what the parameters say.
+    sandbox.restart(1);
+    sandbox.tcptune("off --persist").exits(0);
+    assert_eq!(
+        [SOMAXCONN, SYNACK].map(|key| sandbox.sysctl(key)),
+        ["1024", "3"]
+    );
+}
+
+/// What somebody wrote to the kernel by hand is no default: a reboot does not give it.
+#[test]
+fn a_runtime_writers_value_is_not_said_to_survive() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.stranger(SOMAXCONN, "65535");
+    sandbox.stranger(SYNACK, "3");
+    let applied = sandbox.tcptune("apply high-traffic").exits(0);
+    let next = "next boot: somaxconn 4096, synack_retries 5 (the kernel's default)\n";
+    assert!(applied.out.contains("LIVE ONLY"), "{}", applied.out);
+    assert!(applied.out.contains(next), "{}", applied.out);
+    let boot = &sandbox
+        .tcptune("set synack_retries=4 --dry-run --json")
+        .json()["namespaces"][0]["next_boot"];
+    assert_eq!(
+        (&boot[0]["value"], &boot[0]["right"]),
+        (&"4096".into(), &false.into())
+    );
+}
+
+/// Without a default that anybody knows, a value that only the kernel holds is not said to survive, and a bound that
+/// only it satisfies is written.
+#[test]
+fn a_default_that_nobody_knows_is_not_guessed() {
+    let sandbox = Sandbox::with_systemd();
+    let profile = |bound: &str| {
+        let text = format!("[sysctl]\n{TTL} = {{ {bound} }}\n");
+        sandbox.file("/etc/tcptune/profiles/ttl.toml", &text);
+    };
+    profile("at_least = 70");
+    sandbox.stranger(TTL, "99");
+    let applied = sandbox.tcptune("apply ttl").exits(0);
+    let next = format!("next boot: {TTL} unknown (no file says so)\n");
+    assert!(applied.out.contains(&next), "{}", applied.out);
+    let verify = sandbox.tcptune("verify").exits(1);
+    let because = format!(
+        "survives a reboot: not surely, because the next boot gives {TTL} unknown (no file says so)\n"
+    );
+    assert!(verify.out.contains(&because), "{}", verify.out);
+    assert!(verify.out.contains("  unknown  "), "{}", verify.out);
+    let json = sandbox.tcptune("verify --json").json()["namespaces"][0].clone();
+    assert_eq!(
+        (&json["survives"], &json["keys"][0]["verdict"]),
+        (&serde_json::Value::Null, &"unknown".into())
+    );
+    let persisted = sandbox.tcptune("persist").exits(0);
+    let all = "the next boot gives all of it\n";
+    assert!(persisted.out.contains(all), "{}", persisted.out);
+    let written = |value: &str| sandbox.sh(&format!("grep -qx '{TTL} = {value}' {DROP_IN}"));
+    written("99");
+    sandbox.restart(1);
+    assert_eq!(sandbox.sysctl(TTL), "99");
+    sandbox.tcptune("verify").exits(0);
+    // A value of our own is not what was found.
+    sandbox.tcptune("off --persist").exits(0);
+    sandbox.stranger(TTL, "64");
+    profile("at_least = 90");
+    sandbox.tcptune("apply ttl --persist").exits(0);
+    written("90");
+    profile("at_least = 80");
+    sandbox.tcptune("apply ttl --persist").exits(0);
+    written("80");
+    assert_eq!(sandbox.sysctl(TTL), "80");
+}
+
+/// Of a key outside the catalogue only the kernel knows what it takes.
+#[test]
+fn a_value_that_the_kernel_never_took_is_not_promised() {
+    let sandbox = Sandbox::with_systemd();
+    let set = sandbox
+        .tcptune("set net.ipv4.tcp_early_retrans=99 --scope boot")
+        .exits(0);
+    let next = "survives a reboot: not surely\nnext boot: net.ipv4.tcp_early_retrans 99 (/etc/sysctl.d/99-tcptune.conf:6, if the kernel takes it)\n";
+    assert!(set.out.contains(next), "{}", set.out);
+    sandbox.tcptune("status").exits(0);
+    let verify = sandbox.tcptune("verify --scope boot").exits(1);
+    assert!(verify.out.contains("  unknown  "), "{}", verify.out);
+}
+
+#[test]
+fn where_says_who_wins_what_is_shadowed_and_what_is_odd() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file("/etc/sysctl.d/10-a.conf", "net.core.somaxconn = 010\nnet.core.somaxconn = 2048 # enough\nnet.core/somaxconn = 1\nnet.ipv4.no_such_key = 1\njunk\n");
+    sandbox.file("/etc/sysctl.conf", "net.core.somaxconn=\"12\"\n");
+    sandbox.sh("mkdir -p /etc/ufw; echo 'net/core/somaxconn=128' > /etc/ufw/sysctl.conf");
+    let run = sandbox.as_nobody(&[], "where");
+    let expected = "
+net.core.somaxconn, holds 4096
+ * systemd-sysctl    2048 (written \"2048 # enough\")  /etc/sysctl.d/10-a.conf:2
+   sysctl --system   2048 (written \"2048 # enough\")  /etc/sysctl.d/10-a.conf:2
+   shadowed          010  /etc/sysctl.d/10-a.conf:1
+   refused           \"12\"  /etc/sysctl.conf:1
+";
+    assert!(
+        run.out
+            .starts_with("next boot of this machine, read by systemd-sysctl\n"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains(expected), "{}", run.out);
+    for line in [
+        "also writes: ufw (/etc/ufw/sysctl.conf) loads this file whenever the firewall starts: net.core.somaxconn = 128 in line 1",
+        "/etc/sysctl.conf:1: the quotes of \"12\" are part of the value  [quotes]",
+        "/etc/sysctl.d/10-a.conf:1: `010` is octal or hexadecimal to the kernel  [octal]",
+        "/etc/sysctl.d/10-a.conf:3: `net.core/somaxconn` names the file net/core.somaxconn: the first separator decides  [separators]",
+        "/etc/sysctl.d/10-a.conf:4: this kernel has no key `net.ipv4.no_such_key`  [absent-key]",
+        "/etc/sysctl.d/10-a.conf:5: `junk` is no assignment: it is passed over  [malformed]",
+    ] {
+        assert!(run.out.contains(line), "{line}\n{}", run.out);
+    }
+    run.exits(1);
+    let one = sandbox
+        .tcptune("where synack_retries --json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (
+            &one["keys"][0]["systemd"],
+            one["remarks"].as_array().unwrap().len()
+        ),
+        (&serde_json::Value::Null, 0)
+    );
+    let unknown = sandbox.tcptune("where synack_retrys").exits(2);
+    assert!(
+        unknown.err.contains("did you mean `synack_retries`?"),
+        "{}",
+        unknown.err
+    );
+}
+
+/// What explains why a key is not as somebody meant is said, whichever key was asked for.
+#[test]
+fn where_says_why_a_line_has_no_effect() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        "net.core.somaxconn 4096\nnet.core/somaxconn = 4096\nnet.core.somaxcon = 4096\nnet.ipv4.conf.*.rp_filter = 2\n",
+    );
+    let one = sandbox.tcptune("where somaxconn").exits(1);
+    for code in ["malformed", "separators", "absent-key"] {
+        assert!(
+            one.out.contains(&format!("[{code}]")),
+            "{code}: {}",
+            one.out
+        );
+    }
+    assert!(
+        !sandbox
+            .tcptune("where syn_retries")
+            .exits(0)
+            .out
+            .contains('[')
+    );
+    let all = sandbox.tcptune("where").exits(1);
+    let pattern = "\npattern: net.ipv4.conf.*.rp_filter = 2  /etc/sysctl.d/10-a.conf:4\n";
+    assert!(all.out.contains(pattern), "{}", all.out);
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        "net.core.somaxconn = 14k\nnet.ipv4.tcp_ecn =\n-net.ipv4.tcp_sack = 5,4\n",
+    );
+    let refused = sandbox.tcptune("where somaxconn ecn").exits(1);
+    for line in [
+        "   refused           14k  /etc/sysctl.d/10-a.conf:1\n",
+        "   refused           (empty)  /etc/sysctl.d/10-a.conf:2\n",
+        "/etc/sysctl.d/10-a.conf:1: the kernel does not take `14k` for `net.core.somaxconn`  [refused]\n",
+    ] {
+        assert!(refused.out.contains(line), "{line}\n{}", refused.out);
+    }
+    let long = format!(
+        "head -c 1048576 /dev/zero | tr '\\0' '#' > /etc/sysctl.d/10-a.conf; echo >> /etc/sysctl.d/10-a.conf; echo '{SOMAXCONN} = 1' >> /etc/sysctl.d/10-a.conf"
+    );
+    sandbox.sh(&long);
+    let long = sandbox.tcptune("where somaxconn").exits(1);
+    assert!(long.out.contains("the loaders disagree"), "{}", long.out);
+    assert!(long.out.contains("[long-line]"), "{}", long.out);
+}
+
+/// The value of a secret is in no output, live or in a file.
+#[test]
+fn where_shows_no_secret() {
+    let sandbox = Sandbox::with_systemd();
+    let (live, file) = (
+        "1111111a-22222222-33333333-44444444",
+        "5555555a-66666666-77777777-88888888",
+    );
+    sandbox.stranger("net.ipv4.tcp_fastopen_key", live);
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        &format!("net.ipv4.tcp_fastopen_key = {file} # old\nnet.ipv4.tcp_fastopen_key = {file}\nnet.core.somaxconn = 5000\n"),
+    );
+    sandbox.sh("mkdir -p /etc/ufw; cp /etc/sysctl.d/10-a.conf /etc/ufw/sysctl.conf");
+    for words in [
+        "where",
+        "where fastopen_key",
+        "where --json",
+        "import --managed",
+        "import /etc/sysctl.d/10-a.conf",
+        "import --managed --json",
+    ] {
+        let told = sandbox.tcptune(words);
+        for part in ["1111111a", "5555555a"] {
+            assert!(
+                !told.out.contains(part) && !told.err.contains(part),
+                "{words}: {}",
+                told.out
+            );
+        }
+    }
+    let managed = sandbox.tcptune("import --managed").exits(0);
+    let by_hand = "# /etc/sysctl.d/10-a.conf: line 3: the file has a secret\n";
+    assert!(managed.out.contains(by_hand), "{}", managed.out);
+}
