@@ -10,7 +10,7 @@ use crate::host::signals;
 use crate::model::persist::FileChange;
 use crate::model::undo::{Recovery, recovery};
 
-use super::execute::{Target, check_files, install, put_back, put_files_back, stage};
+use super::execute::{Target, check_files, give_up, install, put_back, put_files_back, stage};
 use super::journal::{Entry, Stage};
 use super::log;
 use super::recover::texts;
@@ -39,6 +39,16 @@ pub fn left(entry: &Entry) -> u64 {
     deadline.saturating_sub(clock::since_boot())
 }
 
+/// How long after its deadline an entry is tried to be taken back, in milliseconds: what cannot be put back must not keep
+/// every later run from its work.
+pub const PATIENCE: u64 = 15_000;
+
+/// Milliseconds since an entry should have been taken back.
+fn overdue(entry: &Entry) -> u64 {
+    let deadline = entry.confirm.as_ref().map_or(0, |confirm| confirm.deadline);
+    clock::since_boot().saturating_sub(deadline)
+}
+
 /// What the journal says of an entry that nobody confirmed.
 pub const OVERDUE: &str = "not confirmed in time";
 
@@ -55,7 +65,7 @@ pub struct TakenBack {
 /// changed since is left. It goes on past whatever cannot be put back.
 ///
 /// # Errors
-/// [`Error::Mixed`] where putting back failed. The first time it stays unconfirmed, for one more try.
+/// [`Error::Mixed`] where putting back failed. Until it is overdue for [`PATIENCE`], it stays unconfirmed, for one more try.
 pub fn take_back(
     target: Target<'_>,
     state: &Locked,
@@ -87,18 +97,14 @@ pub fn take_back(
     ));
     if !failed.is_empty() {
         let failure = Failure::TakeBack { entry: entry.id };
-        // A second try is enough: what cannot be put back must not keep every later run from its work.
-        if entry.error.is_some() {
-            entry.state = Stage::Reverted;
+        let why = format!("{why}; left: {}", list(&failed));
+        if overdue(&entry) > PATIENCE {
+            give_up(state, entry, &failed, why);
+        } else {
+            entry.error = Some(why);
+            drop(state.write(&entry).and_then(|()| state.sync()));
+            log::failed(&entry);
         }
-        entry.error = Some(format!("{why}; left: {}", list(&failed)));
-        drop(
-            state
-                .write(&entry)
-                .and_then(|()| state.sync())
-                .and_then(|()| state.sum_up()),
-        );
-        log::failed(&entry);
         return Err(Error::Mixed(failure, failed));
     }
     let keys = left

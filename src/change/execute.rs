@@ -9,6 +9,7 @@ use crate::host::root::Root;
 use crate::host::signals;
 use crate::host::staged::{self, Staged};
 use crate::model::key::Key;
+use crate::model::memory::Held;
 use crate::model::persist::FileChange;
 use crate::model::plan::{Change, Plan};
 use crate::model::value::Value;
@@ -358,6 +359,43 @@ pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
             .and_then(|()| state.sum_up()),
     );
     log::tell(&entry);
+}
+
+/// Ends an entry of which something cannot be put back. That much of it stands: it is remembered as tcptune's, although
+/// nobody declares it, so that `off`, a later `apply` and a rollback can try again.
+pub(super) fn give_up(state: &Locked, mut entry: Entry, left: &[Left], why: String) {
+    let keys: BTreeSet<&Key> = left.iter().filter_map(Left::key).collect();
+    let paths: BTreeSet<&str> = left.iter().filter_map(Left::path).collect();
+    entry.changes.retain(|change| keys.contains(&change.key));
+    entry
+        .files
+        .retain(|file| paths.contains(file.path.as_str()));
+    if entry.files.is_empty() {
+        // The drop-in is as it was.
+        entry.persisted = None;
+    }
+    entry.back_to = None;
+    entry.after = entry.before.clone();
+    for Change { key, from, to, .. } in &entry.changes {
+        let baseline = match entry.before.held.get(key) {
+            Some(held) => held.baseline.clone(),
+            None => Some(from.clone()),
+        };
+        let wrote = to.clone();
+        entry
+            .after
+            .held
+            .insert(key.clone(), Held { baseline, wrote });
+    }
+    entry.state = Stage::Committed;
+    entry.error = Some(why);
+    drop(
+        state
+            .write(&entry)
+            .and_then(|()| state.sync())
+            .and_then(|()| state.sum_up()),
+    );
+    log::failed(&entry);
 }
 
 /// Writes values, going on past errors, and then reads them all again: the keys that do not hold them are left.

@@ -12,7 +12,9 @@ use crate::model::persist::FileChange;
 use crate::model::undo::{Files, Recovery, recovery};
 
 use super::confirm::{self, TakenBack};
-use super::execute::{Target, check_files, check_rights, put_back, put_files_back, revert};
+use super::execute::{
+    Target, check_files, check_rights, give_up, put_back, put_files_back, revert,
+};
 use super::journal::{Entry, Stage};
 use super::log;
 use super::state::State;
@@ -186,13 +188,12 @@ fn settle_one(
         ),
         (left, _) => format!("it could not all be put back: {}", list(left)),
     };
-    if failed.is_empty() || entry.error.is_some() {
+    let why = format!("its process did not finish it; {outcome}");
+    if failed.is_empty() {
+        revert(state, entry, why);
+    } else if entry.error.is_some() {
         // A second try is enough: a key that cannot be put back must not keep every later run from its work.
-        revert(
-            state,
-            entry,
-            format!("its process did not finish it; {outcome}"),
-        );
+        give_up(state, entry, &failed, why);
     } else {
         entry.error = Some(outcome.clone());
         drop(state.write(&entry).and_then(|()| state.sum_up()));

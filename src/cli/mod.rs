@@ -141,7 +141,7 @@ impl Verb {
             Verb::Set(request) => set::run(world, request),
             Verb::Off(request) => off::run(world, request),
             Verb::Persist(request) => persist::run(world, request),
-            Verb::Confirm(_) => confirm::run(world),
+            Verb::Confirm(request) => confirm::run(world, request),
             Verb::Guard(request) => guard::run(world, request),
             Verb::Import(request) => import::run(world, request),
             Verb::Rollback(request) => rollback::run(world, request),
@@ -164,6 +164,9 @@ fn exit_codes() -> String {
 /// Runs tcptune: `args` as the shell gave them, the program's name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(error) = blank_before_time(&args) {
+        return refuse(error, &args);
+    }
     let parsed = Cli::command()
         .color(clap_color())
         .try_get_matches_from(&args);
@@ -268,19 +271,15 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
             message,
             hint,
         };
-        say(
-            &mut std::io::stdout(),
-            &json::render(&command::failed(verb_of(args), error)),
-        );
-    } else {
-        let text = error.render();
-        let text = if clap_color() == clap::ColorChoice::Never {
-            text.to_string()
-        } else {
-            text.ansi().to_string()
-        };
-        say(&mut std::io::stderr(), &text);
+        return refuse(error, args);
     }
+    let text = error.render();
+    let text = if clap_color() == clap::ColorChoice::Never {
+        text.to_string()
+    } else {
+        text.ansi().to_string()
+    };
+    say(&mut std::io::stderr(), &text);
     Exit::Wrong
 }
 
@@ -290,6 +289,36 @@ fn verb_of(args: &[OsString]) -> &'static str {
     let verb = args.iter().find_map(|arg| verbs.find_subcommand(arg));
     // It is asked for once, at the end.
     verb.map_or("tcptune", |verb| verb.get_name().to_owned().leak())
+}
+
+/// Says what is wrong with the command line, in the way that it asks for.
+fn refuse(error: Error, args: &[OsString]) -> Exit {
+    let report = command::failed(verb_of(args), error);
+    if wants_json(args) {
+        say(&mut std::io::stdout(), &json::render(&report));
+    } else {
+        let manner = Manner {
+            color: colored(Color::Auto, std::io::stderr().is_terminal()),
+            verbose: false,
+        };
+        say(&mut std::io::stderr(), &text::talk(&report, manner));
+    }
+    report.exit
+}
+
+/// A time behind an option that takes it only with a `=`: it would be taken for a profile.
+fn blank_before_time(args: &[OsString]) -> Option<Error> {
+    args.windows(2).find_map(|pair| {
+        let [option, time] = pair else { return None };
+        let (option, time) = (option.to_str()?, time.to_str()?);
+        let takes = ["--confirm-within", "--wait"].contains(&option);
+        let is_time = humantime::parse_duration(time).is_ok();
+        (takes && is_time).then(|| Error::Usage {
+            code: "usage",
+            message: format!("`{option}` takes its time behind a `=`"),
+            hint: Some(format!("write `{option}={time}`")),
+        })
+    })
 }
 
 /// The words could not be parsed, so they are looked at one by one.

@@ -38,11 +38,14 @@ pub(super) fn is_held(hold: &Hold) -> Warning {
 pub(super) fn is_pending(entry: &Entry, machine: &Machine) -> Warning {
     let id = entry.id;
     let message = if entry.state == Stage::Unconfirmed {
-        match confirm::left(entry) / 1000 {
+        match confirm::left(entry) {
             0 => format!(
                 "entry {id} is unconfirmed and overdue: the next writing verb takes it back"
             ),
-            left => format!("entry {id} is unconfirmed: it goes back in {left} s"),
+            left => format!(
+                "entry {id} is unconfirmed: it goes back in {} s",
+                left / 1000
+            ),
         }
     } else if entry.in_progress(machine) {
         format!("entry {id} is in progress: what is shown may change")

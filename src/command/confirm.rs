@@ -16,10 +16,13 @@ use super::transaction;
 
 /// The words of `confirm`.
 #[derive(Debug, Clone, Args)]
-pub struct Confirm {}
+pub struct Confirm {
+    #[command(flatten)]
+    file: DropInFile,
+}
 
 /// Runs `confirm`.
-pub fn run(world: &World) -> Report {
+pub fn run(world: &World, request: &Confirm) -> Report {
     let manner = Manner {
         verb: "confirm",
         depth: Depth::Deed,
@@ -27,10 +30,10 @@ pub fn run(world: &World) -> Report {
         asks: false,
         confirm_within: None,
     };
-    transaction::run(world, &manner, &draft)
+    transaction::run(world, &manner, &|scene| draft(scene, &request.file))
 }
 
-fn draft(scene: &Scene<'_>) -> Result<Draft, Error> {
+fn draft(scene: &Scene<'_>, said: &DropInFile) -> Result<Draft, Error> {
     let entry = scene.unconfirmed.as_ref();
     let entry = entry.ok_or_else(|| Error::NothingToConfirm(scene.unconfirmed_elsewhere()))?;
     if confirm::left(entry) == 0 {
@@ -43,8 +46,8 @@ fn draft(scene: &Scene<'_>) -> Result<Draft, Error> {
         .and_then(|confirm| confirm.boot.as_ref());
     let boot = wish.map(|wish| {
         let file = DropInFile {
-            drop_in: wish.name.clone(),
-            allow_shadowed: wish.allow_shadowed,
+            drop_in: said.drop_in.clone().or(wish.name.clone()),
+            allow_shadowed: said.allow_shadowed || wish.allow_shadowed,
         };
         scene.persist(&wish.active, &file)
     });

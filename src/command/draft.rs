@@ -100,10 +100,15 @@ pub(super) fn entry(
     let Scene {
         world, namespace, ..
     } = scene;
+    let before: &[u64] = match (&scene.gone, &plan.boot) {
+        // Nothing is left of what they made, and whoever speaks of the next boot takes note.
+        (Some(_), Some(_)) => &[],
+        _ => &scene.persisted,
+    };
     let persisted = match undoes {
         Some(undoes) => undoes.persisted.clone(),
-        None if plan.files().is_empty() => scene.persisted.clone(),
-        None => [id].iter().chain(&scene.persisted).copied().collect(),
+        None if plan.files().is_empty() => before.to_vec(),
+        None => [id].iter().chain(before).copied().collect(),
     };
     Entry {
         schema: SCHEMA,

@@ -23,8 +23,8 @@ const PATIENCE: u32 = 60;
 /// How long another tcptune may be at work.
 const WAIT: Duration = Duration::from_secs(600);
 
-/// How often taking back is tried, a second apart.
-const TRIES: u32 = 30;
+/// How long is waited between two tries to take it back; see [`confirm::PATIENCE`].
+const BETWEEN: Duration = Duration::from_secs(1);
 
 /// Milliseconds before the deadline at which everybody who is logged in is told.
 const NOTICE: u64 = 30_000;
@@ -88,28 +88,18 @@ fn wait(world: &World, id: u64) -> bool {
 /// Takes the entry back, trying again for a while where that fails, and tells everybody.
 fn end(world: &World, id: u64) -> Report {
     let mut outcome = settle(world);
-    for _ in 1..TRIES {
-        if outcome.is_ok() || !is_unsettled(world, id) {
-            break;
-        }
-        std::thread::sleep(Duration::from_secs(1));
+    while outcome.is_err() && is_unsettled(world, id) {
+        std::thread::sleep(BETWEEN);
         outcome = settle(world);
     }
-    let became = match (&outcome, world.store.entry(id)) {
+    let entry = world.store.entry(id);
+    let became = match (&outcome, entry.map(|entry| (entry.state, entry.error))) {
+        (_, Ok((Stage::Reverted, why))) => format!("was put back: {}", why.unwrap_or_default()),
+        // Somebody confirmed it in the last moment.
+        (_, Ok((Stage::Committed, None))) => return told(guard::VERB, Body::Empty, Vec::new()),
+        (_, Ok((Stage::Committed, Some(why)))) => format!("could not be put back: {why}"),
+        (Ok(()), _) => "could not be put back: this is not its namespace".to_owned(),
         (Err(error), _) => format!("could not be put back: {error}"),
-        (
-            Ok(()),
-            Ok(Entry {
-                state: Stage::Reverted,
-                error,
-                ..
-            }),
-        ) => format!("was put back: {}", error.unwrap_or_default()),
-        (Ok(()), _) if is_unsettled(world, id) => {
-            "could not be put back: this is not its namespace".to_owned()
-        }
-        // Somebody was faster.
-        (Ok(()), _) => return told(guard::VERB, Body::Empty, Vec::new()),
     };
     guard::tell(&format!("tcptune: entry {id} {became}"), FAREWELL);
     match outcome {

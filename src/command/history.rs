@@ -100,6 +100,8 @@ fn past(world: &World, entry: &Entry, in_effect: &[u64], persisted: &[u64]) -> P
         Stage::Committed if entry.boot != world.machine.boot && entry.files.is_empty() => {
             "forgotten"
         }
+        // What could not be put back of an entry that failed.
+        Stage::Committed if entry.error.is_some() && in_effect.contains(&entry.id) => "left",
         Stage::Committed if persisted.contains(&entry.id) => "committed",
         Stage::Committed if entry.back_to.is_some() || in_effect.contains(&entry.id) => "committed",
         Stage::Committed => "undone",

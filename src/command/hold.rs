@@ -22,13 +22,14 @@ pub struct Hold {
     reason: Option<String>,
 }
 
-/// Up to ten years: whoever means longer can leave it out.
+/// Whoever means longer than ten years can leave it out.
 fn duration(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).map_err(|why| why.to_string())?;
-    if time <= Duration::from_secs(10 * 366 * 24 * 3600) {
+    let range = Duration::from_secs(1)..=Duration::from_secs(10 * 366 * 24 * 3600);
+    if range.contains(&time) {
         Ok(time)
     } else {
-        Err("ten years at most".to_owned())
+        Err("between one second and ten years".to_owned())
     }
 }
 
@@ -42,24 +43,25 @@ pub fn run(world: &World, request: &Hold) -> Report {
         .duration
         .map(|duration| SystemTime::now() + duration);
     let hold = Held::new(request.reason.clone(), until);
-    let done = world
-        .store
-        .lock("hold", world.wait)
-        .and_then(|state| state.hold(&hold));
+    let done = world.store.lock("hold", world.wait).and_then(|state| {
+        // One that nobody can read any more is replaced like any other.
+        let before = state.store().hold().ok().flatten();
+        state.hold(&hold).map(|()| before)
+    });
     match done {
-        Ok(()) => told("hold", Body::Hold(Some(hold)), Vec::new()),
+        Ok(before) => told("hold", Body::Hold(hold, before), Vec::new()),
         Err(error) => failed("hold", error),
     }
 }
 
 /// Runs `unhold`.
 pub fn end(world: &World) -> Report {
-    let ended = world
-        .store
-        .lock("unhold", world.wait)
-        .and_then(|state| state.unhold());
+    let ended = world.store.lock("unhold", world.wait).and_then(|state| {
+        let before = state.store().hold().ok().flatten();
+        state.unhold().map(|()| before)
+    });
     match ended {
-        Ok(()) => told("unhold", Body::Hold(None), Vec::new()),
+        Ok(before) => told("unhold", Body::Unhold(before), Vec::new()),
         Err(error) => failed("unhold", error),
     }
 }

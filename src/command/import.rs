@@ -16,7 +16,6 @@ use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::printable::printable;
 use crate::model::profile;
-use crate::model::setting::Origin;
 use crate::model::snapshot::Reading;
 use crate::model::sysctld::{Forecast, Found, Loader, SYSCTL_CONF, Tree};
 use crate::report::{Body, Imported, Report, Warning};
@@ -125,17 +124,18 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
         })
         .collect();
     let mut facts = facts(world, &keys(&texts, loader))?;
-    // Back to a default that a package changed is a wish.
-    let packages = Forecast::of(&packages(&tree), loader);
-    facts
-        .defaults
-        .retain(|key, _| packages.winner(key).is_none());
+    // Back to a default that another line, or the kernel's own parameters, change is a wish.
+    let others = Forecast::of(&dropin::without(&tree), loader);
+    facts.defaults.retain(|key, default| {
+        let said = others.chain(key);
+        said.iter().all(|win| win.value() == *default)
+    });
     let mut import = import(&texts, loader, &facts);
     let mut settings = Settings::new();
     for (key, setting) in std::mem::take(&mut import.settings) {
-        let place = setting.origin().map(Origin::place);
         match forecast.winner(&key) {
-            Some(win) if Some(win.place()) == place => {
+            // Of lines that say the same, another one may be the winner.
+            Some(win) if setting.accepts(&win.value()) => {
                 settings.insert(key, setting);
             }
             win => {
@@ -192,19 +192,9 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
 /// Files in /etc that a loader reads, in its order.
 fn theirs(tree: &Tree, loader: Loader) -> Vec<Found> {
     let read = tree.read_by(loader).into_iter();
-    read.filter(|found| is_of_etc(found)).cloned().collect()
-}
-
-fn is_of_etc(found: &Found) -> bool {
-    Path::new(&found.path).starts_with("/etc")
-}
-
-/// The tree without whatever lies in /etc.
-fn packages(tree: &Tree) -> Tree {
-    let mut tree = tree.clone();
-    tree.fragments.retain(|found| !is_of_etc(found));
-    tree.sysctl_conf = None;
-    tree
+    read.filter(|found| Path::new(&found.path).starts_with("/etc"))
+        .cloned()
+        .collect()
 }
 
 /// /etc/sysctl.conf, where it is none of the files that are read.

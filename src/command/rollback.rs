@@ -300,7 +300,15 @@ impl Way<'_> {
     /// The files as they were.
     fn restored(&self, scene: &Scene<'_>, force: bool) -> Result<Vec<FileChange>, Error> {
         let now = texts(&scene.world.root, &self.files)?;
-        retrace_files(&self.files, &now, force).map_err(refused)
+        let files = retrace_files(&self.files, &now, force).map_err(refused)?;
+        let made = files
+            .iter()
+            .filter(|file| file.from.is_none() && file.to.is_some());
+        for (file, boot) in made.zip(scene.boot.iter().cycle()) {
+            let free = boot.is_free(&file.path);
+            free.map_err(|unfit| refused(vec![unfit.into()]))?;
+        }
+        Ok(files)
     }
 
     /// What this boot shall have begun with: what the first entry that is done again found, else what the drop-in will declare.

@@ -1,5 +1,7 @@
 //! `status`: what is declared, and whether it holds.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use crate::change::confirm;
@@ -9,8 +11,9 @@ use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::library;
 use crate::host::netns::Namespace;
+use crate::model::expected::Expected;
 use crate::model::key::Key;
-use crate::model::memory::{ActiveSet, Memory};
+use crate::model::memory::{ActiveSet, Held, Memory};
 use crate::model::setting::Setting;
 use crate::model::snapshot::Reading;
 use crate::model::stack;
@@ -70,6 +73,7 @@ fn blank(netns: String) -> Told {
         boot: None,
         pending: None,
         unconfirmed: None,
+        taken_back: None,
         hold: None,
         next_undo: None,
         error: None,
@@ -95,14 +99,17 @@ fn one(
     told.pending = pending.map(|entry| (entry.id, entry.in_progress(&world.machine)));
     told.unconfirmed = scene.unconfirmed.as_ref().map(|entry| {
         let until = entry.confirm.as_ref().map(|confirm| confirm.until.clone());
+        let left = Some(confirm::left(entry)).filter(|left| *left > 0);
         (
             entry.id,
-            confirm::left(entry) / 1000,
+            left.map(|left| left / 1000),
             until.unwrap_or_default(),
         )
     });
+    told.taken_back = taken_back(&scene);
     let active = &scene.memory.active;
     told.rows = rows(&scene, active, false)?;
+    told.rows.extend(leftovers(&scene));
     told.outdated = outdated(active, warnings);
     let head = scene.head();
     told.next_undo = (head > 0).then(|| describe(&world.store, head));
@@ -122,6 +129,20 @@ fn one(
         .transpose()?;
     told.memory = scene.memory;
     Ok(told)
+}
+
+/// How many of the newest entries are looked through for the newest of a namespace.
+const RECENT: usize = 20;
+
+/// The newest entry, where nobody confirmed it: whoever lost the connection then wants to know.
+fn taken_back(scene: &Scene<'_>) -> Option<(u64, String)> {
+    let world = scene.world;
+    let ids = world.store.ids().ok()?;
+    let recent = ids.iter().rev().take(RECENT);
+    let mut entries = recent.filter_map(|id| world.store.entry(*id).ok());
+    let newest = entries.find(|entry| entry.is_of(&world.machine, scene.namespace.id))?;
+    let unconfirmed = newest.state == Stage::Reverted && newest.confirm.is_some();
+    unconfirmed.then_some((newest.id, newest.error?))
 }
 
 /// The boot axis. What is left out of the drop-in is right as long as no file says something else.
@@ -151,6 +172,8 @@ fn on_disk(
 
 fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<StatusRow>, Error> {
     let now = scene.snapshot(active.settings.keys());
+    let next = scene.expected(&active.settings, &[])?.unwrap_or_default();
+    let next: BTreeMap<&Key, &Expected> = next.iter().map(|one| (&one.key, one)).collect();
     let row = |(key, setting): (&Key, &Setting)| {
         let passed_over = scene.place().passes_over(key, setting);
         let reading = now.get(key);
@@ -172,9 +195,33 @@ fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<St
             live: reading.value().map(ToString::to_string),
             state,
             by: drifted.map(|holds| scene.holder(key, holds)).transpose()?,
+            next: next.get(key).and_then(|next| next.value.clone()),
         })
     };
     active.settings.iter().map(row).collect()
+}
+
+/// Keys that nobody declares, and that could not be put back: they are still as tcptune left them.
+fn leftovers(scene: &Scene<'_>) -> Vec<StatusRow> {
+    let Memory { active, held } = &scene.memory;
+    let now = scene.snapshot(held.keys());
+    let undeclared = held
+        .iter()
+        .filter(|(key, _)| !active.settings.contains_key(*key));
+    let left = undeclared.filter(|(key, held)| now.get(key).value() == Some(&held.wrote));
+    let row = |(key, held): (&Key, &Held)| StatusRow {
+        key: key.clone(),
+        want: held
+            .baseline
+            .as_ref()
+            .map_or_else(|| "nothing".to_owned(), ToString::to_string),
+        word: None,
+        live: Some(held.wrote.to_string()),
+        state: KeyState::Left,
+        by: Some("not declared, and could not be put back".to_owned()),
+        next: None,
+    };
+    left.map(row).collect()
 }
 
 /// Whether the profiles resolve to something else by now. Where they cannot be read, that is said, not guessed.

@@ -121,7 +121,7 @@ impl Transaction<'_> {
             before: Snapshot::default(),
             notes: BTreeMap::new(),
             plan_hash: None,
-            drop_in: false,
+            drop_in: None,
             expected: None,
             journal: None,
             undoes: None,
@@ -182,10 +182,9 @@ impl Transaction<'_> {
             let context = scene.snapshot(unread);
             one.before.0.extend(context.0);
         }
-        one.drop_in = scene
-            .boot
-            .as_ref()
-            .is_some_and(|boot| boot.declared().is_some());
+        let ours = scene.boot.as_ref().and_then(|boot| boot.declared());
+        let live = &plan.after.active;
+        one.drop_in = ours.map(|ours| ours.drop_in.active.wants_the_same(live));
         if !plan.is_empty() {
             one.expected = scene.expected(&plan.declared().settings, plan.files())?;
         }
@@ -267,6 +266,7 @@ impl Transaction<'_> {
                 return Ok(());
             }
             Some((entry, End::Rejected)) => {
+                check_rights(target.kernel, &draft.plan.live)?;
                 one.journal = Some((entry.id, Stage::Unconfirmed));
                 confirm::take_back(target, locked, entry.clone(), REJECTED)?;
                 one.journal = Some((entry.id, Stage::Reverted));

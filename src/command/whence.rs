@@ -48,7 +48,7 @@ pub fn run(world: &World, request: &Where) -> Report {
     };
     let row = |key: Key| {
         let (live, next) = (live.get(&key).value(), forecast.next_boot(&key));
-        let secret = catalogue::is_secret(&key);
+        let secret = catalogue::may_be_secret(key.as_str());
         KeyWinner {
             live: live.filter(|_| !secret).cloned(),
             agree: next.agree(),
@@ -124,15 +124,12 @@ fn may_mean(remark: &Remark, key: &Key) -> bool {
             .any(|word| strsim::damerau_levenshtein(word, name) <= 1)
 }
 
-/// Lines that speak of several keys.
-fn patterns(sequence: &Sequence) -> Vec<(String, Option<String>, String)> {
+/// Lines that speak of several keys: what they say, and where.
+fn patterns(sequence: &Sequence) -> Vec<(String, String)> {
     let patterns = sequence.statements().iter();
     let patterns = patterns.filter(|placed| placed.statement.is_pattern());
     patterns
-        .map(|placed| {
-            let Statement { name, value, .. } = &placed.statement;
-            (name.clone(), value.clone(), placed.place())
-        })
+        .map(|placed| (placed.statement.shown(), placed.place()))
         .collect()
 }
 
@@ -183,9 +180,11 @@ fn oddities(world: &World, tree: &Tree, forecast: &Forecast) -> Vec<Remark> {
         message: format!("cannot be read ({why}): what it says is not in this answer"),
     });
     all.extend(unreadable);
-    all.extend(refused(forecast.sequence(forecast.loader)));
-    if !world.root.is_image() {
-        all.extend(unknown(world, forecast.sequence(forecast.loader)));
+    for said in [forecast.sequence(forecast.loader), forecast.of_kernel()] {
+        all.extend(refused(said));
+        if !world.root.is_image() {
+            all.extend(unknown(world, said));
+        }
     }
     all.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     all

@@ -96,6 +96,24 @@ pub enum Left {
     },
 }
 
+impl Left {
+    /// The key, if it is one.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Left::Key { key, .. } => Some(key),
+            Left::File { .. } => None,
+        }
+    }
+
+    /// The path, if it is a file.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Left::File { path, .. } => Some(path),
+            Left::Key { .. } => None,
+        }
+    }
+}
+
 /// What is left, in one line. It is never cut: the list must be exact.
 pub fn list(left: &[Left]) -> String {
     left.iter()

@@ -80,9 +80,12 @@ fn obeyed(win: &Win) -> String {
 /// The lines that were edited, in one line.
 fn edited(wrote: &str, holds: &str) -> String {
     let diff = TextDiff::from_lines(wrote, holds);
-    let lines = diff
-        .iter_all_changes()
-        .filter(|line| line.tag() != ChangeTag::Equal);
+    // What the file says of itself follows from the rest.
+    let lines = diff.iter_all_changes().filter(|line| {
+        line.tag() != ChangeTag::Equal
+            && !line.value().starts_with("#: ")
+            && !line.value().starts_with("# content: ")
+    });
     let lines: Vec<String> = lines
         .map(|line| format!("{}{}", line.tag(), line.value().trim_end()))
         .collect();

@@ -35,7 +35,7 @@ pub fn read<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Result<BTreeMap<Key,
 /// to go: unshare(1), where that is there and the kernel lets it.
 fn unprivileged(keys: &[&Key]) -> Option<BTreeMap<Key, Value>> {
     let seen = Command::new("unshare")
-        .args(["--user", "--net", "--", "grep", "--with-filename", ""])
+        .args(["--user", "--net", "--", "grep", "-H", ""])
         .args(keys.iter().map(|key| kernel::path(key)))
         .stdin(Stdio::null())
         .stderr(Stdio::null())

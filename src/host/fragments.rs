@@ -7,13 +7,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use nix::errno::Errno;
 
-use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::sysctld::{
     COMMAND_LINE, Content, DIRECTORIES, Found, Line, Loader, SYSCTL_CONF, Tree, lines,
 };
 use crate::model::value::Value;
 
+use super::netns;
 use super::root::{Root, opened};
 
 /// Most bytes of one file that are looked at.
@@ -50,10 +50,14 @@ pub fn read(root: &Root) -> Tree {
     }
     tree.sysctl_conf = found(root, SYSCTL_CONF.to_owned(), false)
         .filter(|found| found.content != Content::Directory);
+    // In a store that nobody else may look into, there need not be one.
+    let there = |path: &&&str| root.has(path);
     tree.credential = CREDENTIALS
         .iter()
+        .filter(there)
         .find_map(|path| found(root, (*path).to_owned(), false));
-    if !root.is_image() {
+    // What they set is the machine's, and no container's.
+    if !root.is_image() && netns::is_first() {
         tree.command_line = found(root, COMMAND_LINE.to_owned(), false);
     }
     tree
@@ -183,8 +187,8 @@ impl Writer {
             .flat_map(|found| lines(found.text(), Loader::SysctlP));
         let set = said.filter_map(|(line, said)| match said {
             Line::Statement(statement) => {
+                let shown = !statement.is_secret();
                 let key = statement.path.parse().ok()?;
-                let shown = !catalogue::is_secret(&key);
                 shown.then_some((line, key, Value::new(&statement.value?)))
             }
             _ => None,

@@ -127,7 +127,7 @@ impl Namespace {
             inode,
             socket: socket("thread-self").map_err(error)?,
         };
-        let first = fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false);
+        let first = is_first();
         // Everybody may see the sockets of process 1, while its namespace shows only to root.
         let host = socket("1").map_or(first, |of_init| of_init == id.socket);
         let own = match (first, host) {
@@ -166,6 +166,11 @@ impl Namespace {
             first: true,
         }
     }
+}
+
+/// Whether the process is in the machine's first namespace.
+pub fn is_first() -> bool {
+    fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false)
 }
 
 /// The inode (last column) of the socket of protocol 0 that belongs to process 0.

@@ -65,7 +65,11 @@ pub struct Outlook<'a> {
 impl Outlook<'_> {
     /// What a key will be, beside what is wanted for it.
     pub fn of(&self, key: &Key, setting: &Setting) -> Expected {
-        let (value, by, right) = self.judged(key, setting);
+        let (value, mut by, mut right) = self.judged(key, setting);
+        if let Some(unread) = self.forecast.doubt(key) {
+            by = format!("{by}, unless {unread} does, which cannot be read");
+            right = None;
+        }
         Expected {
             key: key.clone(),
             value,
@@ -100,7 +104,7 @@ impl Outlook<'_> {
                 Some(setting.accepts(value)),
             ),
             // The drop-in was written when the default could be asked for.
-            _ if self.drop_in.is_some_and(|ours| ours.leaves_out(key)) => {
+            _ if is_constant(key) && self.drop_in.is_some_and(|ours| ours.leaves_out(key)) => {
                 (None, "enough without the drop-in", Some(true))
             }
             _ if self.place.passes_over(key, setting) => {
@@ -123,6 +127,10 @@ impl Outlook<'_> {
 }
 
 const UNSAID: &str = "no file says so";
+
+fn is_constant(key: &Key) -> bool {
+    catalogue::Entry::of(key).is_some_and(catalogue::Entry::is_constant)
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use super::key::Key;
 use super::memory::Settings;
 use super::persist::FileChange;
 use super::setting::{Origin, Part, Setting};
-use super::sysctld::{Found, Line, Loader, Statement, lines};
+use super::sysctld::{Found, Line, Loader, Statement, lines, shown};
 use super::value::{Value, misread_by_the_kernel};
 
 /// A text and where it comes from.
@@ -90,7 +90,8 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
             let statement = match said {
                 Line::Statement(statement) => statement,
                 Line::Malformed(said) => {
-                    (dropped.text, dropped.reason) = (said, "it is no assignment".to_owned());
+                    (dropped.text, dropped.reason) =
+                        (shown(&said).to_owned(), "it is no assignment".to_owned());
                     import.dropped.push(dropped);
                     continue;
                 }
@@ -100,7 +101,7 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
                     continue;
                 }
             };
-            dropped.text = shown(&statement);
+            dropped.text = statement.shown();
             let reasons = comments(above.get(..line.saturating_sub(1)).unwrap_or_default());
             let place = (text.file.as_str(), line);
             match setting(&statement, reasons, place, facts) {
@@ -160,21 +161,6 @@ impl Dropped {
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
-}
-
-/// The line as its author would write it.
-fn shown(statement: &Statement) -> String {
-    let minus = if statement.optional { "-" } else { "" };
-    match &statement.value {
-        Some(_) if is_secret(statement) => format!("{minus}{} = (not shown)", statement.name),
-        Some(value) => format!("{minus}{} = {value}", statement.name),
-        None => format!("-{}", statement.name),
-    }
-}
-
-fn is_secret(statement: &Statement) -> bool {
-    let key = statement.path.parse();
-    key.is_ok_and(|key| catalogue::is_secret(&key))
 }
 
 /// The setting of a line, or why it is none, with its key where that is known.
@@ -305,10 +291,7 @@ pub fn without(files: &[Found], keys: &BTreeSet<Key>) -> (Vec<FileChange>, Vec<B
             Ok(text) if text.contains(|c: char| c.is_control() && !"\n\t".contains(c)) => {
                 Some("the file has carriage returns or other control characters")
             }
-            Ok(_) => statements
-                .clone()
-                .any(|(_, statement)| is_secret(statement))
-                .then_some("the file has a secret"),
+            Ok(_) => None,
         };
         let path = found.path.clone();
         match (text, why) {

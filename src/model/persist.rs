@@ -11,7 +11,7 @@ use super::memory::{ActiveSet, Held, Settings};
 use super::plan::Refusal;
 use super::setting::Setting;
 use super::snapshot::{Reading, Snapshot};
-use super::sysctld::{Content, Forecast, Loader, Tree, Win};
+use super::sysctld::{Content, DIRECTORIES, Forecast, Loader, Tree, Win};
 use super::value::Value;
 
 /// One file, as it is written and recorded in the journal. Nothing stands for no file.
@@ -214,6 +214,8 @@ pub fn persist(
             return Err(ours.into_iter().map(refusal).collect());
         }
         plan.beats = beats(&drop_in, ground, &others);
+        plan.beats
+            .retain(|beaten| ours.iter().all(|shadow| shadow.key != beaten.key));
         plan.shadowed = ours;
         plan.elsewhere = elsewhere;
         let unknown = ground
@@ -286,7 +288,7 @@ fn shadows(settings: &Settings, ground: &Ground, path: &str, text: &str) -> Vec<
         for loader in [Loader::Systemd, Loader::Procps, Loader::SysctlP] {
             let outcome = forecast.sequence(loader).outcome(key);
             let written = outcome.chain.iter().any(|placed| placed.path == path);
-            let win = match forecast.winner_under(loader, key) {
+            let win = match forecast.line_under(loader, key) {
                 Some(win) => (win.path != path && !suits(setting, &win)).then_some(win),
                 // A bare `-key` behind our line cancels it.
                 None if written => outcome.chain.last().map(|placed| Win::excluding(placed)),
@@ -335,10 +337,11 @@ fn better_name(
     text: &str,
     shadows: &[Shadow],
 ) -> Option<String> {
-    let last = shadows
-        .iter()
-        .filter_map(|shadow| shadow.win.path.rsplit('/').next())
-        .max()?;
+    let names = shadows.iter().filter_map(|shadow| {
+        let (directory, name) = shadow.win.path.rsplit_once('/')?;
+        DIRECTORIES.contains(&directory).then_some(name)
+    });
+    let last = names.max()?;
     // In the order of bytes, `_` comes behind the dot of `.conf`.
     let name = format!("{}_tcptune.conf", last.strip_suffix(".conf")?);
     let path = format!("{DIRECTORY}/{name}");

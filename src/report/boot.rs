@@ -20,8 +20,8 @@ pub struct Winners {
     pub credential: Option<String>,
     /// One for each key.
     pub keys: Vec<KeyWinner>,
-    /// Patterns, with what they say (nothing for an exclusion) and where; only where no key was asked for.
-    pub patterns: Vec<(String, Option<String>, String)>,
+    /// Patterns: what they say, and where; only where no key was asked for.
+    pub patterns: Vec<(String, String)>,
     /// What is odd in the files.
     pub remarks: Vec<Remark>,
     /// Programs that write sysctls by themselves, in words.

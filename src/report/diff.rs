@@ -57,8 +57,8 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
     )
 }
 
-/// Files of the boot axis before and after, as one unified diff.
-pub(super) fn files(files: &[FileChange]) -> String {
+/// Files before and after, as one unified diff, with so many lines around each change.
+pub(super) fn files(files: &[FileChange], around: usize) -> String {
     let one = |file: &FileChange| {
         let (from, to) = (
             file.from.as_deref().unwrap_or_default(),
@@ -73,6 +73,7 @@ pub(super) fn files(files: &[FileChange]) -> String {
         };
         let diff = TextDiff::from_lines(from, to);
         diff.unified_diff()
+            .context_radius(around)
             .header(&name(&file.from), &name(&file.to))
             .to_string()
     };

@@ -72,10 +72,11 @@ pub fn render(report: &Report) -> String {
             "profile": one.text,
             "hashes": { "desired": desired_hash(&one.settings), "plan": null },
             "dropped": one.dropped.iter().map(dropped).collect::<Vec<_>>(),
-            "diff": (!one.files.is_empty()).then(|| diff::files(&one.files)),
+            "diff": (!one.files.is_empty()).then(|| diff::files(&one.files, 0)),
             "by_hand": one.by_hand.iter().map(by_hand).collect::<Vec<_>>(),
         }),
-        Body::Hold(one) => json!({ "hold": one.as_ref().map(hold) }),
+        Body::Hold(one, before) => json!({ "hold": hold(one), "was": before.as_ref().map(hold) }),
+        Body::Unhold(before) => json!({ "hold": null, "was": before.as_ref().map(hold) }),
         Body::Active(one) => json!({
             "profile": one.text,
             "profiles": one.profiles,
@@ -205,7 +206,7 @@ fn boot(boot: &BootPlan) -> Json {
     json!({
         "path": boot.path,
         "action": boot.action(),
-        "diff": (!boot.files.is_empty()).then(|| diff::files(&boot.files)),
+        "diff": (!boot.files.is_empty()).then(|| diff::files(&boot.files, 3)),
         "left_out": boot.left_out,
         "beats": boot.beats.iter().map(shadow).collect::<Vec<_>>(),
         "shadowed_by": shadowed.map(shadow).collect::<Vec<_>>(),
@@ -302,12 +303,6 @@ fn seconds(ms: u64) -> Json {
 }
 
 fn status(status: &Status) -> Json {
-    let next = |key: &Key| {
-        let all = status.boot.iter().flat_map(|boot| &boot.expected);
-        all.into_iter()
-            .find(|one| one.key == *key)
-            .and_then(|one| one.value.clone())
-    };
     let boot = status.boot.as_ref().map(|boot| {
         json!({
             "profiles": boot.active.profiles,
@@ -323,22 +318,25 @@ fn status(status: &Status) -> Json {
             KeyState::Ok => "ok",
             KeyState::Drift => "drift",
             KeyState::Forgotten => "forgotten",
+            KeyState::Left => "left",
         };
-        json!({ "key": row.key, "want": row.want, "word": row.word, "live": row.live, "next_boot": next(&row.key), "state": state, "by": row.by })
+        json!({ "key": row.key, "want": row.want, "word": row.word, "live": row.live, "next_boot": row.next, "state": state, "by": row.by })
     });
+    let known = !status.image && status.error.is_none();
     json!({
         "netns": status.netns,
-        "live": {
+        "live": known.then(|| json!({
             "profiles": status.memory.active.profiles,
             "settings": settings.collect::<Vec<_>>(),
             "outdated": status.outdated,
             "since": status.time,
-        },
+        })),
         "boot": boot,
         "forgotten": status.forgotten.as_ref().map(|(name, time)| json!({ "declared": name, "since": time })),
         "hold": status.hold.as_ref().map(hold),
         "pending": status.pending.map(|(id, in_progress)| json!({ "id": id, "in_progress": in_progress })),
-        "unconfirmed": status.unconfirmed.as_ref().map(|(id, left, until)| json!({ "id": id, "left_s": left, "until": until })),
+        "unconfirmed": status.unconfirmed.as_ref().map(|(id, left, until)| json!({ "id": id, "left_s": left.unwrap_or(0), "until": until })),
+        "taken_back": status.taken_back.as_ref().map(|(id, why)| json!({ "id": id, "why": why })),
         "next_rollback": status.next_undo,
         "error": status.error.as_ref().map(error),
     })
@@ -364,6 +362,10 @@ fn verified(all: &[Verified]) -> Json {
             "desired": one.want.as_ref().map(|want| &want.hash),
             "keys": one.rows.iter().map(row).collect::<Vec<_>>(),
             "survives": one.survives(),
+            "intact": one.intact,
+            "plan": null,
+            "journal": null,
+            "left": [],
             "error": one.error.as_ref().map(error),
         })
     };
@@ -394,10 +396,8 @@ fn winners(winners: &Winners) -> Json {
     let remarks = winners.remarks.iter().map(|one| {
         json!({ "path": one.path, "line": (one.line > 0).then_some(one.line), "code": one.code, "message": one.message })
     });
-    let patterns = winners
-        .patterns
-        .iter()
-        .map(|(name, value, place)| json!({ "pattern": name, "value": value, "place": place }));
+    let patterns = winners.patterns.iter();
+    let patterns = patterns.map(|(said, place)| json!({ "says": said, "place": place }));
     json!({
         "patterns": patterns.collect::<Vec<_>>(),
         "loader": winners.loader.name(),

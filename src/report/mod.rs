@@ -92,8 +92,10 @@ pub enum Body {
     History(History),
     /// `where`.
     Winners(Winners),
-    /// `hold`, `unhold`: the hold that is in force now.
-    Hold(Option<Hold>),
+    /// `hold`: the hold that is in force now, and the one before.
+    Hold(Hold, Option<Hold>),
+    /// `unhold`: the hold that was in force.
+    Unhold(Option<Hold>),
     /// `import`.
     Imported(Imported),
     /// `show --active`.
@@ -211,8 +213,8 @@ pub struct NamespaceChanges {
     pub notes: BTreeMap<Key, String>,
     /// SHA-256 over the host's facts and the plan.
     pub plan_hash: Option<String>,
-    /// Whether there is a drop-in, or will be.
-    pub drop_in: bool,
+    /// Whether the drop-in declares the same as the live axis; nothing where there is none.
+    pub drop_in: Option<bool>,
     /// What the next boot gives for what is declared, where it is this namespace's business.
     pub expected: Option<Vec<Expected>>,
     /// The entry of the journal, and how far it came.
@@ -242,6 +244,8 @@ pub struct StatusRow {
     pub state: KeyState,
     /// Who wrote what it holds, as far as that is known.
     pub by: Option<String>,
+    /// What the next boot gives, as far as that is known.
+    pub next: Option<Value>,
 }
 
 /// Whether a declared key is as declared.
@@ -253,6 +257,8 @@ pub enum KeyState {
     Drift,
     /// It was declared in an earlier boot, and the reboot forgot it.
     Forgotten,
+    /// It is not declared, but tcptune wrote it, and could not put it back.
+    Left,
 }
 
 /// What is declared for a namespace, and whether it holds.
@@ -276,8 +282,10 @@ pub struct Status {
     pub boot: Option<BootStatus>,
     /// An entry that was never finished, and whether its process is still at work.
     pub pending: Option<(u64, bool)>,
-    /// An entry that waits to be confirmed, for how many seconds, and until when.
-    pub unconfirmed: Option<(u64, u64, String)>,
+    /// An entry that waits to be confirmed, for how many seconds (nothing once it is overdue), and until when.
+    pub unconfirmed: Option<(u64, Option<u64>, String)>,
+    /// The newest entry, if nobody confirmed it, and what became of it.
+    pub taken_back: Option<(u64, String)>,
     /// The hold that is in force.
     pub hold: Option<Hold>,
     /// What the next rollback would undo, in words.
@@ -289,7 +297,8 @@ pub struct Status {
 impl Status {
     /// Whether everything is as declared.
     pub fn is_clean(&self) -> bool {
-        let drift = self.rows.iter().any(|row| row.state == KeyState::Drift);
+        let wrong = [KeyState::Drift, KeyState::Left];
+        let drift = self.rows.iter().any(|row| wrong.contains(&row.state));
         let boot = self.boot.as_ref().is_none_or(BootStatus::is_clean);
         boot && !(drift
             || self.outdated
@@ -317,7 +326,7 @@ pub struct Past {
     pub time: String,
     /// In which namespace.
     pub netns: String,
-    /// `pending`, `in progress`, `committed`, `undone`, `reverted`, `forgotten`.
+    /// `pending`, `in progress`, `committed`, `undone`, `reverted`, `forgotten`, `left`.
     pub state: &'static str,
     /// The verb.
     pub verb: String,

@@ -335,6 +335,29 @@ fn an_image_gets_its_drop_in_and_nothing_else() {
         "{}",
         which.out
     );
+    // A link of the image, as Debian 12 has it, leads to the image's file.
+    sandbox.sh("echo 'net.core.somaxconn = 9' > /run/image/etc/sysctl.conf; ln -s /etc/sysctl.conf /run/image/etc/sysctl.d/99-sysctl.conf");
+    let which = sandbox
+        .tcptune("where somaxconn --root /run/image")
+        .exits(1);
+    assert!(
+        which
+            .out
+            .contains("shadowed          9  /etc/sysctl.d/99-sysctl.conf:1"),
+        "{}",
+        which.out
+    );
+    sandbox
+        .tcptune("verify high-traffic --root /run/image")
+        .exits(0);
+    let status = sandbox
+        .tcptune("status --root /run/image --json")
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&status["live"], &status["boot"]["profiles"][0]),
+        (&serde_json::Value::Null, &"high-traffic".into())
+    );
     sandbox.tcptune("off --root /run/image").exits(0);
     sandbox.sh("test ! -e /run/image/etc/sysctl.d/99-tcptune.conf");
     for words in [

@@ -14,8 +14,8 @@ fn comes_true(what: &str, is_true: impl Fn() -> bool) {
     let since = Instant::now();
     while !is_true() {
         assert!(
-            since.elapsed() < Duration::from_secs(20),
-            "{what}, after 20 s"
+            since.elapsed() < Duration::from_secs(40),
+            "{what}, after 40 s"
         );
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -516,8 +516,23 @@ fn a_hold_keeps_scheduled_runs_away() {
         (&"incident 17".into(), &"uid 0".into())
     );
     assert!(sandbox.tcptune("status").out.contains(": incident 17"));
-    sandbox.tcptune("unhold").exits(0);
-    sandbox.tcptune("unhold").exits(0);
+    let again = sandbox.tcptune("hold --for 2h").exits(0);
+    assert!(
+        again.out.contains("instead of: held by uid 0") && again.out.contains(": incident 17"),
+        "{}",
+        again.out
+    );
+    let gone = sandbox.tcptune("unhold").exits(0);
+    assert!(
+        gone.out.starts_with("no longer held by uid 0 since 2"),
+        "{}",
+        gone.out
+    );
+    assert_eq!(
+        sandbox.tcptune("unhold").exits(0).out,
+        "there was no hold\n"
+    );
+    sandbox.tcptune("hold --for 0s").exits(2);
     sandbox.tcptune("apply high-traffic").exits(0);
     sandbox.tcptune("hold --for 1s").exits(0);
     sandbox.tcptune("off").exits(3);
@@ -542,7 +557,7 @@ fn a_key_that_cannot_go_back_blocks_no_later_run() {
     // From here on the kernel refuses the old range.
     sandbox.stranger("net.ipv4.ip_unprivileged_port_start", "39999");
     comes_true("the guard gives up", || {
-        history(&sandbox)["state"] == "reverted"
+        history(&sandbox)["state"] == "left"
     });
     let why = history(&sandbox)["error"].as_str().unwrap().to_owned();
     assert!(
@@ -550,8 +565,135 @@ fn a_key_that_cannot_go_back_blocks_no_later_run() {
         "{why}"
     );
     assert_eq!(sandbox.sysctl(SOMAXCONN), "4096");
-    sandbox.tcptune("set syn_retries=3").exits(0);
+    let status = sandbox.tcptune("status").exits(1);
+    assert!(
+        status
+            .out
+            .contains("LEFT      net.ipv4.ip_local_port_range"),
+        "{}",
+        status.out
+    );
     sandbox.tcptune("confirm").exits(3);
+    // Once the kernel takes it again, a rollback brings it back.
+    sandbox.stranger("net.ipv4.ip_unprivileged_port_start", "1024");
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(
+        sandbox.sysctl("net.ipv4.ip_local_port_range"),
+        "32768 60999"
+    );
+    sandbox.tcptune("status").exits(0);
+    sandbox.tcptune("set syn_retries=3").exits(0);
+}
+
+/// What only for a while cannot be written goes back as soon as it can.
+#[test]
+fn the_guard_tries_again_for_a_while() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1s")
+        .exits(0);
+    sandbox.sh("mount -o remount,bind,ro /proc/sys/net; sleep 5");
+    // A person is refused, and uses up none of the guard's tries.
+    let refused = sandbox.tcptune("rollback");
+    assert!([Some(3), Some(5)].contains(&refused.code), "{refused:?}");
+    sandbox.sh("mount -o remount,bind,rw /proc/sys/net");
+    comes_true("it goes back", || is_back(&sandbox));
+    comes_true("it is over", || history(&sandbox)["state"] == "reverted");
+    sandbox.tcptune("status").exits(0);
+}
+
+#[test]
+fn a_rejection_that_may_not_be_done_touches_nothing() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1h")
+        .exits(0);
+    sandbox.sh(
+        "f=/proc/sys/net/ipv4/tcp_synack_retries; mount --bind $f $f; mount -o remount,bind,ro $f",
+    );
+    let refused = sandbox.tcptune("rollback").exits(3);
+    assert!(
+        refused.err.contains("nothing was touched"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(values(&sandbox), ["16384", "3"]);
+    assert_eq!(history(&sandbox)["state"], "unconfirmed");
+}
+
+/// Whoever lost the connection asks for the status first.
+#[test]
+fn status_says_what_was_taken_back() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1s")
+        .exits(0);
+    comes_true("the entry is taken back", || {
+        history(&sandbox)["state"] == "reverted"
+    });
+    let status = sandbox.tcptune("status").exits(0);
+    assert!(
+        status
+            .out
+            .contains("\nentry 1 was taken back: not confirmed in time\n"),
+        "{}",
+        status.out
+    );
+    assert_eq!(
+        sandbox.tcptune("status --json").json()["taken_back"]["id"],
+        1
+    );
+    sandbox.tcptune("set syn_retries=3").exits(0);
+    assert!(
+        !sandbox
+            .tcptune("status")
+            .exits(0)
+            .out
+            .contains("taken back")
+    );
+}
+
+/// The hint of a refused confirmation can be followed while the clock runs.
+#[test]
+fn a_refused_confirmation_can_be_said_with_another_name() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --persist --confirm-within=1h")
+        .exits(0);
+    sandbox.file("/etc/sysctl.d/zzz.conf", "net.core.somaxconn = 1\n");
+    let refused = sandbox.tcptune("confirm").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("`--drop-in zzz_tcptune.conf` would win"),
+        "{}",
+        refused.err
+    );
+    sandbox
+        .tcptune("confirm --drop-in zzz_tcptune.conf")
+        .exits(0);
+    sandbox.tcptune("verify").exits(0);
+}
+
+#[test]
+fn a_time_behind_a_blank_is_no_profile() {
+    let sandbox = Sandbox::new();
+    for words in [
+        "apply high-traffic --confirm-within 3s",
+        "off --confirm-within 3s",
+        "apply high-traffic --wait 3s",
+    ] {
+        let refused = sandbox.tcptune(words).exits(2);
+        assert!(
+            refused
+                .err
+                .contains("takes its time behind a `=`\nhint: write `--"),
+            "{}",
+            refused.err
+        );
+        let json = sandbox.tcptune(&format!("{words} --json")).exits(2).json();
+        assert_eq!(json["error"]["code"], "usage");
+    }
 }
 
 /// One key that nobody may write any more is no reason to leave the others.
@@ -567,7 +709,7 @@ fn a_key_that_may_not_be_written_leaves_the_others_to_go_back() {
     comes_true("somaxconn goes back", || {
         sandbox.sysctl(SOMAXCONN) == "4096"
     });
-    comes_true("it is over", || history(&sandbox)["state"] == "reverted");
+    comes_true("it is over", || history(&sandbox)["state"] == "left");
     let why = history(&sandbox)["error"].as_str().unwrap().to_owned();
     assert!(
         why.contains("left: net.ipv4.tcp_synack_retries holds 3, not 5 (Read-only"),

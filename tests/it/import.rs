@@ -243,3 +243,45 @@ fn a_refused_line_undoes_nothing_under_procps() {
     let profile = sandbox.tcptune("import /run/list.conf").exits(0).out;
     assert!(!profile.contains("\nsyn_retries ="), "{profile}");
 }
+
+/// The same line twice is one wish, whichever of the two the loader obeys.
+#[test]
+fn a_line_that_is_there_twice_is_kept() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("mkdir -p /run/sysctl.d; echo 'net.ipv4.tcp_keepalive_time = 600' > /run/sysctl.d/10-pack.conf");
+    sandbox.file(
+        "/etc/sysctl.d/50-a.conf",
+        "net.core.somaxconn = 5000\nnet.ipv4.tcp_syn_retries = 3\nnet/ipv4/tcp_syn_retries = 3\n",
+    );
+    sandbox.file(
+        "/etc/sysctl.d/60-a.conf",
+        "net.core.somaxconn = 5000\nnet.ipv4.tcp_keepalive_time = 600\n",
+    );
+    let profile = managed(&sandbox);
+    for setting in [
+        "somaxconn = 5000",
+        "syn_retries = 3",
+        "keepalive_time = 600",
+    ] {
+        assert!(
+            profile.contains(&format!("\n{setting}\n")),
+            "{setting}\n{profile}"
+        );
+    }
+}
+
+/// A default that holds back another line is a wish: without it, that line would win.
+#[test]
+fn a_default_that_another_line_contradicts_is_a_wish() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        "net.ipv4.tcp_synack_retries = 2\n",
+    );
+    sandbox.file(
+        "/etc/sysctl.d/20-b.conf",
+        "net.ipv4.tcp_synack_retries = 5\n",
+    );
+    let profile = managed(&sandbox);
+    assert!(profile.contains("\nsynack_retries = 5\n"), "{profile}");
+}

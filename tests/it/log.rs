@@ -93,6 +93,39 @@ fn without_it_syslog_hears_the_same() {
     assert!(told[0].contains(": entry 1 committed: apply of high-traffic in container, 2 changes, by uid 0 TCPTUNE_ENTRY=\"1\""), "{told:?}");
 }
 
+/// Who confirms, who rejects, and what could not be put back are heard of as well.
+#[test]
+fn every_end_leaves_its_record() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("mkdir -p /run/systemd/journal");
+    let socket = listen(&sandbox, "/run/systemd/journal/socket");
+    let one = |state: &str| {
+        let told = records(&socket);
+        assert!(
+            told.len() == 1 && told[0].contains(state),
+            "{state}: {told:?}"
+        );
+    };
+    for (verb, state) in [("confirm", "committed"), ("rollback", "reverted")] {
+        sandbox
+            .tcptune(&format!(
+                "set syn_retries={} --confirm-within=1h",
+                verb.len()
+            ))
+            .exits(0);
+        one("unconfirmed");
+        sandbox.tcptune(verb).exits(0);
+        one(state);
+    }
+    sandbox.killed_at_write(4, "set syn_retries=3 synack_retries=3");
+    let refusing = format!(
+        "strace -o /dev/null -P /proc/sys/net/ipv4/tcp_syn_retries -e inject=write:error=EIO {} off",
+        crate::sandbox::binary().display()
+    );
+    sandbox.run("sh", &["-c", &refusing]).exits(5);
+    one("failed");
+}
+
 /// A log that nobody reads delays nothing for long, least of all what has to go back.
 #[test]
 fn a_log_that_is_stuck_holds_nothing_up() {

@@ -110,6 +110,14 @@ fn an_edited_drop_in_is_still_remembered_in_the_next_boot() {
         "{}",
         verify.out
     );
+    assert!(
+        verify
+            .out
+            .contains("the drop-in is not as tcptune left it\n"),
+        "{}",
+        verify.out
+    );
+    assert!(!verify.err.contains("sha256"), "{}", verify.err);
     sandbox.tcptune("verify --scope boot").exits(1);
     // As the hint of the refusal says.
     sandbox.sh(&format!("rm {DROP_IN}"));
@@ -156,6 +164,64 @@ fn a_drop_in_that_somebody_removed_is_missed() {
     sandbox.sh(&format!("printf '#\\377\\n' >> {DROP_IN}"));
     let edited = sandbox.tcptune("persist").exits(3);
     assert!(edited.err.contains("was edited by hand"), "{}", edited.err);
+}
+
+/// The boot began with it, as its values tell: it is declared until somebody says otherwise.
+#[test]
+fn a_drop_in_that_was_removed_after_the_boot_can_be_persisted_again() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.restart(1);
+    sandbox.sh(&format!("rm {DROP_IN}"));
+    let status = sandbox.tcptune("status").exits(1);
+    assert!(
+        status
+            .out
+            .starts_with("container namespace: high-traffic\n"),
+        "{}",
+        status.out
+    );
+    sandbox.tcptune("persist").exits(0);
+    sandbox.sh(&format!("test -e {DROP_IN}"));
+    sandbox.tcptune("status").exits(0);
+    // A live verb says nothing about it, and silences nothing.
+    sandbox.sh(&format!("rm {DROP_IN}"));
+    sandbox.tcptune("set syn_retries=3").exits(0);
+    let status = sandbox.tcptune("status").exits(1);
+    assert!(
+        status.err.contains("is no drop-in of tcptune any more"),
+        "{}",
+        status.err
+    );
+    // Removed before the boot, it has declared nothing.
+    sandbox.restart(2);
+    let status = sandbox.tcptune("status").exits(1);
+    assert!(status.out.contains("nothing declared"), "{}", status.out);
+    assert!(
+        sandbox
+            .tcptune("rollback")
+            .exits(0)
+            .out
+            .contains("nothing to do")
+    );
+}
+
+/// A file of its name that came meanwhile would no longer be read.
+#[test]
+fn a_rollback_hides_no_vendors_file_either() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("set somaxconn=2000 --persist").exits(0);
+    sandbox.tcptune("off --persist").exits(0);
+    sandbox.sh("mkdir -p /run/sysctl.d; echo 'net.ipv4.tcp_keepalive_time = 600' > /run/sysctl.d/99-tcptune.conf");
+    let refused = sandbox.tcptune("rollback").exits(3);
+    assert!(
+        refused
+            .err
+            .contains("no loader would read /run/sysctl.d/99-tcptune.conf any more"),
+        "{}",
+        refused.err
+    );
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
 }
 
 #[test]

@@ -403,7 +403,7 @@ fn a_key_that_cannot_be_put_back_is_tried_twice_and_then_named() {
         "strace -o /dev/null -P /proc/sys/net/ipv4/tcp_syn_retries -e inject=write:error=EIO {} off",
         binary().display()
     );
-    for state in ["interrupted", "reverted"] {
+    for state in ["interrupted", "left"] {
         let failed = sandbox.run("sh", &["-c", &refusing]).exits(5);
         assert!(
             failed
@@ -418,7 +418,20 @@ fn a_key_that_cannot_be_put_back_is_tried_twice_and_then_named() {
             "{history}"
         );
     }
+    // What is left is not forgotten, and goes back once that can be done.
+    let status = sandbox.tcptune("status").exits(1);
+    assert!(
+        status.out.contains("LEFT      net.ipv4.tcp_syn_retries  wants 6  holds 3 (not declared, and could not be put back)"),
+        "{}",
+        status.out
+    );
+    assert_eq!(
+        sandbox.tcptune("status --json").json()["live"]["settings"][0]["state"],
+        "left"
+    );
     sandbox.tcptune("off").exits(0);
+    assert_eq!(sandbox.sysctl(SYN), "6");
+    sandbox.tcptune("status").exits(0);
 }
 
 #[test]

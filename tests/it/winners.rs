@@ -153,38 +153,125 @@ fn a_credential_wins_over_every_file() {
     assert!(told.out.contains(named), "{}", told.out);
 }
 
-/// Parameters of the kernel's command line set keys before any file does.
+/// Parameters of the kernel's command line are the machine's: they set nothing in a container. What they do on a machine
+/// is tried in a real boot.
 #[test]
-fn the_kernels_own_parameters_count() {
+fn the_kernels_own_parameters_set_nothing_in_a_container() {
     let sandbox = Sandbox::with_systemd();
-    sandbox.sh("echo 'quiet sysctl.net.core.somaxconn=1024 sysctl.net.ipv4.tcp_synack_retries=3' > /run/cmdline; mount --bind /run/cmdline /proc/cmdline");
-    sandbox.stranger(SOMAXCONN, "1024");
-    sandbox.stranger(SYNACK, "3");
+    sandbox.sh("echo 'quiet sysctl.net.core.somaxconn=1024' > /run/cmdline; mount --bind /run/cmdline /proc/cmdline");
     let applied = sandbox.tcptune("apply high-traffic").exits(0);
-    let next = "next boot: somaxconn 1024 (/proc/cmdline:1)\n";
+    let next = "next boot: somaxconn 4096, synack_retries 5 (the kernel's default)\n";
     assert!(applied.out.contains(next), "{}", applied.out);
-    let told = sandbox.tcptune("where synack_retries").exits(0);
     assert!(
-        told.out
-            .contains(" * systemd-sysctl    3  /proc/cmdline:1\n"),
-        "{}",
-        told.out
-    );
-    let persisted = sandbox.tcptune("persist").exits(0);
-    assert!(
-        persisted
+        !sandbox
+            .tcptune("where somaxconn")
+            .exits(0)
             .out
-            .contains("beats /proc/cmdline:1 (net.core.somaxconn 1024)"),
-        "{}",
-        persisted.out
+            .contains("cmdline")
     );
-    // Without the drop-in, a boot gives what the parameters say.
+}
+
+/// That a key was left out because another file was enough says nothing once that file is gone.
+#[test]
+fn what_was_left_out_is_looked_at_again() {
+    let sandbox = Sandbox::with_systemd();
+    let profile = format!("[sysctl]\n{TTL} = {{ at_least = 70 }}\n");
+    sandbox.file("/etc/tcptune/profiles/ttl.toml", &profile);
+    sandbox.file("/etc/sysctl.d/50-o.conf", &format!("{TTL} = 80\n"));
     sandbox.restart(1);
-    sandbox.tcptune("off --persist").exits(0);
-    assert_eq!(
-        [SOMAXCONN, SYNACK].map(|key| sandbox.sysctl(key)),
-        ["1024", "3"]
+    sandbox.tcptune("apply ttl --persist").exits(0);
+    sandbox.tcptune("verify").exits(0);
+    sandbox.sh("rm /etc/sysctl.d/50-o.conf");
+    let verify = sandbox.tcptune("verify").exits(1);
+    assert!(verify.out.contains("  unknown  "), "{}", verify.out);
+}
+
+/// A file that may not be read may say anything: whoever cannot read it is not told that all is well.
+#[test]
+fn a_file_that_may_not_be_read_leaves_doubt() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.file("/etc/sysctl.d/99-z.conf", "net.core.somaxconn = 7\n");
+    sandbox.sh("chmod 600 /etc/sysctl.d/99-z.conf");
+    assert!(sandbox.tcptune("verify").exits(1).out.contains("  lost  "));
+    let doubt = sandbox.as_nobody(&[], "verify").exits(1);
+    assert!(
+        doubt
+            .out
+            .contains("unless /etc/sysctl.d/99-z.conf does, which cannot be read"),
+        "{}",
+        doubt.out
     );
+    assert!(
+        doubt.out.contains("survives a reboot: not surely"),
+        "{}",
+        doubt.out
+    );
+    // Nor is a drop-in gone that may not be read.
+    sandbox.sh(&format!("rm /etc/sysctl.d/99-z.conf; chmod 600 {DROP_IN}"));
+    let doubt = sandbox.as_nobody(&[], "verify").exits(1);
+    assert!(
+        !doubt.err.contains("no drop-in of tcptune any more"),
+        "{}",
+        doubt.err
+    );
+    sandbox.tcptune("verify").exits(0);
+    // In a closed store of credentials there need not be one.
+    sandbox.sh("mkdir -p -m 700 /etc/credstore");
+    let told = sandbox.as_nobody(&[], "where synack_retries");
+    assert!(!told.out.contains("credstore"), "{}", told.out);
+}
+
+/// Networks have managers: they are named, too.
+#[test]
+fn managers_of_interfaces_are_named_where_that_matters() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("mkdir -p /etc/NetworkManager /run/systemd/netif; touch /etc/NetworkManager/NetworkManager.conf /run/systemd/netif/state");
+    let told = sandbox.tcptune("where somaxconn").exits(0);
+    for name in ["NetworkManager", "systemd-networkd"] {
+        assert!(
+            told.out.contains(&format!("also writes: {name} (/")),
+            "{}",
+            told.out
+        );
+    }
+    assert!(
+        !sandbox
+            .tcptune("apply high-traffic --persist")
+            .exits(0)
+            .err
+            .contains("Network")
+    );
+    let set = sandbox
+        .tcptune("set net.ipv4.conf.lo.rp_filter=1 --persist")
+        .exits(0);
+    assert!(
+        set.err.contains("warning: NetworkManager (")
+            && set.err.contains("warning: systemd-networkd ("),
+        "{}",
+        set.err
+    );
+}
+
+/// Where the drop-in declares the same, but another file wins, that is what is wrong; nobody is sent to persist it.
+#[test]
+fn a_shadowed_drop_in_is_not_said_to_declare_something_else() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    sandbox.file(
+        "/etc/sysctl.d/zzz.conf",
+        "net.core.somaxconn = 128\nnet.ipv4.tcp_synack_retries = 3\n",
+    );
+    sandbox.stranger(SOMAXCONN, "128");
+    let applied = sandbox.tcptune("apply high-traffic").exits(0);
+    let told = "survives a reboot: no, although the drop-in declares it\nnext boot: somaxconn 128 (/etc/sysctl.d/zzz.conf:1)\nundo:";
+    assert!(applied.out.contains(told), "{}", applied.out);
+    // Equal to what is wanted is no conflict; what wins is not beaten.
+    let allowed = sandbox
+        .tcptune("apply high-traffic --set keepalive_time=300 --persist --allow-shadowed")
+        .exits(0);
+    assert!(!allowed.out.contains("beats"), "{}", allowed.out);
+    assert!(!allowed.err.contains("synack_retries"), "{}", allowed.err);
 }
 
 /// What somebody wrote to the kernel by hand is no default: a reboot does not give it.
@@ -394,7 +481,42 @@ fn where_shows_no_secret() {
             );
         }
     }
+    for line in [
+        "net.ipv6.conf.*.stable_secret = 5555555a",
+        "net.ipv4.tcp_fastopen_* = 5555555a",
+        "net.ipv4.tcp_fastopen_key 5555555a",
+        "net.ipv4.tcp_fastopen_ke = 5555555a",
+        "net.ipv4/tcp_fastopen_key = 5555555a",
+        "# net.ipv4.tcp_fastopen_key = 5555555a",
+    ] {
+        sandbox.file(
+            "/etc/sysctl.d/10-a.conf",
+            &format!("{line}\nnet.core.somaxconn = 5000\n"),
+        );
+        for words in [
+            "where",
+            "where --json",
+            "import --managed",
+            "import /etc/sysctl.d/10-a.conf",
+        ] {
+            let told = sandbox.tcptune(words);
+            assert!(
+                !told.out.contains("5555555a"),
+                "{line}: {words}: {}",
+                told.out
+            );
+        }
+    }
+    // The patch shows nothing but what it takes out, and fits all the same.
+    sandbox.file(
+        "/etc/sysctl.d/10-a.conf",
+        &format!("net.ipv4.tcp_fastopen_key = {file}\nnet.core.somaxconn = 5000\n# end\n"),
+    );
     let managed = sandbox.tcptune("import --managed").exits(0);
-    let by_hand = "# /etc/sysctl.d/10-a.conf: line 3: the file has a secret\n";
-    assert!(managed.out.contains(by_hand), "{}", managed.out);
+    sandbox.file("/run/mine.toml", &managed.out);
+    sandbox.sh("sed -n 's/^#| //p' /run/mine.toml | patch -p0 -d /");
+    assert_eq!(
+        sandbox.sh("cat /etc/sysctl.d/10-a.conf"),
+        format!("net.ipv4.tcp_fastopen_key = {file}\n# end")
+    );
 }

@@ -52,6 +52,14 @@ impl Boot {
         })
     }
 
+    /// Whether a file may be made at a path.
+    ///
+    /// # Errors
+    /// As [`dropin::is_free`].
+    pub(in crate::command) fn is_free(&self, path: &str) -> Result<(), Unfit> {
+        dropin::is_free(&self.tree, path)
+    }
+
     /// The files once a plan has changed them.
     pub(in crate::command) fn after(&self, files: &[FileChange]) -> Tree {
         files.iter().fold(self.tree.clone(), |tree, file| {
@@ -72,13 +80,14 @@ pub(in crate::command) struct Gone {
 impl Scene<'_> {
     /// The drop-in that the newest entry left, where there is none now.
     pub(super) fn gone(&self) -> Option<Gone> {
-        self.boot.as_ref().filter(|boot| boot.ours == Ok(None))?;
+        let boot = self.boot.as_ref().filter(|boot| boot.ours == Ok(None))?;
         let entry = self.world.store.entry(*self.persisted.first()?).ok()?;
         let left = entry
             .files
             .into_iter()
             .find_map(|file| Some((file.path, file.to?)));
-        let (path, text) = left?;
+        let unread = |path: &str| boot.tree.unknown().any(|(found, _)| found.path == path);
+        let (path, text) = left.filter(|(path, _)| !unread(path))?;
         Some(Gone {
             entry: entry.id,
             path,

@@ -41,7 +41,7 @@ pub(super) struct Scene<'a> {
     /// The boot axis, where it is this namespace's business.
     pub(super) boot: Option<Boot>,
     /// The drop-in, where somebody has removed it.
-    gone: Option<Gone>,
+    pub(super) gone: Option<Gone>,
     /// Where baselines come from that an earlier boot recorded.
     pub(super) recorded: BTreeMap<Key, String>,
 }
@@ -73,10 +73,6 @@ impl<'a> Scene<'a> {
             (None, Some(one)) => one.memory.clone(),
             (None, None) => scene.woken()?,
         };
-        if scene.gone.is_some() {
-            // Nothing is left of what they made.
-            scene.persisted.clear();
-        }
         // What the drop-in brought back, the reboot did not forget.
         let memory = &scene.memory;
         scene.forgotten = scene
@@ -89,6 +85,8 @@ impl<'a> Scene<'a> {
     pub(super) fn head(&self) -> u64 {
         match self.remembered {
             Some(one) => one.head(),
+            // Of a drop-in that somebody removed nothing is left.
+            None if self.gone.is_some() => 0,
             None => self
                 .boot
                 .as_ref()

@@ -47,10 +47,15 @@ impl Scene<'_> {
         }
         let mut active = drop_in.active.clone();
         if self.gone.is_some() {
-            // Nothing says any more that it is declared, but this boot may have begun with it.
-            active = ActiveSet::default();
+            // Whether this boot began with it, its values tell.
             let now = self.snapshot(held.keys());
             held.retain(|key, held| now.get(key).value() == Some(&held.wrote));
+            if held
+                .values()
+                .all(|held| held.baseline.as_ref() == Some(&held.wrote))
+            {
+                active = ActiveSet::default();
+            }
         }
         self.recorded = recorded;
         Ok(Memory { active, held })

@@ -215,8 +215,15 @@ pub fn consequences(values: &BTreeMap<Key, Value>) -> BTreeMap<Key, Vec<String>>
         .collect()
 }
 
-/// Whether a key holds a secret, which no output shows.
-pub fn is_secret(key: &Key) -> bool {
+/// Whether a text, a name or a whole line, is perhaps about a secret, well or badly spelt: no output shows what it says.
+pub fn may_be_secret(text: &str) -> bool {
+    ["secret", "fastopen_k"]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
+/// Whether a key holds a secret, which is not managed.
+pub(super) fn is_secret(key: &Key) -> bool {
     match Entry::of(key) {
         Some(entry) => matches!(entry.shape, Shape::Secret),
         None => key.as_str().ends_with(".stable_secret"),
@@ -264,6 +271,19 @@ mod tests {
             );
         }
         assert!(TABLE.len() >= 45);
+    }
+
+    #[test]
+    fn every_secret_is_one_to_a_careful_reader() {
+        let secrets = TABLE
+            .iter()
+            .filter(|entry| matches!(entry.shape, Shape::Secret));
+        assert!(secrets.clone().count() > 0);
+        assert!(secrets.clone().all(|entry| may_be_secret(entry.name)));
+        assert!(
+            may_be_secret("net.ipv6.conf.*.stable_secret = 1")
+                && !may_be_secret("net.ipv4.tcp_fastopen = 3")
+        );
     }
 
     #[test]

@@ -6,16 +6,37 @@ use super::statement::Statement;
 
 /// What the parameters `sysctl.KEY=VALUE` say, in their order.
 pub(super) fn statements(text: &str) -> Vec<Statement> {
-    arguments(text)
-        .iter()
-        .filter_map(|argument| said(argument))
-        .collect()
+    let mut statements = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (argument, behind) = next_argument(rest);
+        if argument == "--" {
+            // Behind it is init's business.
+            break;
+        }
+        statements.extend(said(argument));
+        rest = behind.trim_start();
+    }
+    statements
 }
 
+/// Up to a blank that is not between quotes.
+fn next_argument(text: &str) -> (&str, &str) {
+    let mut quoted = false;
+    let end = text.find(|c: char| {
+        quoted ^= c == '"';
+        c.is_ascii_whitespace() && !quoted
+    });
+    text.split_at(end.unwrap_or(text.len()))
+}
+
+/// Quotes around all of it, or around its value, are no part of it; others are.
 fn said(argument: &str) -> Option<Statement> {
-    let (name, value) = argument.split_once('=')?;
+    let (name, value) = unquoted(argument).split_once('=')?;
     let name = name.strip_prefix("sysctl")?.strip_prefix(['.', '/'])?;
-    Some(Statement {
+    let value = unquoted(value);
+    // The kernel refuses an empty value.
+    (!value.is_empty()).then(|| Statement {
         name: name.to_owned(),
         // Every dot is a slash here, whichever separator comes first.
         path: name.replace('.', "/"),
@@ -24,20 +45,11 @@ fn said(argument: &str) -> Option<Statement> {
     })
 }
 
-/// Words, without the quotes that keep blanks in them.
-fn arguments(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
-    for c in text.trim_end().chars() {
-        match c {
-            '"' => quoted = !quoted,
-            c if c.is_ascii_whitespace() && !quoted => words.push(std::mem::take(&mut word)),
-            c => word.push(c),
-        }
+fn unquoted(text: &str) -> &str {
+    match text.strip_prefix('"') {
+        Some(text) => text.strip_suffix('"').unwrap_or(text),
+        None => text,
     }
-    words.push(word);
-    // Behind two dashes it is init's business.
-    let ours = words.into_iter().take_while(|word| word != "--");
-    ours.filter(|word| !word.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -46,18 +58,24 @@ mod tests {
 
     #[test]
     fn parameters_of_the_kernel() {
-        let text = "quiet sysctl.net.core.somaxconn=1024 sysctl/net/ipv4/tcp_rmem=\"1 2 3\" \"sysctl.a.b=4 5\" sysctlx=1 sysctl.c -- sysctl.d=1\n";
-        let said: Vec<String> = statements(text)
-            .into_iter()
-            .map(|one| format!("{}={}", one.path, one.value.unwrap_or_default()))
-            .collect();
-        assert_eq!(
-            said,
-            [
+        for (text, expected) in [
+            (
+                "quiet sysctl.net.core.somaxconn=1024 x",
                 "net/core/somaxconn=1024",
+            ),
+            (
+                "sysctl/net/ipv4/tcp_rmem=\"1 2 3\"\n",
                 "net/ipv4/tcp_rmem=1 2 3",
-                "a/b=4 5"
-            ]
-        );
+            ),
+            ("\"sysctl.a.b=4 5\" y", "a/b=4 5"),
+            ("sysctl.a.b=c\"d e\"f", "a/b=c\"d e\"f"),
+            ("sysctl.a.b= sysctlx.a=1 sysctl.c -- sysctl.d=1", ""),
+        ] {
+            let said = statements(text);
+            let said = said
+                .iter()
+                .map(|one| format!("{}={}", one.path, one.value.as_deref().unwrap_or_default()));
+            assert_eq!(said.collect::<Vec<_>>().join(" "), expected, "{text}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::super::value::Value;
 use super::Loader;
 use super::order::Tree;
 use super::sequence::{Outcome, Placed, Sequence};
+use super::statement::HIDDEN;
 
 /// What all loaders make of a tree.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Forecast {
     sequences: [Sequence; 3],
     /// What is there before any of them.
     kernel: Sequence,
+    /// The files that the loader which counts reads, first one first, and whether it is known what they say.
+    files: Vec<(String, bool)>,
 }
 
 /// A line that speaks of a key.
@@ -31,9 +34,6 @@ pub struct Win {
     /// What the kernel makes of that.
     pub taken: Taken,
 }
-
-/// What stands for a secret.
-const HIDDEN: &str = "(not shown)";
 
 impl Win {
     fn new(placed: &Placed, taken: Taken) -> Self {
@@ -119,8 +119,15 @@ impl Forecast {
     /// Reads a tree as every loader does; `loader` is the one that counts.
     pub fn of(tree: &Tree, loader: Loader) -> Self {
         let sequences = [Loader::Systemd, Loader::Procps, Loader::SysctlP];
+        let unknown: BTreeSet<&str> = tree
+            .unknown()
+            .map(|(found, _)| found.path.as_str())
+            .collect();
+        let read = tree.read_by(loader).into_iter();
+        let files = read.map(|found| (found.path.clone(), !unknown.contains(found.path.as_str())));
         Self {
             loader,
+            files: files.collect(),
             sequences: sequences.map(|loader| Sequence::read(tree, loader)),
             kernel: Sequence::of_kernel(tree),
         }
@@ -145,6 +152,30 @@ impl Forecast {
     pub fn winner_under(&self, loader: Loader, key: &Key) -> Option<Win> {
         let Outcome { winner, .. } = self.outcome(loader, key);
         winner.map(|(placed, taken)| Win::new(placed, taken))
+    }
+
+    /// The line of a file that wins for a key under a loader, whatever the kernel's parameters set before.
+    pub fn line_under(&self, loader: Loader, key: &Key) -> Option<Win> {
+        let Outcome { winner, .. } = self.sequence(loader).outcome(key);
+        winner.map(|(placed, taken)| Win::new(placed, taken))
+    }
+
+    /// Every line that speaks of a key to the loader which counts, the kernel's parameters included.
+    pub fn chain(&self, key: &Key) -> Vec<Win> {
+        let Outcome { chain, .. } = self.outcome(self.loader, key);
+        chain
+            .into_iter()
+            .map(|placed| Win::of(key, placed))
+            .collect()
+    }
+
+    /// A file that nobody could read, and that may say something else of a key than the winner.
+    pub fn doubt(&self, key: &Key) -> Option<&str> {
+        let win = self.line_under(self.loader, key);
+        let place = win.and_then(|win| self.files.iter().position(|(path, _)| *path == win.path));
+        let behind = self.files.iter().skip(place.map_or(0, |place| place + 1));
+        let mut unread = behind.filter(|(_, known)| !known);
+        unread.next().map(|(path, _)| path.as_str())
     }
 
     fn outcome(&self, loader: Loader, key: &Key) -> Outcome<'_> {
@@ -189,9 +220,72 @@ impl Forecast {
         }
     }
 
+    /// What the kernel's own parameters say.
+    pub fn of_kernel(&self) -> &Sequence {
+        &self.kernel
+    }
+
     /// Every key that is named in full.
     pub fn keys(&self) -> BTreeSet<Key> {
         let all = self.sequences.iter().chain([&self.kernel]);
         all.flat_map(Sequence::keys).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::order::{Content, Found};
+    use super::*;
+
+    fn tree(command_line: &str, files: &[(&str, &str)]) -> Tree {
+        let found = |path: &str, content| Found {
+            path: path.to_owned(),
+            leads_to: None,
+            content,
+        };
+        let text = |text: &str| Content::Text(text.as_bytes().to_vec());
+        let content = |said: &str| match said {
+            "?" => Content::Forbidden,
+            said => text(said),
+        };
+        Tree {
+            fragments: files
+                .iter()
+                .map(|(name, said)| found(&format!("/etc/sysctl.d/{name}.conf"), content(said)))
+                .collect(),
+            command_line: Some(found("/proc/cmdline", text(command_line))),
+            ..Tree::default()
+        }
+    }
+
+    const LINE: &str = "net.core.somaxconn = 2\n";
+
+    /// Any file beats the kernel's parameters; an exclusion leaves what they set.
+    #[test]
+    fn the_kernels_own_parameters_come_first() {
+        let key: Key = "net.core.somaxconn".parse().unwrap();
+        let wins = |files| {
+            let forecast =
+                Forecast::of(&tree("sysctl.net.core.somaxconn=1", files), Loader::Systemd);
+            let win = forecast.winner(&key).unwrap();
+            (win.place(), win.value().to_string())
+        };
+        let kernel = ("/proc/cmdline:1".to_owned(), "1".to_owned());
+        assert_eq!(wins(&[]), kernel);
+        assert_eq!(wins(&[("a", LINE)]).1, "2");
+        assert_eq!(wins(&[("a", LINE), ("b", "-net.core.somaxconn\n")]), kernel);
+    }
+
+    #[test]
+    fn a_file_that_nobody_can_read_makes_the_winners_before_it_doubtful() {
+        let key: Key = "net.core.somaxconn".parse().unwrap();
+        let doubt = |files| {
+            let forecast = Forecast::of(&tree("", files), Loader::Systemd);
+            forecast.doubt(&key).map(str::to_owned)
+        };
+        assert_eq!(doubt(&[("a", "?"), ("b", LINE)]), None);
+        let unread = Some("/etc/sysctl.d/b.conf".to_owned());
+        assert_eq!(doubt(&[("a", LINE), ("b", "?")]), unread);
+        assert_eq!(doubt(&[("b", "?")]), unread);
     }
 }

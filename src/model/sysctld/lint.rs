@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::catalogue;
 use super::super::printable::printable;
 use super::super::value::misread_by_the_kernel;
 use super::Loader;
 use super::order::Found;
-use super::statement::{Line, Statement, lines};
+use super::statement::{Line, Statement, lines, shown};
 
 /// Something that a reader of a file should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,17 +45,18 @@ pub fn remarks(found: &Found) -> Vec<Remark> {
     for (line, said) in lines(text, Loader::Systemd) {
         match said {
             Line::TooLong => remark(line, "long-line", "systemd-sysctl reads nothing of this file from here on: the line has a mebibyte or more".to_owned()),
-            Line::Malformed(text) => remark(line, "malformed", format!("`{}` is no assignment: it is passed over", printable(&text))),
+            Line::Malformed(text) => remark(line, "malformed", format!("`{}` is no assignment: it is passed over", printable(shown(&text)))),
             Line::Statement(statement) => {
                 for (code, message) in oddities(&statement) {
                     remark(line, code, message);
                 }
+                let secret = statement.is_secret();
                 let Statement { name, path, value, .. } = statement;
                 let Some(value) = value else { continue };
-                if let Some((earlier, before)) = assigned.insert(path.clone(), (line, value.clone()))
+                if let Some((earlier, before)) = assigned.insert(path, (line, value.clone()))
                     && before != value
                 {
-                    let before = if is_secret(&path) { String::new() } else { format!(" ({before})") };
+                    let before = if secret { String::new() } else { format!(" ({before})") };
                     remark(line, "duplicate", format!("`{name}` has another value in line {earlier} already{before}"));
                 }
             }
@@ -84,11 +84,6 @@ pub fn remarks(found: &Found) -> Vec<Remark> {
     remarks
 }
 
-/// Whether a line speaks of a secret: nobody shows what it says.
-fn is_secret(path: &str) -> bool {
-    path.parse().is_ok_and(|key| catalogue::is_secret(&key))
-}
-
 fn oddities(statement: &Statement) -> Vec<(&'static str, String)> {
     let mut oddities = Vec::new();
     let Statement {
@@ -96,7 +91,7 @@ fn oddities(statement: &Statement) -> Vec<(&'static str, String)> {
     } = statement;
     let value = value
         .as_deref()
-        .filter(|_| !is_secret(path))
+        .filter(|_| !statement.is_secret())
         .unwrap_or_default();
     if let Some(at) = [" #", "\t#", " ;", "\t;"]
         .iter()

@@ -17,7 +17,7 @@ pub use forecast::{Forecast, NextBoot, Win};
 pub use lint::{Remark, remarks};
 pub use order::{Content, Found, Tree};
 pub use sequence::{Outcome, Placed, Sequence};
-pub use statement::{Line, Statement, lines};
+pub use statement::{Line, Statement, lines, shown};
 
 /// A program that reads sysctl configuration and writes it to the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,8 @@
 //! Lines of sysctl.d and sysctl.conf, as each loader understands them.
 
+use super::super::catalogue;
 use super::Loader;
-use super::pattern::is_pattern;
+use super::pattern::{self, is_pattern};
 
 /// Length of a line, in bytes, at which systemd gives up on the file (`LONG_LINE_MAX` in src/basic/fileio.h).
 const TOO_LONG: usize = 1024 * 1024;
@@ -31,9 +32,50 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Whether it may be about a secret.
+    pub fn is_secret(&self) -> bool {
+        let patterns = [
+            "net/ipv4/tcp_fastopen_key",
+            "net/ipv6/conf/all/stable_secret",
+        ];
+        catalogue::may_be_secret(&self.name)
+            || self.is_pattern()
+                && patterns
+                    .iter()
+                    .any(|secret| pattern::matches(&self.path, secret))
+    }
+
+    /// What it says, for readers: the line as its author would write it, but for a secret.
+    pub fn shown(&self) -> String {
+        let Self {
+            name,
+            value,
+            optional,
+            ..
+        } = self;
+        let minus = if *optional { "-" } else { "" };
+        match value {
+            Some(_) if self.is_secret() => format!("{minus}{name} = {HIDDEN}"),
+            Some(value) => format!("{minus}{name} = {value}"),
+            None => format!("-{name}"),
+        }
+    }
+
     /// Whether it may speak of several keys.
     pub fn is_pattern(&self) -> bool {
         is_pattern(&self.path)
+    }
+}
+
+/// What stands for a secret.
+pub(super) const HIDDEN: &str = "(not shown)";
+
+/// A line that nobody understands, for readers.
+pub fn shown(line: &str) -> &str {
+    if catalogue::may_be_secret(line) {
+        HIDDEN
+    } else {
+        line
     }
 }
 

@@ -28,13 +28,9 @@ impl Page {
         if !winners.patterns.is_empty() {
             self.line("");
         }
-        for (name, value, place) in &winners.patterns {
+        for (said, place) in &winners.patterns {
             let place = self.styled(PLACE, &printable(place));
-            let said = printable(&match value {
-                Some(value) => format!("{name} = {value}"),
-                None => format!("-{name}"),
-            });
-            self.line(format!("pattern: {said}  {place}"));
+            self.line(format!("pattern: {}  {place}", printable(said)));
         }
         if let Some(path) = &winners.credential {
             self.line(format!(
@@ -129,7 +125,7 @@ impl Page {
         }
         if !imported.files.is_empty() {
             self.line("\n# Once this is persisted, the old lines can go: sed -n 's/^#| //p' THIS-FILE | patch -p0 -d /");
-            for line in diff::files(&imported.files).lines() {
+            for line in diff::files(&imported.files, 0).lines() {
                 // Tabs stay: the patch has to fit.
                 let line: Vec<String> = line.split('\t').map(printable).collect();
                 self.line(format!("#| {}", line.join("\t")));
@@ -172,6 +168,10 @@ impl Page {
         let table: Vec<[String; 6]> = [head].into_iter().chain(cells).collect();
         if table.len() > 1 {
             self.table(&table);
+        }
+        if !verified.intact {
+            let misfit = self.styled(BAD, "the drop-in is not as tcptune left it");
+            self.line(misfit);
         }
         match verified.lost() {
             _ if verified.rows.is_empty() => self.line("nothing is declared"),

@@ -223,13 +223,19 @@ impl Page {
             Some(lost) => {
                 match (&plan.boot, one.drop_in) {
                     (Some(_), _) => self.line(format!("survives a reboot: {}", survives(&lost))),
-                    (None, true) => {
+                    (None, Some(true)) => {
+                        let survives = survives(&lost);
+                        self.line(format!(
+                            "survives a reboot: {survives}, although the drop-in declares it"
+                        ));
+                    }
+                    (None, Some(false)) => {
                         self.line("LIVE ONLY in part: the drop-in declares something else");
                     }
-                    (None, false) => self.live_only(&one.netns),
+                    (None, None) => self.live_only(&one.netns),
                 }
                 self.line(format!("next boot: {}", next(&lost)));
-                if plan.boot.is_none() {
+                if plan.boot.is_none() && one.drop_in != Some(true) {
                     self.line("keep across a reboot: tcptune persist");
                 }
             }

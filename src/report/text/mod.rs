@@ -44,8 +44,16 @@ pub fn page(report: &Report, manner: Manner) -> String {
         Body::Status(all) => page.statuses(all),
         Body::History(history) => page.history(history),
         Body::Winners(winners) => page.winners(winners),
-        Body::Hold(Some(hold)) => page.line(printable(&hold.words())),
-        Body::Hold(None) => page.line("not held"),
+        Body::Hold(hold, before) => {
+            page.line(printable(&hold.words()));
+            if let Some(before) = before {
+                page.line(printable(&format!("instead of: {}", before.words())));
+            }
+        }
+        Body::Unhold(Some(before)) => {
+            page.line(printable(&format!("no longer {}", before.words())));
+        }
+        Body::Unhold(None) => page.line("there was no hold"),
         Body::Active(active) => page.text += &active.text,
         Body::Imported(imported) => page.imported(imported),
         Body::Verified(all) => all.iter().for_each(|one| page.verified_in(one)),

@@ -69,6 +69,7 @@ impl Page {
                 KeyState::Ok => ("ok", GOOD),
                 KeyState::Drift => ("DRIFT", BAD),
                 KeyState::Forgotten => ("forgotten", Style::new()),
+                KeyState::Left => ("LEFT", BAD),
             };
             let by = row
                 .by
@@ -96,9 +97,12 @@ impl Page {
         if let Some((id, left, until)) = &status.unconfirmed {
             let waits = self.styled(BAD, "UNCONFIRMED");
             self.line(match left {
-                0 => format!("{waits}: entry {id} should have gone back at {until}; now: tcptune rollback"),
-                left => format!("{waits}: entry {id} goes back in {left} s, at {until}; keep it: tcptune confirm"),
+                None => format!("{waits}: entry {id} should have gone back at {until}; now: tcptune rollback"),
+                Some(left) => format!("{waits}: entry {id} goes back in {left} s, at {until}; keep it: tcptune confirm"),
             });
+        }
+        if let Some((id, why)) = &status.taken_back {
+            self.line(printable(&format!("entry {id} was taken back: {why}")));
         }
         self.next_boot(status);
         if let Some(hold) = &status.hold {
