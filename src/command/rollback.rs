@@ -301,12 +301,11 @@ impl Way<'_> {
     fn restored(&self, scene: &Scene<'_>, force: bool) -> Result<Vec<FileChange>, Error> {
         let now = texts(&scene.world.root, &self.files)?;
         let files = retrace_files(&self.files, &now, force).map_err(refused)?;
-        let made = files
-            .iter()
-            .filter(|file| file.from.is_none() && file.to.is_some());
-        for (file, boot) in made.zip(scene.boot.iter().cycle()) {
-            let free = boot.is_free(&file.path);
-            free.map_err(|unfit| refused(vec![unfit.into()]))?;
+        for file in &files {
+            if let (None, Some(_), Some(boot)) = (&file.from, &file.to, &scene.boot) {
+                let free = boot.is_free(&file.path);
+                free.map_err(|unfit| refused(vec![unfit.into()]))?;
+            }
         }
         Ok(files)
     }

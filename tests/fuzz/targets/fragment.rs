@@ -1,10 +1,11 @@
-//! Any bytes as a fragment of sysctl.d: every loader reads it, no line is lost, and what is imported of it is a profile.
+//! Any bytes as a fragment of sysctl.d, and as a command line of the kernel: every loader reads them, no line is lost, and
+//! what is imported of them is a profile.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tcptune::model::dropin::installed;
-use tcptune::model::import::{Facts, Text, import};
+use tcptune::model::dropin::{installed, recorded, without as without_ours};
+use tcptune::model::import::{Facts, Text, import, keys, without};
 use tcptune::model::problem::Source;
 use tcptune::model::profile;
 use tcptune::model::sysctld::{Content, Forecast, Found, Loader, Tree, remarks};
@@ -21,8 +22,13 @@ fuzz_target!(|bytes: &[u8]| {
             .iter()
             .all(|remark| (1..=lines).contains(&remark.line))
     );
+    let command_line = Found {
+        path: "/proc/cmdline".to_owned(),
+        ..found.clone()
+    };
     let tree = Tree {
-        fragments: vec![found],
+        fragments: vec![found.clone()],
+        command_line: Some(command_line),
         ..Tree::default()
     };
     let forecast = Forecast::of(&tree, Loader::Systemd);
@@ -35,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
                 .all(|win| (1..=lines).contains(&win.line))
         );
     }
-    drop(installed(&tree));
+    drop((installed(&tree), recorded(&tree), without_ours(&tree)));
     let texts = [Text {
         file: "x".to_owned(),
         bytes: bytes.to_vec(),
@@ -46,5 +52,12 @@ fuzz_target!(|bytes: &[u8]| {
             profile::parse("x", &Source::new("x", &text)).is_ok(),
             "{text}"
         );
+    }
+    // A patch takes whole lines out, and only lines that are there.
+    let named = keys(&texts, Loader::Systemd);
+    for change in without(&[found], &named).0 {
+        let (from, to) = (change.from.unwrap_or_default(), change.to.unwrap_or_default());
+        let mut from = from.split_inclusive('\n');
+        assert!(to.split_inclusive('\n').all(|line| from.any(|one| one == line)));
     }
 });
