@@ -12,6 +12,7 @@
 //! state directory ────────→ Memory ─────────────────────────────────────┘            ├→ Plan ─ execute() ─┐
 //! sysctl.d ─────── read ──→ Tree ─────→ Forecast ──────────────────────── persist() ─┘  │ intent first     ├─→ Report → text | JSON
 //!                   the drop-in is all that is remembered of the boot axis              │ then both axes   │
+//!                    Forecast + defaults ─ Outlook ─→ Expected: what the next boot gives, and how surely ──┤
 //!                           journal Entries + Snapshot ─ retrace() ─────────────→ Plan ─┘                  │
 //!                           a dead writer's Entry + Snapshot ── recovery() ─→ commit or put back ──────────┘
 //! ```

@@ -6,14 +6,13 @@ use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
 use crate::host::netns;
 use crate::host::root::Root;
-use crate::host::signals;
+use crate::host::{signals, staged};
 use crate::model::persist::FileChange;
 use crate::model::undo::{Recovery, recovery};
 
 use super::execute::{Target, check_files, give_up, install, put_back, put_files_back, stage};
 use super::journal::{Entry, Stage};
 use super::log;
-use super::recover::texts;
 use super::state::State;
 use super::store::{Locked, Store};
 
@@ -74,7 +73,7 @@ pub fn take_back(
 ) -> Result<TakenBack, Error> {
     let Target { kernel, root } = target;
     let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
-    let texts = texts(root, &entry.files)?;
+    let texts = staged::texts(root, &entry.files)?;
     let Recovery::PutBack {
         changes,
         left,
@@ -138,7 +137,7 @@ pub fn take_back(
 /// # Errors
 /// [`Error::Mixed`] where a file could not be put back.
 pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<(), Error> {
-    let texts = texts(root, &entry.files)?;
+    let texts = staged::texts(root, &entry.files)?;
     let recovery = recovery(&[], None, &entry.files, &texts, true);
     if let Recovery::PutBack { files, .. } = recovery {
         let left = put_files_back(root, files);

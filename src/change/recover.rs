@@ -1,15 +1,11 @@
 //! Settles entries whose process died between intent and commit: they did happen, or they are put back.
 
-use std::io::ErrorKind;
-
 use crate::error::{Error, Failure, list};
 use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
-use crate::host::root::Root;
 use crate::host::{signals, staged};
-use crate::model::persist::FileChange;
-use crate::model::undo::{Files, Recovery, recovery};
+use crate::model::undo::{Recovery, recovery};
 
 use super::confirm::{self, TakenBack};
 use super::execute::{
@@ -128,7 +124,7 @@ fn settle_one(
     let id = entry.id;
     let Target { kernel, root } = target;
     let now = this_boot.then(|| snapshot(kernel, entry.changes.iter().map(|change| &change.key)));
-    let texts = texts(root, &entry.files)?;
+    let texts = staged::texts(root, &entry.files)?;
     let recovery = recovery(
         &entry.changes,
         now.as_ref(),
@@ -206,27 +202,4 @@ fn settle_one(
         });
     }
     Err(Error::Mixed(Failure::Interrupted { entry: id }, failed))
-}
-
-/// What files say now.
-///
-/// # Errors
-/// [`Error::File`] where one is there but cannot be read.
-pub fn texts<'f>(
-    root: &Root,
-    files: impl IntoIterator<Item = &'f FileChange>,
-) -> Result<Files, Error> {
-    let one = |file: &FileChange| match staged::read(root, &file.path) {
-        Ok(text) => Ok((file.path.clone(), text)),
-        // Whatever it is, it is not what we wrote.
-        Err(why) if why.kind() == ErrorKind::InvalidData => {
-            Ok((file.path.clone(), Some(String::new())))
-        }
-        Err(source) => Err(Error::File {
-            doing: "read",
-            path: file.path.clone().into(),
-            source,
-        }),
-    };
-    files.into_iter().map(one).collect()
 }

@@ -7,14 +7,14 @@ use crate::change::hold::Hold;
 use crate::change::journal::{Entry, Stage};
 use crate::host::fragments::{self, Writer};
 use crate::host::machine::Machine;
-use crate::model::dropin::Unfit;
 use crate::model::key::Key;
-use crate::model::persist::Shadow;
-use crate::model::plan::{KeptWhy, Plan, Refusal};
+use crate::model::plan::{KeptWhy, Plan};
+use crate::model::refusal::Refusal;
+use crate::model::refusal::Shadow;
 use crate::report::Warning;
 
 use super::World;
-use super::scene::{Gone, refused};
+use super::scene::{Gone, Scene, refused};
 
 /// A deadline that was asked for, and that nothing needs.
 pub(super) fn nothing_to_confirm() -> Warning {
@@ -120,27 +120,29 @@ pub(super) fn without_baseline(plan: &Plan) -> Option<Warning> {
     })
 }
 
-/// A drop-in that is not as tcptune left it.
-pub(super) fn unfit(unfit: &Unfit) -> Warning {
-    let error = refused(vec![unfit.clone().into()]);
-    Warning {
-        code: "drop-in",
-        message: Refusal::from(unfit.clone()).to_string(),
-        hint: error.hint(),
-    }
-}
-
-/// A drop-in that somebody has removed, or written over.
-pub(super) fn is_gone(gone: &Gone) -> Warning {
-    Warning {
-        code: "drop-in-gone",
-        message: format!(
-            "{} is no drop-in of tcptune any more: entry {} had written one",
-            gone.path, gone.entry
-        ),
-        hint: Some(
-            "`tcptune persist` writes one again, `tcptune off --scope boot` lets it be".to_owned(),
-        ),
+/// What is wrong with the drop-in itself: somebody edited it, put something in its place, removed it.
+pub(super) fn misfit(scene: &Scene<'_>) -> Option<Warning> {
+    let boot = scene.boot.as_ref()?;
+    match (&boot.ours, &scene.gone) {
+        (Err(unfit), _) => {
+            let error = refused(vec![unfit.clone().into()]);
+            Some(Warning {
+                code: "drop-in",
+                message: Refusal::from(unfit.clone()).to_string(),
+                hint: error.hint(),
+            })
+        }
+        (Ok(_), Some(Gone { path, entry, .. })) => Some(Warning {
+            code: "drop-in-gone",
+            message: format!(
+                "{path} is no drop-in of tcptune any more: entry {entry} had written one"
+            ),
+            hint: Some(
+                "`tcptune persist` writes one again, `tcptune off --scope boot` lets it be"
+                    .to_owned(),
+            ),
+        }),
+        (Ok(_), None) => None,
     }
 }
 

@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::change::confirm;
 use crate::change::journal::{Entry, Stage};
-use crate::change::recover::texts;
 use crate::error::Error;
+use crate::host::staged;
 use crate::model::dropin::installed;
 use crate::model::memory::ActiveSet;
 use crate::model::persist::{BootPlan, FileChange};
@@ -299,7 +299,7 @@ impl Way<'_> {
 
     /// The files as they were.
     fn restored(&self, scene: &Scene<'_>, force: bool) -> Result<Vec<FileChange>, Error> {
-        let now = texts(&scene.world.root, &self.files)?;
+        let now = staged::texts(&scene.world.root, &self.files)?;
         let files = retrace_files(&self.files, &now, force).map_err(refused)?;
         for file in &files {
             if let (None, Some(_), Some(boot)) = (&file.from, &file.to, &scene.boot) {

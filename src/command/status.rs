@@ -19,6 +19,7 @@ use crate::model::snapshot::Reading;
 use crate::model::stack;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
+use super::cautions::misfit;
 use super::draft::describe;
 use super::scene::{Boot, Scene};
 use super::{World, failed, judged, told, told_unreadable};
@@ -153,12 +154,12 @@ fn on_disk(
 ) -> Result<BootStatus, Error> {
     let mut status = BootStatus {
         path: None,
-        intact: scene.misfit().is_none(),
+        intact: misfit(scene).is_none(),
         active: ActiveSet::default(),
         expected: Vec::new(),
         outdated: false,
     };
-    warnings.extend(scene.misfit());
+    warnings.extend(misfit(scene));
     if let Some(ours) = boot.declared() {
         let active = &ours.drop_in.active;
         status.path = Some(ours.path.clone());

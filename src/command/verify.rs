@@ -9,6 +9,7 @@ use crate::model::memory::ActiveSet;
 use crate::model::setting::Setting;
 use crate::report::{Body, Compliance, Report, Verified, Want};
 
+use super::cautions::misfit;
 use super::reach::Scope;
 use super::scene::Scene;
 use super::wish::{self, Words};
@@ -45,7 +46,7 @@ pub fn run(world: &World, request: &Verify) -> Report {
         let verified = namespace.and_then(|namespace| {
             let scene = Scene::look(world, &namespace, &state)?;
             if request.scope.boot() {
-                warnings.extend(scene.misfit());
+                warnings.extend(misfit(&scene));
             }
             one(&scene, wanted.as_ref(), request.scope)
         });
@@ -94,7 +95,7 @@ fn one(
     Ok(Verified {
         want: Some(Want::new(title, &active.settings)),
         rows: active.settings.iter().map(row).collect(),
-        intact: !scope.boot() || scene.misfit().is_none(),
+        intact: !scope.boot() || misfit(scene).is_none(),
         ..Verified::blank(scene.namespace.label.clone())
     })
 }

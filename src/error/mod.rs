@@ -12,8 +12,8 @@ pub use failure::{Failure, Left, list};
 use crate::exit::Exit;
 use crate::model::dropin::Unfit;
 use crate::model::key::Key;
-use crate::model::plan::Refusal;
 use crate::model::problem::Problem;
+use crate::model::refusal::Refusal;
 use crate::model::value::Value;
 
 /// A failed run, or the failed part of one namespace.

@@ -5,8 +5,7 @@ use std::fmt;
 use similar::{ChangeTag, TextDiff};
 
 use crate::model::dropin::Unfit;
-use crate::model::persist::Shadow;
-use crate::model::plan::Refusal;
+use crate::model::refusal::{Refusal, Shadow};
 use crate::model::sysctld::Win;
 
 /// A stable word for programs.

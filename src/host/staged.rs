@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::AtFlags;
 use nix::unistd::{AccessFlags, faccessat};
 
+use crate::error::Error;
 use crate::model::persist::FileChange;
+use crate::model::undo::Files;
 
 use super::files;
 use super::root::{Root, opened};
@@ -48,6 +50,29 @@ pub fn read(root: &Root, path: &str) -> io::Result<Option<String>> {
         Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
         Err(why) => Err(why),
     }
+}
+
+/// What files say now.
+///
+/// # Errors
+/// [`Error::File`] where one is there but cannot be read.
+pub fn texts<'f>(
+    root: &Root,
+    files: impl IntoIterator<Item = &'f FileChange>,
+) -> Result<Files, Error> {
+    let one = |file: &FileChange| match read(root, &file.path) {
+        Ok(text) => Ok((file.path.clone(), text)),
+        // Whatever it is, it is not what we wrote.
+        Err(why) if why.kind() == ErrorKind::InvalidData => {
+            Ok((file.path.clone(), Some(String::new())))
+        }
+        Err(source) => Err(Error::File {
+            doing: "read",
+            path: file.path.clone().into(),
+            source,
+        }),
+    };
+    files.into_iter().map(one).collect()
 }
 
 fn text(path: &Path) -> io::Result<Option<String>> {

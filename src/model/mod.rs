@@ -18,6 +18,7 @@ pub mod plan;
 pub mod printable;
 pub mod problem;
 pub mod profile;
+pub mod refusal;
 pub mod setting;
 pub mod snapshot;
 pub mod stack;

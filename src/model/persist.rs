@@ -8,7 +8,7 @@ use super::catalogue::Taken;
 use super::dropin::{self, DIRECTORY, DropIn, Installed, Unfit, is_free};
 use super::key::Key;
 use super::memory::{ActiveSet, Held, Settings};
-use super::plan::Refusal;
+use super::refusal::{Refusal, Shadow};
 use super::setting::Setting;
 use super::snapshot::{Reading, Snapshot};
 use super::sysctld::{Content, DIRECTORIES, Forecast, Loader, Tree, Win};
@@ -35,19 +35,6 @@ impl FileChange {
             to: self.from.clone(),
         }
     }
-}
-
-/// A line that would set a key to something else than what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shadow {
-    /// The key.
-    pub key: Key,
-    /// What is wanted.
-    pub wanted: String,
-    /// The line.
-    pub win: Win,
-    /// Who would obey it.
-    pub loader: Loader,
 }
 
 /// What would change on the boot axis.
@@ -349,12 +336,6 @@ fn better_name(
         .iter()
         .all(|shadow| shadow.loader != ground.loader);
     (wins && is_free(&ground.tree, &path).is_ok()).then_some(name)
-}
-
-impl From<Unfit> for Refusal {
-    fn from(unfit: Unfit) -> Self {
-        Refusal::Unfit(unfit)
-    }
 }
 
 #[cfg(test)]

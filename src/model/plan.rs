@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::catalogue;
-use super::dropin::Unfit;
 use super::key::Key;
 use super::memory::{ActiveSet, Held, Memory, hex};
-use super::persist::{BootPlan, FileChange, Shadow};
+use super::persist::{BootPlan, FileChange};
+use super::refusal::Refusal;
 use super::setting::{Origin, Setting};
 use super::snapshot::{Reading, Snapshot};
 use super::value::{self, Value};
@@ -179,47 +179,6 @@ impl Plan {
         }
         hex(&hash.finalize())
     }
-}
-
-/// Why nothing at all may be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// The kernel has no such key, and the setting is not optional.
-    Absent(Key),
-    /// It is there but cannot be read back; why.
-    Unreadable(Key, String),
-    /// A network namespace would change the whole machine.
-    Global(Key),
-    /// A bound meets a value that is not one number.
-    NoNumber(Key, Value),
-    /// What it holds is too long to be put back in one write, so nothing could undo a change.
-    OneWay(Key),
-    /// A rollback over several entries would lose what somebody else wrote between two of them.
-    WrittenBetween(Key),
-    /// Another file would win at the next boot.
-    Shadowed {
-        /// Which, and how.
-        shadow: Box<Shadow>,
-        /// A name for the drop-in that would win.
-        wins_as: Option<String>,
-    },
-    /// The drop-in is not as tcptune left it, or cannot be made.
-    Unfit(Unfit),
-    /// A rollback meets a drop-in that is neither as it was written nor as it was before.
-    FileMoved(String),
-    /// A rollback meets a file of somebody else where the drop-in was.
-    NotOurs(String),
-    /// A rollback meets a value that is neither the one that was written nor the one to put back.
-    Moved {
-        /// The key.
-        key: Key,
-        /// What it holds.
-        holds: Value,
-        /// What tcptune wrote.
-        wrote: Value,
-        /// What would be put back.
-        from: Value,
-    },
 }
 
 /// Where a plan is made for.

@@ -6,7 +6,8 @@ use super::dropin;
 use super::key::Key;
 use super::memory::Memory;
 use super::persist::FileChange;
-use super::plan::{Cause, Change, Plan, Refusal, gone};
+use super::plan::{Cause, Change, Plan, gone};
+use super::refusal::Refusal;
 use super::snapshot::{Reading, Snapshot};
 use super::value::Value;
 

@@ -10,9 +10,10 @@ use crate::model::handshake::{Timeline, View};
 use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
 use crate::model::memory::desired_hash;
-use crate::model::persist::{BootPlan, Shadow};
+use crate::model::persist::BootPlan;
 use crate::model::plan::{KeptWhy, Plan};
 use crate::model::problem::Problem;
+use crate::model::refusal::Shadow;
 use crate::model::setting::Setting;
 use crate::model::sysctld::Win;
 

@@ -7,9 +7,8 @@ use crate::host::fragments;
 use crate::model::dropin::{self, DropIn, Installed, Unfit, installed};
 use crate::model::persist::{FileChange, Ground};
 use crate::model::sysctld::{Loader, Tree};
-use crate::report::Warning;
 
-use super::super::{World, cautions};
+use super::super::World;
 use super::{Scene, refused};
 
 /// The files of the next boot.
@@ -93,13 +92,5 @@ impl Scene<'_> {
             path,
             text,
         })
-    }
-
-    /// What is wrong with the drop-in itself.
-    pub(in crate::command) fn misfit(&self) -> Option<Warning> {
-        let unfit = self.boot.as_ref()?.ours.as_ref().err();
-        unfit
-            .map(cautions::unfit)
-            .or_else(|| self.gone.as_ref().map(cautions::is_gone))
     }
 }

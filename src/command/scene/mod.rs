@@ -15,7 +15,8 @@ use crate::host::netns::Namespace;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::persist::{BootPlan, persist};
-use crate::model::plan::{Place, Plan, Refusal, plan};
+use crate::model::plan::{Place, Plan, plan};
+use crate::model::refusal::Refusal;
 use crate::model::snapshot::Snapshot;
 
 pub(super) use boot::{Boot, Gone};

@@ -8,8 +8,9 @@ use crate::model::catalogue::{self, Effect, Entry};
 use crate::model::expected::{Expected, all_right};
 use crate::model::key::Key;
 use crate::model::memory::HOST;
-use crate::model::persist::{Action, BootPlan, Shadow};
+use crate::model::persist::{Action, BootPlan};
 use crate::model::plan::{Cause, KeptWhy, Plan};
+use crate::model::refusal::Shadow;
 use crate::model::setting::Setting;
 use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
 
