@@ -145,7 +145,7 @@ pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<
             return Err(Error::Mixed(Failure::TakeBack { entry: entry.id }, left));
         }
     }
-    entry.files = Vec::new();
+    entry.drop_files();
     state.write(&entry)?;
     state.sync()
 }
@@ -187,7 +187,12 @@ pub fn keep(
         files.iter().take(installed).rev().map(FileChange::undone),
     );
     entry.state = Stage::Unconfirmed;
-    entry.files = Vec::new();
+    if left.is_empty() {
+        entry.drop_files();
+    } else {
+        // Whoever comes next tries again.
+        entry.error = Some(format!("{failure}; left: {}", list(&left)));
+    }
     drop(state.write(&entry).and_then(|()| state.sync()));
     Err(if left.is_empty() {
         Error::PutBack(failure)

@@ -1,5 +1,6 @@
 //! Entries of the journal: what was done, with what was there before. One file each, intent before deed.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +9,11 @@ use crate::host::clock;
 use crate::host::machine::{self, Machine};
 use crate::host::netns;
 use crate::model::dropin::DropIn;
+use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::persist::FileChange;
 use crate::model::plan::Change;
+use crate::model::value::Value;
 
 /// Version of the files below the state directory.
 pub const SCHEMA: u32 = 1;
@@ -145,6 +148,9 @@ pub struct Entry {
     /// Files that were written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileChange>,
+    /// What the keys that the drop-in writes held without tcptune, as far as that could be told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub found: BTreeMap<Key, Value>,
     /// What it waits for, or waited for, if it was to be confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Confirm>,
@@ -163,6 +169,14 @@ impl Entry {
         let text = self.files.iter().find_map(|file| file.to.as_deref());
         let drop_in = text.and_then(DropIn::recorded).unwrap_or_default();
         drop_in.active.name()
+    }
+
+    /// Forgets files that were not written after all.
+    pub(super) fn drop_files(&mut self) {
+        self.files.clear();
+        if let Some(persisted) = &mut self.persisted {
+            persisted.retain(|id| *id != self.id);
+        }
     }
 
     /// The entry in effect once this one is committed.

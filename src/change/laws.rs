@@ -51,6 +51,7 @@ fn entry(id: u64, changes: &[Change]) -> Entry {
         after: Memory::default(),
         changes: changes.to_vec(),
         files: Vec::new(),
+        found: std::collections::BTreeMap::new(),
         confirm: None,
         persisted: None,
     }

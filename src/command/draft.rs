@@ -131,6 +131,11 @@ pub(super) fn entry(
         after: plan.after.clone(),
         changes: plan.live.clone(),
         files: plan.files().to_vec(),
+        found: plan
+            .boot
+            .as_ref()
+            .map(|boot| boot.found.clone())
+            .unwrap_or_default(),
         confirm,
         persisted: namespace.init.then_some(persisted),
     }

@@ -163,7 +163,9 @@ fn on_disk(
     if let Some(ours) = boot.declared() {
         let active = &ours.drop_in.active;
         status.path = Some(ours.path.clone());
-        status.expected = scene.expected(&active.settings, &[])?.unwrap_or_default();
+        status.expected = scene
+            .expected(&active.settings, &[], &[])?
+            .unwrap_or_default();
         let same = active.wants_the_same(&scene.memory.active);
         status.outdated = !same && outdated(active, warnings);
         status.active = active.clone();
@@ -173,7 +175,9 @@ fn on_disk(
 
 fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<StatusRow>, Error> {
     let now = scene.snapshot(active.settings.keys());
-    let next = scene.expected(&active.settings, &[])?.unwrap_or_default();
+    let next = scene
+        .expected(&active.settings, &[], &[])?
+        .unwrap_or_default();
     let next: BTreeMap<&Key, &Expected> = next.iter().map(|one| (&one.key, one)).collect();
     let row = |(key, setting): (&Key, &Setting)| {
         let passed_over = scene.place().passes_over(key, setting);
@@ -210,17 +214,26 @@ fn leftovers(scene: &Scene<'_>) -> Vec<StatusRow> {
         .iter()
         .filter(|(key, _)| !active.settings.contains_key(*key));
     let left = undeclared.filter(|(key, held)| now.get(key).value() == Some(&held.wrote));
-    let row = |(key, held): (&Key, &Held)| StatusRow {
-        key: key.clone(),
-        want: held
-            .baseline
-            .as_ref()
-            .map_or_else(|| "nothing".to_owned(), ToString::to_string),
-        word: None,
-        live: Some(held.wrote.to_string()),
-        state: KeyState::Left,
-        by: Some("not declared, and could not be put back".to_owned()),
-        next: None,
+    let row = |(key, held): (&Key, &Held)| {
+        let (want, by) = match &held.baseline {
+            Some(baseline) => (
+                baseline.to_string(),
+                "not declared, and could not be put back",
+            ),
+            None => (
+                "nothing".to_owned(),
+                "not declared, and nobody knows what it would be without tcptune",
+            ),
+        };
+        StatusRow {
+            key: key.clone(),
+            want,
+            word: None,
+            live: Some(held.wrote.to_string()),
+            state: KeyState::Left,
+            by: Some(by.to_owned()),
+            next: None,
+        }
     };
     left.map(row).collect()
 }

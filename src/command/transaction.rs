@@ -186,7 +186,12 @@ impl Transaction<'_> {
         let live = &plan.after.active;
         one.drop_in = ours.map(|ours| ours.drop_in.active.wants_the_same(live));
         if !plan.is_empty() {
-            one.expected = scene.expected(&plan.declared().settings, plan.files())?;
+            // What is written is read back, too, or this is never said.
+            let done = match self.manner.depth {
+                Depth::Deed => plan.live.as_slice(),
+                Depth::Question | Depth::DryRun => &[],
+            };
+            one.expected = scene.expected(&plan.declared().settings, plan.files(), done)?;
         }
         match &self.hands {
             _ if draft.plan.is_empty() => {}
@@ -255,6 +260,10 @@ impl Transaction<'_> {
         match &draft.ends {
             Some((entry, End::Kept)) => {
                 one.journal = Some((entry.id, Stage::Unconfirmed));
+                let mut entry = entry.clone();
+                if let Some(boot) = &draft.plan.boot {
+                    entry.found.clone_from(&boot.found);
+                }
                 confirm::keep(
                     target,
                     locked,

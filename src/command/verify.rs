@@ -74,7 +74,7 @@ fn one(
     };
     let live = scope.live() && !scene.world.root.is_image();
     let next = if scope.boot() {
-        scene.expected(&active.settings, &[])?
+        scene.expected(&active.settings, &[], &[])?
     } else {
         None
     };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::catalogue;
 use super::dropin::DropIn;
 use super::key::Key;
-use super::memory::Held;
 use super::plan::Place;
 use super::setting::Setting;
 use super::snapshot::{Reading, Snapshot};
@@ -56,8 +55,6 @@ pub struct Outlook<'a> {
     pub defaults: &'a BTreeMap<Key, Value>,
     /// What it holds now; nothing in an image, which has no kernel.
     pub live: Option<&'a Snapshot>,
-    /// The keys of which that is tcptune's doing.
-    pub held: &'a BTreeMap<Key, Held>,
     /// Where they are declared.
     pub place: Place,
 }
@@ -114,19 +111,11 @@ impl Outlook<'_> {
                 (None, "this kernel does not have it", Some(true))
             }
             // What is there without us may be the default, or a runtime writer's.
-            (None, Some(Reading::Value(live))) => match Held::behind(self.held.get(key), live) {
-                Some(value) if !setting.accepts(value) => {
-                    (Some(value), "as without tcptune now", Some(false))
-                }
-                _ => (None, UNSAID, None),
-            },
-            (None, _) => (None, UNSAID, None),
+            _ => (None, "no file says so", None),
         };
         (value.cloned(), by.to_owned(), right)
     }
 }
-
-const UNSAID: &str = "no file says so";
 
 fn is_constant(key: &Key) -> bool {
     catalogue::Entry::of(key).is_some_and(catalogue::Entry::is_constant)
@@ -159,12 +148,7 @@ mod tests {
         }
     }
 
-    fn told(
-        name: &str,
-        file: Option<&str>,
-        live: &str,
-        held: Option<Held>,
-    ) -> (String, Option<bool>) {
+    fn told(name: &str, file: Option<&str>, live: &str) -> (String, Option<bool>) {
         let key: Key = name.parse().unwrap();
         let text = file.map(|value| format!("{name} = {value}\n"));
         let tree = Tree::default().with("/etc/sysctl.d/a.conf", text.as_deref());
@@ -173,7 +157,6 @@ mod tests {
             drop_in: None,
             defaults: &[(KNOWN.parse().unwrap(), Value::from(4096))].into(),
             live: Some(&holding(&[(name, live)])),
-            held: &held.map(|held| (key.clone(), held)).into_iter().collect(),
             place: Place {
                 first_namespace: true,
             },
@@ -188,53 +171,33 @@ mod tests {
     #[test]
     fn what_a_file_or_the_kernel_says_is_known() {
         let by_file = |value: &str| format!("{value} /etc/sysctl.d/a.conf:1");
+        assert_eq!(told(KNOWN, Some("99"), "200"), (by_file("99"), Some(false)));
         assert_eq!(
-            told(KNOWN, Some("99"), "200", None),
-            (by_file("99"), Some(false))
-        );
-        assert_eq!(
-            told(KNOWN, Some("100"), "200", None),
+            told(KNOWN, Some("100"), "200"),
             (by_file("100"), Some(true))
         );
         assert_eq!(
-            told(KNOWN, None, "7", None),
+            told(KNOWN, None, "7"),
             ("4096 the kernel's default".to_owned(), Some(true))
         );
     }
 
     #[test]
     fn what_only_the_kernel_holds_now_proves_nothing() {
-        assert_eq!(
-            told(UNKNOWN, None, "200", None),
-            (format!("? {UNSAID}"), None)
-        );
-        let without = "64 as without tcptune now".to_owned();
-        assert_eq!(
-            told(UNKNOWN, None, "64", None),
-            (without.clone(), Some(false))
-        );
-        let held = |baseline: Option<&str>| Held {
-            baseline: baseline.map(Value::new),
-            wrote: Value::new("200"),
-        };
-        assert_eq!(
-            told(UNKNOWN, None, "200", Some(held(Some("64")))),
-            (without, Some(false))
-        );
-        assert_eq!(
-            told(UNKNOWN, None, "200", Some(held(None))),
-            (format!("? {UNSAID}"), None)
-        );
+        for live in ["200", "64"] {
+            let unsaid = ("? no file says so".to_owned(), None);
+            assert_eq!(told(UNKNOWN, None, live), unsaid);
+        }
     }
 
     #[test]
     fn a_value_that_the_kernel_never_took_is_not_promised() {
         let place = "200 /etc/sysctl.d/a.conf:1";
         assert_eq!(
-            told(UNKNOWN, Some("200"), "200", None),
+            told(UNKNOWN, Some("200"), "200"),
             (place.to_owned(), Some(true))
         );
         let untried = format!("{place}, if the kernel takes it");
-        assert_eq!(told(UNKNOWN, Some("200"), "64", None), (untried, None));
+        assert_eq!(told(UNKNOWN, Some("200"), "64"), (untried, None));
     }
 }

@@ -48,6 +48,8 @@ pub struct BootPlan {
     pub active: ActiveSet,
     /// Keys that the machine boots with as wanted, without us.
     pub left_out: Vec<Key>,
+    /// What the keys that are written hold now, without us.
+    pub found: BTreeMap<Key, Value>,
     /// Lines of others that say something else, and that this machine's loader will not obey.
     pub beats: Vec<Shadow>,
     /// Lines that this machine's loader would obey instead; only where that was allowed.
@@ -118,12 +120,18 @@ impl Ground {
             .unwrap_or_default()
     }
 
-    /// What a key would be without us, according to a forecast of that, as far as it is known.
-    fn otherwise(&self, others: &Forecast, key: &Key) -> Option<Value> {
-        match others.winner(key) {
-            Some(win) => win.taken.value().cloned(),
-            None => self.defaults.get(key).cloned(),
-        }
+    /// What a key holds without us.
+    fn found(&self, key: &Key) -> Option<&Value> {
+        let live = self.live.as_ref()?.get(key).value()?;
+        Held::behind(self.held.get(key), live)
+    }
+}
+
+/// What a boot gives for a key without us, as far as that is known: what the forecast of that says, else the default.
+pub fn otherwise(others: &Forecast, defaults: &BTreeMap<Key, Value>, key: &Key) -> Option<Value> {
+    match others.winner(key) {
+        Some(win) => win.taken.value().cloned(),
+        None => defaults.get(key).cloned(),
     }
 }
 
@@ -155,6 +163,10 @@ pub fn persist(
     }
     let others = ground.without_us();
     let (assigned, left_out) = assign(wanted, ground, &others)?;
+    let found = assigned
+        .keys()
+        .filter_map(|key| Some((key.clone(), ground.found(key)?.clone())));
+    let found = found.collect();
     let drop_in = DropIn {
         active: wanted.clone(),
         assigned,
@@ -185,6 +197,7 @@ pub fn persist(
         files,
         active: wanted.clone(),
         left_out,
+        found,
         ..BootPlan::default()
     };
     if let Some(text) = &text {
@@ -230,10 +243,8 @@ fn assign(
             refusals.push(Refusal::Absent(key.clone()));
             continue;
         }
-        let live = live.and_then(Reading::value);
-        let found = live.and_then(|live| Held::behind(ground.held.get(key), live));
-        let known = ground.otherwise(others, key);
-        match value(setting, known.as_ref(), found) {
+        let known = otherwise(others, &ground.defaults, key);
+        match value(setting, known.as_ref(), ground.found(key)) {
             Ok(Some(value)) => drop(assigned.insert(key.clone(), value)),
             Ok(None) => left_out.push(key.clone()),
             Err(found) => refusals.push(Refusal::NoNumber(key.clone(), found)),

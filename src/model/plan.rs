@@ -244,10 +244,10 @@ pub fn plan(
 }
 
 fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) -> Option<Refusal> {
-    plan.after.held.remove(key);
     let live = match reading {
         Reading::Value(live) => live,
         Reading::Absent => {
+            plan.after.held.remove(key);
             plan.skipped.push(gone(key));
             return None;
         }
@@ -255,18 +255,24 @@ fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) -> Option
     };
     let why = match &held.baseline {
         _ if *live != held.wrote => KeptWhy::OtherWriter(held.wrote.clone()),
+        // It stays ours: its value is nobody else's wish.
         None => KeptWhy::NoBaseline,
-        Some(baseline) if live == baseline => return None,
         Some(baseline) => {
-            plan.live.push(Change {
-                key: key.clone(),
-                from: live.clone(),
-                to: baseline.clone(),
-                cause: Cause::Released,
-            });
+            plan.after.held.remove(key);
+            if live != baseline {
+                plan.live.push(Change {
+                    key: key.clone(),
+                    from: live.clone(),
+                    to: baseline.clone(),
+                    cause: Cause::Released,
+                });
+            }
             return None;
         }
     };
+    if why != KeptWhy::NoBaseline {
+        plan.after.held.remove(key);
+    }
     plan.kept.push(Kept {
         key: key.clone(),
         value: live.clone(),

@@ -474,3 +474,32 @@ fn who_confirms_in_the_wrong_namespace_is_told_the_right_one() {
     );
     sandbox.tcptune("confirm --netns web").exits(0);
 }
+
+/// Neither the confirmation nor putting its file back succeeds: the file is not forgotten, and goes back in the end.
+#[test]
+fn a_confirmation_that_could_not_be_put_back_is_tried_again() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("set syn_retries=3 --persist").exits(0);
+    let before = sandbox.sh(&format!("cat {DROP_IN}"));
+    sandbox
+        .tcptune("set synack_retries=3 --persist --confirm-within=4s")
+        .exits(0);
+    let failing = format!(
+        "strace -o /dev/null -e inject=rename:error=EIO:when=3..4 {} confirm",
+        binary().display()
+    );
+    let failed = sandbox.run("sh", &["-c", &failing]).exits(5);
+    assert!(
+        failed
+            .err
+            .contains("LEFT MIXED: /etc/sysctl.d/99-tcptune.conf could not be put back"),
+        "{}",
+        failed.err
+    );
+    comes_true("it is taken back", || {
+        history(&sandbox)["state"] == "reverted"
+    });
+    assert_eq!(sandbox.sh(&format!("cat {DROP_IN}")), before);
+    assert_eq!(sandbox.sysctl(SYNACK), "5");
+    sandbox.tcptune("status").exits(0);
+}

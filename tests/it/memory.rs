@@ -51,13 +51,20 @@ fn a_baseline_is_found_behind_later_entries() {
     assert_eq!(sandbox.sysctl(TTL), "64");
 }
 
+/// A drop-in that came with an image: no journal says what was there before.
+fn from_an_image(sandbox: &Sandbox, settings: &str) {
+    sandbox.sh("mkdir -p /run/image/etc/sysctl.d /run/image/usr/lib/systemd; touch /run/image/usr/lib/systemd/systemd-sysctl");
+    sandbox
+        .tcptune(&format!("set {settings} --root /run/image"))
+        .exits(0);
+    sandbox.sh("cp /run/image/etc/sysctl.d/99-tcptune.conf /etc/sysctl.d");
+}
+
 /// That nobody knows a baseline is remembered as long as the value of the drop-in stands.
 #[test]
 fn a_baseline_that_nobody_knows_is_said_in_later_runs_too() {
     let sandbox = Sandbox::with_systemd();
-    sandbox
-        .tcptune(&format!("set {TTL}=99 --scope boot"))
-        .exits(0);
+    from_an_image(&sandbox, &format!("{TTL}=99"));
     sandbox.restart(1);
     sandbox.tcptune("set syn_retries=4").exits(0);
     let off = sandbox.tcptune("off --persist").exits(0);
@@ -67,6 +74,26 @@ fn a_baseline_that_nobody_knows_is_said_in_later_runs_too() {
         (sandbox.sysctl(TTL), sandbox.sysctl(SYN)),
         ("99".into(), "6".into())
     );
+    // It stays ours: no stranger's wish, and no ground for a bound.
+    let status = sandbox.tcptune("status").exits(1);
+    let left = format!("LEFT      {TTL}  wants nothing  holds 99 (not declared, and nobody knows");
+    assert!(status.out.contains(&left), "{}", status.out);
+    ttl(&sandbox, "at_least = 70");
+    sandbox.tcptune("apply ttl --persist").exits(0);
+    sandbox.sh(&format!("grep -qx '{TTL} = 70' {DROP_IN}"));
+    sandbox.tcptune("status").exits(0);
+}
+
+/// What was there when the drop-in was written is a baseline, although nothing live was written then.
+#[test]
+fn a_baseline_is_recorded_for_the_boot_alone_too() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune(&format!("set {TTL}=99 --scope boot"))
+        .exits(0);
+    sandbox.restart(1);
+    sandbox.tcptune("off --persist").exits(0);
+    assert_eq!(sandbox.sysctl(TTL), "64");
 }
 
 /// What the other file's text means to the kernel is not known, but what it led to was recorded.

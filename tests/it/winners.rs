@@ -338,6 +338,28 @@ fn a_default_that_nobody_knows_is_not_guessed() {
     assert_eq!(sandbox.sysctl(TTL), "80");
 }
 
+/// What a runtime writer holds now is no forecast, whether it suits or not; what was just read back is one.
+#[test]
+fn only_what_is_known_is_said_of_keys_outside_the_catalogue() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.stranger(TTL, "99");
+    let verify = sandbox.tcptune(&format!("verify --set {TTL}=64")).exits(1);
+    let unknown = format!(
+        "survives a reboot: not surely, because the next boot gives {TTL} unknown (no file says so)\n"
+    );
+    assert!(verify.out.contains(&unknown), "{}", verify.out);
+    let dry = sandbox
+        .tcptune(&format!("set {TTL}=65 --persist --dry-run"))
+        .exits(0);
+    assert!(
+        dry.out.contains("survives a reboot: not surely\n"),
+        "{}",
+        dry.out
+    );
+    let set = sandbox.tcptune(&format!("set {TTL}=65 --persist")).exits(0);
+    assert!(set.out.contains("survives a reboot: yes\n"), "{}", set.out);
+}
+
 /// Of a key outside the catalogue only the kernel knows what it takes.
 #[test]
 fn a_value_that_the_kernel_never_took_is_not_promised() {

@@ -9,14 +9,15 @@ use crate::model::expected::{Expected, Outlook};
 use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::persist::FileChange;
+use crate::model::plan::Change;
 use crate::model::sysctld::Forecast;
 use crate::model::value::Value;
 
 use super::Scene;
 
 impl Scene<'_> {
-    /// What the next boot gives for declared keys, once a plan has changed these files; nothing where that is not this
-    /// namespace's business.
+    /// What the next boot gives for declared keys, once these files and these keys are changed; nothing where that is not
+    /// this namespace's business.
     ///
     /// # Errors
     /// Only where the process was lost on its way to ask the kernel for its defaults.
@@ -24,6 +25,7 @@ impl Scene<'_> {
         &self,
         settings: &Settings,
         files: &[FileChange],
+        keys: &[Change],
     ) -> Result<Option<Vec<Expected>>, Error> {
         let Some(boot) = &self.boot else {
             return Ok(None);
@@ -36,13 +38,13 @@ impl Scene<'_> {
             .keys()
             .filter(|key| !image && forecast.winner(key).is_none());
         let defaults = fresh(silent)?;
-        let live = (!image).then(|| self.snapshot(settings.keys()));
+        let done = keys.iter().map(|change| (&change.key, &change.to));
+        let live = (!image).then(|| self.snapshot(settings.keys()).supposing(done));
         let outlook = Outlook {
             forecast: &forecast,
             drop_in: ours.as_ref().map(|ours| &ours.drop_in),
             defaults: &defaults,
             live: live.as_ref(),
-            held: &self.memory.held,
             place: self.place(),
         };
         let each = settings

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::model::dropin::{self, DropIn, Unfit};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory};
+use crate::model::persist::otherwise;
 use crate::model::sysctld::Forecast;
 use crate::model::value::Value;
 
@@ -33,10 +34,7 @@ impl Scene<'_> {
         let fresh = fresh(drop_in.assigned.keys())?;
         let (mut held, mut recorded) = (BTreeMap::new(), BTreeMap::new());
         for (key, wrote) in &drop_in.assigned {
-            let baseline = match others.winner(key) {
-                Some(win) => win.taken.value().cloned(),
-                None => fresh.get(key).cloned(),
-            };
+            let baseline = otherwise(&others, &fresh, key);
             let baseline = baseline.or_else(|| {
                 let (baseline, note) = self.earlier(key)?;
                 recorded.insert(key.clone(), note);
@@ -69,7 +67,9 @@ impl Scene<'_> {
             .iter()
             .filter_map(|id| self.world.store.entry(*id).ok());
         let mut recorded = entries.filter_map(|entry| {
-            let baseline = entry.after.held.get(key)?.baseline.clone()?;
+            let held = entry.after.held.get(key);
+            let baseline = held.and_then(|held| held.baseline.as_ref());
+            let baseline = baseline.or(entry.found.get(key))?.clone();
             let note = format!("as it was at {}, on Linux {}", entry.time, entry.kernel);
             Some((baseline, note))
         });

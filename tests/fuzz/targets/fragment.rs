@@ -56,8 +56,14 @@ fuzz_target!(|bytes: &[u8]| {
     // A patch takes whole lines out, and only lines that are there.
     let named = keys(&texts, Loader::Systemd);
     for change in without(&[found], &named).0 {
-        let (from, to) = (change.from.unwrap_or_default(), change.to.unwrap_or_default());
+        let (from, to) = (
+            change.from.unwrap_or_default(),
+            change.to.unwrap_or_default(),
+        );
         let mut from = from.split_inclusive('\n');
-        assert!(to.split_inclusive('\n').all(|line| from.any(|one| one == line)));
+        assert!(
+            to.split_inclusive('\n')
+                .all(|line| from.any(|one| one == line))
+        );
     }
 });
