@@ -14,7 +14,7 @@
 //!                   the drop-in is all that is remembered of the boot axis              │ then both axes   │
 //!                    Forecast + defaults ─ Outlook ─→ Expected: what the next boot gives, and how surely ──┤
 //!                           journal Entries + Snapshot ─ retrace() ─────────────→ Plan ─┘                  │
-//!                           a dead writer's Entry + Snapshot ── recovery() ─→ commit or put back ──────────┘
+//!                           a dead writer's Entry + Snapshot ─ happened() ─→ commit, else put_back() ──────┘
 //! ```
 //!
 //! # The five words

@@ -8,7 +8,7 @@ use crate::host::netns;
 use crate::host::root::Root;
 use crate::host::{signals, staged};
 use crate::model::persist::FileChange;
-use crate::model::undo::{Recovery, recovery};
+use crate::model::undo::{self, PutBack};
 
 use super::execute::{Target, check_files, give_up, install, put_back, put_files_back, stage};
 use super::journal::{Entry, Stage};
@@ -74,19 +74,11 @@ pub fn take_back(
     let Target { kernel, root } = target;
     let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
     let texts = staged::texts(root, &entry.files)?;
-    let Recovery::PutBack {
+    let PutBack {
         changes,
-        left,
         files,
-        left_files,
-    } = recovery(&entry.changes, Some(&now), &entry.files, &texts, true)
-    else {
-        // An entry that is said to have failed is never committed.
-        return Ok(TakenBack {
-            count: 0,
-            strangers: Vec::new(),
-        });
-    };
+        strangers,
+    } = undo::put_back(&entry.changes, Some(&now), &entry.files, &texts);
     signals::hold();
     let count = changes.len() + files.len();
     let mut failed = put_files_back(root, files);
@@ -106,16 +98,6 @@ pub fn take_back(
         }
         return Err(Error::Mixed(failure, failed));
     }
-    let keys = left
-        .iter()
-        .map(|(change, holds)| format!("{} holds {holds}", change.key));
-    let strangers: Vec<String> = keys
-        .chain(
-            left_files
-                .iter()
-                .map(|path| format!("{path} says something else")),
-        )
-        .collect();
     let left = if strangers.is_empty() {
         String::new()
     } else {
@@ -138,12 +120,10 @@ pub fn take_back(
 /// [`Error::Mixed`] where a file could not be put back.
 pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<(), Error> {
     let texts = staged::texts(root, &entry.files)?;
-    let recovery = recovery(&[], None, &entry.files, &texts, true);
-    if let Recovery::PutBack { files, .. } = recovery {
-        let left = put_files_back(root, files);
-        if !left.is_empty() {
-            return Err(Error::Mixed(Failure::TakeBack { entry: entry.id }, left));
-        }
+    let back = undo::put_back(&[], None, &entry.files, &texts);
+    let left = put_files_back(root, back.files);
+    if !left.is_empty() {
+        return Err(Error::Mixed(Failure::TakeBack { entry: entry.id }, left));
     }
     entry.drop_files();
     state.write(&entry)?;

@@ -5,7 +5,7 @@ use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
 use crate::host::{signals, staged};
-use crate::model::undo::{Recovery, recovery};
+use crate::model::undo::{self, PutBack, happened};
 
 use super::confirm::{self, TakenBack};
 use super::execute::{
@@ -41,43 +41,34 @@ pub fn settle(
         let Ok(entry) = state.store().entry(*id) else {
             continue;
         };
-        let this_boot = entry.boot == machine.boot;
-        match entry.state {
-            Stage::Unconfirmed if this_boot => {
-                if !entry.is_of(machine, namespace.id) {
-                    continue;
-                }
-                if confirm::left(&entry) == 0 {
-                    settled.push(overdue(target, state, entry)?);
-                } else if !entry.files.is_empty() {
-                    confirm::take_files_back(target.root, state, entry)?;
-                }
-            }
-            // Confirmed, but not to the end: its files tell how far that came.
-            Stage::Unconfirmed if !entry.files.is_empty() && namespace.init => {
-                settled.push(settle_one(target, state, entry, false)?);
-            }
-            Stage::Unconfirmed if !entry.files.is_empty() => {}
-            Stage::Unconfirmed => {
-                revert(
-                    state,
-                    entry,
-                    "the machine was restarted before it was confirmed".to_owned(),
-                );
-            }
-            _ if !this_boot && entry.files.is_empty() => {
-                revert(
-                    state,
-                    entry,
-                    "the machine was restarted in the middle of it".to_owned(),
-                );
-            }
+        if entry.boot != machine.boot {
             // Its keys are gone, but its files are not. They are the business of the namespace of process 1.
-            _ if !this_boot && namespace.init => {
-                settled.push(settle_one(target, state, entry, false)?);
+            match entry.state {
+                _ if !entry.files.is_empty() && !namespace.init => {}
+                _ if !entry.files.is_empty() => {
+                    settled.push(settle_one(target, state, entry, false)?);
+                }
+                Stage::Unconfirmed => {
+                    let why = "the machine was restarted before it was confirmed";
+                    revert(state, entry, why.to_owned());
+                }
+                _ => {
+                    let why = "the machine was restarted in the middle of it";
+                    revert(state, entry, why.to_owned());
+                }
             }
-            _ if !this_boot => {}
-            _ if entry.is_of(machine, namespace.id) => {
+            continue;
+        }
+        let here = entry.is_of(machine, namespace.id);
+        match entry.state {
+            Stage::Unconfirmed if here && confirm::left(&entry) == 0 => {
+                settled.push(overdue(target, state, entry)?);
+            }
+            Stage::Unconfirmed if here && !entry.files.is_empty() => {
+                confirm::take_files_back(target.root, state, entry)?;
+            }
+            Stage::Unconfirmed => {}
+            _ if here => {
                 settled.push(settle_one(target, state, entry, true)?);
                 // Done, as it turns out, but perhaps not confirmed in time.
                 let now = state.store().entry(*id).ok();
@@ -86,11 +77,8 @@ pub fn settle(
                 settled.extend(late.map(|late| overdue(target, state, late)).transpose()?);
             }
             _ if entry.netns == namespace.label => {
-                revert(
-                    state,
-                    entry,
-                    "its namespace is gone; this one has its name, but is another".to_owned(),
-                );
+                let why = "its namespace is gone; this one has its name, but is another";
+                revert(state, entry, why.to_owned());
             }
             _ => {}
         }
@@ -125,46 +113,30 @@ fn settle_one(
     let Target { kernel, root } = target;
     let now = this_boot.then(|| snapshot(kernel, entry.changes.iter().map(|change| &change.key)));
     let texts = staged::texts(root, &entry.files)?;
-    let recovery = recovery(
-        &entry.changes,
-        now.as_ref(),
-        &entry.files,
-        &texts,
-        entry.error.is_some(),
-    );
-    let (changes, files, strangers) = match recovery {
-        Recovery::Commit => {
-            // One that was unconfirmed before has been confirmed: its files say so.
-            entry.state = if entry.confirm.is_some() && entry.state == Stage::Pending {
-                Stage::Unconfirmed
-            } else {
-                Stage::Committed
-            };
-            state.write(&entry)?;
-            drop(state.sync().and_then(|()| state.sum_up()));
-            log::tell(&entry);
-            let message =
-                format!("entry {id} was interrupted, but everything had been written: it stands");
-            return Ok(Settled {
-                message,
-                wrote: false,
-            });
-        }
-        Recovery::PutBack {
-            changes,
-            left,
-            files,
-            left_files,
-        } => {
-            let keys = left
-                .iter()
-                .map(|(change, holds)| format!("{} holds {holds}", change.key));
-            let texts = left_files
-                .iter()
-                .map(|path| format!("{path} says something else"));
-            (changes, files, keys.chain(texts).collect::<Vec<String>>())
-        }
-    };
+    let (changes, files) = (&entry.changes, &entry.files);
+    // What was reported as failed did not happen, whatever is found.
+    if entry.error.is_none() && happened(changes, now.as_ref(), files, &texts) {
+        // One that was unconfirmed before has been confirmed: its files say so.
+        entry.state = if entry.confirm.is_some() && entry.state == Stage::Pending {
+            Stage::Unconfirmed
+        } else {
+            Stage::Committed
+        };
+        state.write(&entry)?;
+        drop(state.sync().and_then(|()| state.sum_up()));
+        log::tell(&entry);
+        let message =
+            format!("entry {id} was interrupted, but everything had been written: it stands");
+        return Ok(Settled {
+            message,
+            wrote: false,
+        });
+    }
+    let PutBack {
+        changes,
+        files,
+        strangers,
+    } = undo::put_back(changes, now.as_ref(), files, &texts);
     check_rights(kernel, &changes)?;
     check_files(root, &files)?;
     for file in &entry.files {

@@ -153,69 +153,73 @@ pub fn retrace_files(
     }
 }
 
-/// What becomes of an entry whose writer died between its intent and its commit, or could not put it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovery {
-    /// Every key and file is as was intended: the entry did happen.
-    Commit,
-    /// It did not: these go back, and those are something else altogether and are left.
-    PutBack {
-        /// Keys that still hold our value, in reverse order of writing.
-        changes: Vec<Change>,
-        /// Keys that hold neither value, with what they hold.
-        left: Vec<(Change, Value)>,
-        /// Files that still say what we wrote.
-        files: Vec<FileChange>,
-        /// Files that say neither.
-        left_files: Vec<String>,
-    },
-}
-
-/// Decides it from what the kernel holds and the files say now. Keys that are gone do not count, nor does the kernel
-/// of an earlier boot: nothing stands for its snapshot. An entry that was reported as `failed` did not happen,
-/// whatever is found.
-pub fn recovery(
+/// Whether an entry whose writer died between its intent and its commit did happen: every key and file is as was intended.
+/// Keys that are gone do not count, nor does the kernel of an earlier boot: nothing stands for its snapshot.
+pub fn happened(
     changes: &[Change],
     snapshot: Option<&Snapshot>,
     files: &[FileChange],
     now: &Files,
-    failed: bool,
-) -> Recovery {
-    let held = changes
-        .iter()
-        .filter_map(|change| Some((change, snapshot?.get(&change.key).value()?)));
-    let held: Vec<_> = held.collect();
-    let said = files
-        .iter()
-        .map(|file| (file, now.get(&file.path).cloned().flatten()));
-    let said: Vec<_> = said.collect();
+) -> bool {
+    let held = held(changes, snapshot);
     // Without a change there is nothing that could show that it happened.
-    let shows = !held.is_empty() || !said.is_empty();
-    let done = held.iter().all(|(change, live)| change.to == **live)
-        && said.iter().all(|(file, text)| file.to == *text);
-    if !failed && shows && done {
-        return Recovery::Commit;
-    }
+    let shows = !held.is_empty() || !files.is_empty();
+    shows
+        && held.iter().all(|(change, live)| change.to == **live)
+        && files.iter().all(|file| said(file, now) == file.to)
+}
+
+/// What is done to take back an entry that did not happen, or shall not have happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBack {
+    /// Keys that still hold what the entry wrote, in reverse order of writing.
+    pub changes: Vec<Change>,
+    /// Files that still say what it wrote.
+    pub files: Vec<FileChange>,
+    /// Keys and files that are neither as it left them nor as they were, in words: somebody else's.
+    pub strangers: Vec<String>,
+}
+
+/// Decides what goes back from what the kernel holds and the files say now.
+pub fn put_back(
+    changes: &[Change],
+    snapshot: Option<&Snapshot>,
+    files: &[FileChange],
+    now: &Files,
+) -> PutBack {
+    let held = held(changes, snapshot);
     let back = held
         .iter()
         .rev()
         .filter(|(change, live)| **live == change.to);
-    let left = held
+    let keys = held
         .iter()
         .rev()
-        .filter(|(change, live)| **live != change.to && **live != change.from);
-    let files = said.iter().rev().filter(|(file, text)| *text == file.to);
-    let left_files = said
+        .filter(|(change, live)| **live != change.to && **live != change.from)
+        .map(|(change, live)| format!("{} holds {live}", change.key));
+    let texts = files
         .iter()
-        .filter(|(file, text)| *text != file.to && *text != file.from);
-    Recovery::PutBack {
+        .filter(|file| said(file, now) != file.to && said(file, now) != file.from)
+        .map(|file| format!("{} says something else", file.path));
+    let written = files.iter().rev().filter(|file| said(file, now) == file.to);
+    PutBack {
         changes: back.map(|(change, _)| change.undone()).collect(),
-        left: left
-            .map(|(change, live)| ((*change).clone(), (*live).clone()))
-            .collect(),
-        files: files.map(|(file, _)| file.undone()).collect(),
-        left_files: left_files.map(|(file, _)| file.path.clone()).collect(),
+        files: written.map(FileChange::undone).collect(),
+        strangers: keys.chain(texts).collect(),
     }
+}
+
+/// Keys that are there, with what they hold.
+fn held<'a>(changes: &'a [Change], snapshot: Option<&'a Snapshot>) -> Vec<(&'a Change, &'a Value)> {
+    let held = changes
+        .iter()
+        .filter_map(|change| Some((change, snapshot?.get(&change.key).value()?)));
+    held.collect()
+}
+
+/// What a file says now.
+fn said(file: &FileChange, now: &Files) -> Option<String> {
+    now.get(&file.path).cloned().flatten()
 }
 
 #[cfg(test)]
@@ -300,26 +304,18 @@ mod tests {
     #[test]
     fn a_dead_writer_leaves_all_or_nothing() {
         let done = [wrote(A, "1", "2"), wrote(B, "5", "3")];
-        let recover = |values: &[(&str, &str)], failed| {
-            recovery(&done, Some(&holding(values)), &[], &Files::new(), failed)
+        let none = Files::new();
+        let happens = |values: &[(&str, &str)]| happened(&done, Some(&holding(values)), &[], &none);
+        assert!(happens(&[(A, "2"), (B, "3")]));
+        assert!(happens(&[(A, "2")]), "a vanished key does not count");
+        assert!(!happens(&[]), "nothing shows it");
+        let counts = |values: &[(&str, &str)]| {
+            assert!(!happens(values));
+            let back = put_back(&done, Some(&holding(values)), &[], &none);
+            (back.changes.len(), back.strangers.len())
         };
-        assert_eq!(recover(&[(A, "2"), (B, "3")], false), Recovery::Commit);
-        assert_eq!(
-            recover(&[(A, "2")], false),
-            Recovery::Commit,
-            "a vanished key does not count"
-        );
-        let counts = |recovery| match recovery {
-            Recovery::PutBack { changes, left, .. } => (changes.len(), left.len()),
-            Recovery::Commit => panic!("it did not happen"),
-        };
-        assert_eq!(counts(recover(&[(A, "2"), (B, "5")], false)), (1, 0));
-        assert_eq!(counts(recover(&[(A, "2"), (B, "77")], false)), (1, 1));
-        assert_eq!(
-            counts(recover(&[(A, "2"), (B, "3")], true)),
-            (2, 0),
-            "what was reported as failed is never committed"
-        );
+        assert_eq!(counts(&[(A, "2"), (B, "5")]), (1, 0));
+        assert_eq!(counts(&[(A, "2"), (B, "77")]), (1, 1));
     }
 
     /// A power cut takes the live values, but not the file.
@@ -330,25 +326,16 @@ mod tests {
             from: None,
             to: Some("new".into()),
         };
-        let recover = |text: Option<&str>| {
-            let now = [("f".to_owned(), text.map(str::to_owned))].into();
-            recovery(
-                &[wrote(A, "1", "2")],
-                None,
-                std::slice::from_ref(&file),
-                &now,
-                false,
-            )
+        let (changes, files) = ([wrote(A, "1", "2")], [file]);
+        let now = |text: Option<&str>| Files::from([("f".to_owned(), text.map(str::to_owned))]);
+        assert!(happened(&changes, None, &files, &now(Some("new"))));
+        let counts = |text: Option<&str>| {
+            assert!(!happened(&changes, None, &files, &now(text)));
+            let back = put_back(&changes, None, &files, &now(text));
+            (back.files.len(), back.strangers.len())
         };
-        assert_eq!(recover(Some("new")), Recovery::Commit);
-        let counts = |recovery| match recovery {
-            Recovery::PutBack {
-                files, left_files, ..
-            } => (files.len(), left_files.len()),
-            Recovery::Commit => panic!("it did not happen"),
-        };
-        assert_eq!(counts(recover(None)), (0, 0));
-        assert_eq!(counts(recover(Some("a stranger's"))), (0, 1));
+        assert_eq!(counts(None), (0, 0));
+        assert_eq!(counts(Some("a stranger's")), (0, 1));
     }
 
     #[test]
