@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// An entry waits to be confirmed: its id, and seconds until it is taken back.
     Unconfirmed(u64, u64),
-    /// No entry waits to be confirmed here; what another namespace is called where one does.
+    /// No entry waits to be confirmed here; how to ask for another namespace where one does.
     NothingToConfirm(Option<String>),
     /// An entry was confirmed too late, and has been taken back: its id.
     TooLate(u64),

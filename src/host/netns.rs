@@ -168,6 +168,15 @@ impl Namespace {
     }
 }
 
+/// How the command line asks for a namespace that outputs call so; nothing where it has no name.
+pub fn words_for(label: &str) -> Option<&str> {
+    match label {
+        HOST | CONTAINER => Some("pid:1"),
+        nameless if nameless.starts_with("net:[") => None,
+        name => Some(name),
+    }
+}
+
 /// Whether the process is in the machine's first namespace.
 pub fn is_first() -> bool {
     fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false)
@@ -284,6 +293,13 @@ mod tests {
     #[test]
     fn targets() {
         assert_eq!("web".parse(), Ok(Target::Name("web".into())));
+        for (label, words) in [
+            ("host", Some("pid:1")),
+            ("web", Some("web")),
+            ("net:[7]", None),
+        ] {
+            assert_eq!(words_for(label), words);
+        }
         let here = std::env::current_dir().unwrap();
         assert_eq!("./web".parse(), Ok(Target::Path(here.join("web"))));
         assert_eq!("pid:7".parse(), Ok(Target::Pid(7)));

@@ -11,7 +11,7 @@ use crate::change::journal::{Entry, Stage};
 use crate::change::state::{Remembered, State};
 use crate::error::Error;
 use crate::host::kernel::{near, snapshot};
-use crate::host::netns::Namespace;
+use crate::host::netns::{self, Namespace};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::persist::{BootPlan, persist};
@@ -182,7 +182,7 @@ impl<'a> Scene<'a> {
             .ok_or_else(|| super::no_boot("the boot scope"))
     }
 
-    /// What another namespace is called in which an entry waits to be confirmed.
+    /// How to ask for another namespace in which an entry waits to be confirmed.
     pub(super) fn unconfirmed_elsewhere(&self) -> Option<String> {
         let entries = self
             .pending
@@ -191,7 +191,8 @@ impl<'a> Scene<'a> {
         let mut waiting = entries.filter(|entry| {
             entry.state == Stage::Unconfirmed && entry.boot == self.world.machine.boot
         });
-        waiting.next().map(|entry| entry.netns)
+        let label = waiting.next()?.netns;
+        netns::words_for(&label).map(str::to_owned)
     }
 }
 
