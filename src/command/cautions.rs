@@ -9,8 +9,7 @@ use crate::host::fragments::{self, Writer};
 use crate::host::machine::Machine;
 use crate::model::key::Key;
 use crate::model::plan::{KeptWhy, Plan};
-use crate::model::refusal::Refusal;
-use crate::model::refusal::Shadow;
+use crate::model::refusal::{Refusal, Shadow};
 use crate::report::Warning;
 
 use super::World;

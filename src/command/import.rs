@@ -115,7 +115,8 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
     let tree = fragments::read(&world.root);
     let loader = fragments::loader(&world.root);
     let forecast = Forecast::of(&tree, loader);
-    let theirs = theirs(&dropin::without(&tree), loader);
+    let without_us = dropin::without(&tree);
+    let theirs = theirs(&without_us, loader);
     let texts: Vec<Text> = theirs
         .iter()
         .map(|found| Text {
@@ -125,7 +126,7 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
         .collect();
     let mut facts = facts(world, &keys(&texts, loader))?;
     // Back to a default that another line, or the kernel's own parameters, change is a wish.
-    let others = Forecast::of(&dropin::without(&tree), loader);
+    let others = Forecast::of(&without_us, loader);
     facts.defaults.retain(|key, default| {
         let said = others.chain(key);
         said.iter().all(|win| win.value() == *default)

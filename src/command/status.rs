@@ -152,14 +152,15 @@ fn on_disk(
     boot: &Boot,
     warnings: &mut Vec<Warning>,
 ) -> Result<BootStatus, Error> {
+    let misfit = misfit(scene);
     let mut status = BootStatus {
         path: None,
-        intact: misfit(scene).is_none(),
+        intact: misfit.is_none(),
         active: ActiveSet::default(),
         expected: Vec::new(),
         outdated: false,
     };
-    warnings.extend(misfit(scene));
+    warnings.extend(misfit);
     if let Some(ours) = boot.declared() {
         let active = &ours.drop_in.active;
         status.path = Some(ours.path.clone());
