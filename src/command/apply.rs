@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::error::Error;
+use crate::model::approval::Approval;
 use crate::report::{Depth, Report, Want};
 
 use super::draft::{Draft, Manner};
@@ -23,6 +24,9 @@ pub struct Deed {
     /// Why, for the journal
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
+    /// Only if this is still what was approved: the desired hash, or the plan hash of this host and boot
+    #[arg(long, value_name = "HASH")]
+    pub expect: Option<Approval>,
 }
 
 /// Words of the verbs that may cut somebody off.
@@ -53,11 +57,9 @@ impl Deed {
             Depth::Deed
         };
         Manner {
-            verb,
-            depth,
             reason: self.reason.clone(),
-            asks: false,
-            confirm_within: None,
+            expect: self.expect.clone(),
+            ..Manner::plain(verb, depth)
         }
     }
 }

@@ -23,13 +23,7 @@ pub struct Confirm {
 
 /// Runs `confirm`.
 pub fn run(world: &World, request: &Confirm) -> Report {
-    let manner = Manner {
-        verb: "confirm",
-        depth: Depth::Deed,
-        reason: None,
-        asks: false,
-        confirm_within: None,
-    };
+    let manner = Manner::plain("confirm", Depth::Deed);
     transaction::run(world, &manner, &|scene| draft(scene, &request.file))
 }
 

@@ -17,16 +17,16 @@ pub struct Diff {
     words: Words,
     #[command(flatten)]
     reach: Reach,
+    /// Only the plan hash, which `--expect` takes
+    #[arg(long)]
+    plan_hash: bool,
 }
 
 /// Runs `diff`.
 pub fn run(world: &World, request: &Diff) -> Report {
     let manner = Manner {
-        verb: "diff",
-        depth: Depth::Question,
-        reason: None,
-        asks: false,
-        confirm_within: None,
+        only_hash: request.plan_hash,
+        ..Manner::plain("diff", Depth::Question)
     };
     let asked = request
         .reach

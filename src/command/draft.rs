@@ -7,6 +7,7 @@ use crate::change::journal::{BootWish, Confirm, Entry, SCHEMA, Stage, Who};
 use crate::change::store::Store;
 use crate::error::Error;
 use crate::host::machine;
+use crate::model::approval::Approval;
 use crate::model::key::Key;
 use crate::model::plan::Plan;
 use crate::model::snapshot::Snapshot;
@@ -25,6 +26,25 @@ pub(super) struct Manner {
     pub(super) asks: bool,
     /// How long it may stand unconfirmed, if it has to be confirmed.
     pub(super) confirm_within: Option<Duration>,
+    /// The hash of what was approved: nothing else is done.
+    pub(super) expect: Option<Approval>,
+    /// Whether nothing but the plan hash is wanted.
+    pub(super) only_hash: bool,
+}
+
+impl Manner {
+    /// A verb without any special wish.
+    pub(super) fn plain(verb: &'static str, depth: Depth) -> Self {
+        Self {
+            verb,
+            depth,
+            reason: None,
+            asks: false,
+            confirm_within: None,
+            expect: None,
+            only_hash: false,
+        }
+    }
 }
 
 /// What a verb wants to do in a namespace.

@@ -1,6 +1,7 @@
 //! One short file per verb: the words of its command line in, a report out.
 
 pub mod apply;
+mod approval;
 mod cautions;
 pub mod confirm;
 pub mod diff;

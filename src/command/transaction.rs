@@ -17,8 +17,9 @@ use crate::host::{guard, signals};
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
-use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning, printable};
+use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Site, Warning, printable};
 
+use super::approval::{approved, plan_hash};
 use super::cautions::{
     is_held, is_pending, nothing_to_confirm, shadowed, without_baseline, writers,
 };
@@ -152,7 +153,9 @@ impl Transaction<'_> {
         if let Some(entry) = &scene.unconfirmed {
             self.waits(entry, &mut draft)?;
         }
-        one.plan_hash = Some(draft.plan.hash(&place(world, namespace)));
+        let plan_hash = plan_hash(&scene, &draft);
+        approved(self.manner, &draft.want.hash, &plan_hash)?;
+        one.plan_hash = Some(plan_hash);
         one.want = Some(draft.want.clone());
         one.before.clone_from(&draft.before);
         one.notes.clone_from(&draft.notes);
@@ -229,7 +232,7 @@ impl Transaction<'_> {
             .as_ref()
             .and_then(|confirm| confirm.boot.as_ref());
         let same = live.is_empty() && !remembers && draft.boot_wish().as_ref() == wish;
-        if !same && matches!(self.hands, Hands::Free(_)) {
+        if !same && self.manner.depth != Depth::Question {
             return Err(Error::Unconfirmed(
                 waiting.id,
                 confirm::left(waiting) / 1000,
@@ -368,12 +371,6 @@ const HELD: [&str; 3] = ["apply", "off", "persist"];
 /// What the journal says of an entry that somebody took back before its deadline.
 const REJECTED: &str = "rejected before it was confirmed";
 
-/// Where a plan holds: it is another one on another kernel, after a reboot, in another namespace.
-fn place(world: &World, namespace: &Namespace) -> String {
-    let Machine { kernel, boot, .. } = &world.machine;
-    format!("{kernel} {boot} {:?}", namespace.id)
-}
-
 /// How an entry ended, if there is one.
 fn ended(id: u64, done: Stage, error: Option<&Error>) -> Option<(u64, Stage)> {
     match error {
@@ -429,18 +426,12 @@ fn conclude(
         (None, _) => Exit::Done,
     };
     warnings.dedup();
-    let Machine { name, kernel, .. } = &world.machine;
     let body = Body::Changes(Changes {
         depth: manner.depth,
-        host: match world.root.path() {
-            Some(path) => format!("image {}", path.display()),
-            None => format!("{name}, Linux {kernel}"),
-        },
-        kernel: kernel.clone(),
-        verified: world.machine.version() >= VERIFIED_FROM,
+        site: site(world),
         namespaces,
         named: !world.netns.is_empty(),
-        image: world.root.is_image(),
+        only_hash: manner.only_hash,
     });
     Report {
         command: manner.verb,
@@ -449,5 +440,19 @@ fn conclude(
         warnings,
         error: None,
         body,
+    }
+}
+
+/// What outputs say of the machine or image.
+fn site(world: &World) -> Site {
+    let Machine { name, kernel, .. } = &world.machine;
+    Site {
+        title: match world.root.path() {
+            Some(path) => format!("image {}", path.display()),
+            None => format!("{name}, Linux {kernel}"),
+        },
+        kernel: kernel.clone(),
+        verified: world.machine.version() >= VERIFIED_FROM,
+        image: world.root.is_image(),
     }
 }

@@ -81,6 +81,15 @@ pub enum Error {
     Guard(std::io::Error),
     /// Somebody asked that nothing be applied: who, why, until when.
     Held(String),
+    /// The plan is not the one that was approved.
+    NotApproved {
+        /// What has moved since, as far as the approved hash can tell.
+        moved: Vec<&'static str>,
+        /// The desired hash as it is now.
+        desired: String,
+        /// The plan hash as it is now.
+        plan: String,
+    },
     /// The operator said no.
     Declined,
     /// The state was written by a later tcptune.
@@ -134,6 +143,7 @@ impl Error {
             | Error::TooLate(_)
             | Error::Guard(_)
             | Error::Held(_)
+            | Error::NotApproved { .. }
             | Error::Declined
             | Error::Later
             | Error::Interrupted
@@ -161,6 +171,7 @@ impl Error {
             Error::TooLate(_) => "too-late",
             Error::Guard(_) => "guard",
             Error::Held(_) => "held",
+            Error::NotApproved { .. } => "not-approved",
             Error::Declined => "declined",
             Error::Later => "later-state",
             Error::Interrupted => "interrupted",
@@ -190,6 +201,7 @@ impl Error {
             Error::NothingToConfirm(None) | Error::TooLate(_) => Some("`tcptune history` shows what became of it".into()),
             Error::Guard(_) => Some("without `--confirm-within` it can be applied".into()),
             Error::Held(_) => Some("`tcptune unhold` takes it away; `set` and `rollback` work all the same".into()),
+            Error::NotApproved { .. } => Some("`tcptune diff` shows what would be done now; whoever agrees with it approves its hash".into()),
             Error::Locked { .. } => Some("wait for it with `--wait=1m`".into()),
             Error::Later => Some("use that tcptune, or move /var/lib/tcptune away".into()),
             Error::Denied(keys) if keys.iter().all(|(_, source)| source.kind() == std::io::ErrorKind::ReadOnlyFilesystem) => {
@@ -287,6 +299,13 @@ impl fmt::Display for Error {
             Error::TooLate(id) => write!(f, "too late: entry {id} was not confirmed in time, and has been taken back"),
             Error::Guard(source) => write!(f, "start the process that would take it back: {source}; nothing was touched"),
             Error::Held(words) => write!(f, "{words}; nothing was touched"),
+            Error::NotApproved { moved, desired, plan } => {
+                f.write_str("not what was approved")?;
+                if !moved.is_empty() {
+                    write!(f, ": {} moved since", moved.join(", "))?;
+                }
+                write!(f, "; now it is desired {desired}, plan {plan}; nothing was touched")
+            }
             Error::Declined => f.write_str("declined; nothing was touched"),
             Error::Namespace {
                 doing,

@@ -221,6 +221,18 @@ pub fn without(tree: &Tree) -> Tree {
     })
 }
 
+/// What says that it is the drop-in, and the essence of the others; see [`Tree::essence`].
+pub fn apart(tree: &Tree) -> (Vec<&Found>, Tree) {
+    let ours = tree.fragments.iter().filter_map(claim);
+    let ours = ours.map(|(found, _)| found).collect();
+    (ours, without(tree).essence(|_| false))
+}
+
+/// What of a tree may leave the machine: all of the drop-in, and the essence of the others.
+pub fn essence(tree: &Tree) -> Tree {
+    tree.essence(|found| claim(found).is_some())
+}
+
 /// A file of our directory that says that it is ours.
 fn claim(found: &Found) -> Option<(&Found, Cow<'_, str>)> {
     let (directory, _) = found.path.rsplit_once('/')?;

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::catalogue;
 use super::key::Key;
-use super::memory::{ActiveSet, Held, Memory, hex};
+use super::memory::{ActiveSet, Held, Memory};
 use super::persist::{BootPlan, FileChange};
 use super::refusal::Refusal;
 use super::setting::{Origin, Setting};
@@ -165,19 +164,6 @@ impl Plan {
                 .insert(change.key.clone(), Reading::Value(change.to.clone()));
         }
         snapshot
-    }
-
-    /// SHA-256 over where the plan holds (host facts: kernel, boot, namespace) and every `from` and `to`.
-    pub fn hash(&self, place: &str) -> String {
-        let mut hash = Sha256::new();
-        hash.update(place);
-        for Change { key, from, to, .. } in &self.live {
-            hash.update(format!("\n{key}: {from} -> {to}"));
-        }
-        for FileChange { path, from, to } in self.files() {
-            hash.update(format!("\n{path}: {from:?} -> {to:?}"));
-        }
-        hex(&hash.finalize())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::handshake::{Timeline, View};
 use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
 use crate::model::memory::desired_hash;
-use crate::model::persist::BootPlan;
+use crate::model::persist::{BootPlan, FileChange};
 use crate::model::plan::{KeptWhy, Plan};
 use crate::model::problem::Problem;
 use crate::model::refusal::Shadow;
@@ -208,10 +208,16 @@ fn boot(boot: &BootPlan) -> Json {
         "path": boot.path,
         "action": boot.action(),
         "diff": (!boot.files.is_empty()).then(|| diff::files(&boot.files, 3)),
+        "files": boot.files.iter().map(file).collect::<Vec<_>>(),
         "left_out": boot.left_out,
         "beats": boot.beats.iter().map(shadow).collect::<Vec<_>>(),
         "shadowed_by": shadowed.map(shadow).collect::<Vec<_>>(),
     })
+}
+
+fn file(file: &FileChange) -> Json {
+    let FileChange { path, from, to } = file;
+    json!({ "path": path, "from": from, "to": to })
 }
 
 fn expected(expected: &Expected) -> Json {

@@ -184,16 +184,25 @@ pub enum Depth {
 pub struct Changes {
     /// How far it went.
     pub depth: Depth,
-    /// The machine, as headers call it: host name and kernel.
-    pub host: String,
-    /// Kernel release.
-    pub kernel: String,
-    /// Whether the formulas of consequences are known to hold on it.
-    pub verified: bool,
+    /// Where.
+    pub site: Site,
     /// One for each namespace.
     pub namespaces: Vec<NamespaceChanges>,
     /// Whether namespaces were asked for by name.
     pub named: bool,
+    /// Whether people want nothing but the plan hash.
+    pub only_hash: bool,
+}
+
+/// The machine or image that a report speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// What headers call it: host name and kernel.
+    pub title: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Whether the formulas of consequences are known to hold on it.
+    pub verified: bool,
     /// Whether it is an image, which has neither kernel nor namespaces.
     pub image: bool,
 }
@@ -211,7 +220,7 @@ pub struct NamespaceChanges {
     pub before: Snapshot,
     /// Remarks on single keys.
     pub notes: BTreeMap<Key, String>,
-    /// SHA-256 over the host's facts and the plan.
+    /// The hash of the plan, on this host in this boot.
     pub plan_hash: Option<String>,
     /// Whether the drop-in declares the same as the live axis; nothing where there is none.
     pub drop_in: Option<bool>,

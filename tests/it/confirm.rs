@@ -503,3 +503,16 @@ fn a_confirmation_that_could_not_be_put_back_is_tried_again() {
     assert_eq!(sandbox.sysctl(SYNACK), "5");
     sandbox.tcptune("status").exits(0);
 }
+
+#[test]
+fn a_dry_run_is_refused_as_the_run_would_be_while_another_entry_waits() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .tcptune("apply fail-fast --confirm-within=5m")
+        .exits(0);
+    let dry = sandbox.tcptune("apply patient --dry-run").exits(3);
+    assert!(dry.err.contains("waits to be confirmed"), "{}", dry.err);
+    sandbox.tcptune("apply fail-fast --dry-run").exits(0);
+    sandbox.tcptune("diff patient").exits(1);
+    sandbox.tcptune("rollback").exits(0);
+}

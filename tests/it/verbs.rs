@@ -122,7 +122,7 @@ fn json_keeps_its_contract() {
     assert_eq!(json["exit"], 1);
     assert_eq!(json["error"], serde_json::Value::Null);
     assert_eq!(json["hashes"]["desired"].as_str().unwrap().len(), 64);
-    assert_eq!(json["hashes"]["plan"].as_str().unwrap().len(), 64);
+    assert_eq!(json["hashes"]["plan"].as_str().unwrap().len(), 64 + 1 + 32);
     let plan = &json["namespaces"][0]["plan"];
     assert_eq!(plan["boot"], serde_json::Value::Null);
     let live = plan["live"].as_array().unwrap();

@@ -31,6 +31,11 @@ impl Boot {
         }
     }
 
+    /// The files themselves.
+    pub(in crate::command) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// What the drop-in declares, as far as there is one that nobody edited.
     pub(in crate::command) fn declared(&self) -> Option<&Installed> {
         self.ours.as_ref().ok()?.as_ref()

@@ -6,18 +6,24 @@ use super::statement::Statement;
 
 /// What the parameters `sysctl.KEY=VALUE` say, in their order.
 pub(super) fn statements(text: &str) -> Vec<Statement> {
-    let mut statements = Vec::new();
+    arguments(text).filter_map(said).collect()
+}
+
+/// Those parameters alone, without secret ones.
+pub(super) fn parameters(text: &str) -> String {
+    let shown = |argument: &&str| said(argument).is_some_and(|said| !said.is_secret());
+    arguments(text).filter(shown).collect::<Vec<_>>().join(" ")
+}
+
+fn arguments(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text.trim();
-    while !rest.is_empty() {
+    let next = move || {
         let (argument, behind) = next_argument(rest);
-        if argument == "--" {
-            // Behind it is init's business.
-            break;
-        }
-        statements.extend(said(argument));
         rest = behind.trim_start();
-    }
-    statements
+        // Behind `--` is init's business.
+        (!argument.is_empty() && argument != "--").then_some(argument)
+    };
+    std::iter::from_fn(next)
 }
 
 /// Up to a blank that is not between quotes.

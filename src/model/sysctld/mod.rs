@@ -6,6 +6,7 @@
 //! One thing is not modelled: keys that change other keys, as `net.ipv4.ip_forward` does.
 
 mod cmdline;
+mod essence;
 mod forecast;
 mod lint;
 mod order;

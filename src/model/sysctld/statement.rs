@@ -5,7 +5,7 @@ use super::Loader;
 use super::pattern::{self, is_pattern};
 
 /// Length of a line, in bytes, at which systemd gives up on the file (`LONG_LINE_MAX` in src/basic/fileio.h).
-const TOO_LONG: usize = 1024 * 1024;
+pub(super) const TOO_LONG: usize = 1024 * 1024;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,6 +18,13 @@ use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
 
 impl Page {
     pub(super) fn changes(&mut self, changes: &Changes) {
+        if changes.only_hash {
+            let hashes = changes
+                .namespaces
+                .iter()
+                .filter_map(|one| one.plan_hash.as_ref());
+            return hashes.for_each(|hash| self.line(hash));
+        }
         for (index, namespace) in changes.namespaces.iter().enumerate() {
             if index > 0 {
                 self.line("");
@@ -31,12 +38,15 @@ impl Page {
             if let Some(undoes) = &one.undoes {
                 self.line(printable(undoes));
             }
-            let place = printable(&format!("{}, {} namespace", changes.host, one.netns));
-            let title = printable(&format!("{}, desired {}", want.title, short(&want.hash)));
+            let place = printable(&format!("{}, {} namespace", changes.site.title, one.netns));
+            let mut title = printable(&format!("{}, desired {}", want.title, short(&want.hash)));
+            if let (Depth::Question | Depth::DryRun, Some(hash)) = (changes.depth, &one.plan_hash) {
+                title += &format!(", plan {}", short(hash));
+            }
             let text = diff::unified(one, &format!("live  {place}"), &format!("want  {title}"));
             if text.is_empty() {
-                let place = if changes.image {
-                    printable(&changes.host)
+                let place = if changes.site.image {
+                    printable(&changes.site.title)
                 } else {
                     place
                 };
@@ -51,7 +61,7 @@ impl Page {
             self.left_alone(one, plan);
             self.summary(changes, one, plan);
             if !plan.live.is_empty() {
-                self.verified(&changes.kernel, changes.verified);
+                self.verified(&changes.site.kernel, changes.site.verified);
             }
         }
         if one.error.is_some() {
