@@ -11,7 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::change::store::Store;
 use crate::command::{
     self, World, apply, confirm, diff, guard, history, hold, import, list, off, persist, rollback,
-    set, show, status, verify, whence,
+    set, show, snapshot, status, verify, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -107,6 +107,8 @@ enum Verb {
     History(history::History),
     /// A sysctl.conf, or what this machine boots with, as a profile
     Import(import::Import),
+    /// This host's facts as JSON, for `diff --against` anywhere
+    Snapshot(snapshot::Snapshot),
     /// Wait for the deadline of an entry
     #[command(hide = true)]
     Guard(guard::Guard),
@@ -125,6 +127,7 @@ impl Verb {
             | Verb::Hold(_)
             | Verb::Unhold(_)
             | Verb::History(_)
+            | Verb::Snapshot(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
@@ -142,6 +145,7 @@ impl Verb {
             Verb::Off(request) => off::run(world, request),
             Verb::Persist(request) => persist::run(world, request),
             Verb::Confirm(request) => confirm::run(world, request),
+            Verb::Snapshot(request) => snapshot::run(world, request),
             Verb::Guard(request) => guard::run(world, request),
             Verb::Import(request) => import::run(world, request),
             Verb::Rollback(request) => rollback::run(world, request),
@@ -209,6 +213,7 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
             netns: options.netns.clone(),
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
+            elsewhere: None,
         }),
         Err(error) => command::failed(verb_of(args), error),
     };

@@ -1,10 +1,12 @@
 //! `apply`: makes the active set exactly what the profiles say, all or nothing.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::error::Error;
+use crate::host::library::Library;
 use crate::model::approval::Approval;
 use crate::report::{Depth, Report, Want};
 
@@ -88,6 +90,9 @@ pub struct Apply {
     /// Do not ask before keys that are no longer declared go back to what they were
     #[arg(long, short)]
     yes: bool,
+    /// As if the files of DIR were in /etc/tcptune/profiles already; only for a dry run
+    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    staged: Option<PathBuf>,
 }
 
 /// Runs `apply`.
@@ -97,10 +102,11 @@ pub fn run(world: &World, request: &Apply) -> Report {
         confirm_within: request.trial.confirm_within,
         ..request.deed.manner("apply")
     };
+    let library = Library::staged(request.staged.clone());
     let asked = request
         .reach
         .axes(world)
-        .and_then(|axes| Ok((axes, wish::wanted(&request.words)?)));
+        .and_then(|axes| Ok((axes, wish::wanted(&request.words, &library)?)));
     match asked {
         Ok((axes, wish)) => transaction::run(world, &manner, &|scene| draft(scene, &wish, &axes)),
         Err(error) => failed("apply", error),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::change::confirm;
 use crate::change::hold::Hold;
 use crate::change::journal::{Entry, Stage};
-use crate::host::fragments::{self, Writer};
+use crate::host::fragments::Writer;
 use crate::host::machine::Machine;
 use crate::model::key::Key;
 use crate::model::plan::{KeptWhy, Plan};
@@ -182,10 +182,7 @@ pub(super) fn writers(world: &World, plan: &Plan) -> Vec<Warning> {
             hint: None,
         })
     };
-    fragments::writers(&world.root)
-        .into_iter()
-        .filter_map(one)
-        .collect()
+    world.writers().into_iter().filter_map(one).collect()
 }
 
 /// Keys of single interfaces, which network managers write.

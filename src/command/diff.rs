@@ -1,13 +1,18 @@
-//! `diff`: what `apply` would change, asked without root.
+//! `diff`: what `apply` would change, asked without root; here, on hosts whose facts were taken down, or from one
+//! profile to another.
 
 use clap::Args;
 
-use crate::report::{Depth, Report};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::host::library::Library;
+use crate::report::{Body, Compared, Depth, Report, Review, Reviewed};
 
 use super::draft::Manner;
+use super::facts::Facts;
 use super::reach::Reach;
 use super::transaction;
-use super::wish::{self, Words};
+use super::wish::{self, Wish, Words};
 use super::{World, apply, failed};
 
 /// The words of `diff`.
@@ -17,6 +22,9 @@ pub struct Diff {
     words: Words,
     #[command(flatten)]
     reach: Reach,
+    /// Not this host but OTHER: a snapshot (`.json`), or profiles to compare with; repeatable
+    #[arg(long, value_name = "OTHER", num_args = 1.., conflicts_with_all = ["netns", "root"])]
+    against: Vec<String>,
     /// Only the plan hash, which `--expect` takes
     #[arg(long)]
     plan_hash: bool,
@@ -24,18 +32,96 @@ pub struct Diff {
 
 /// Runs `diff`.
 pub fn run(world: &World, request: &Diff) -> Report {
+    let answer = if request.against.is_empty() {
+        here(world, request)
+    } else if request.against.iter().any(|other| is_snapshot(other)) {
+        elsewhere(world, request)
+    } else {
+        compared(request)
+    };
+    answer.unwrap_or_else(|error| failed("diff", error))
+}
+
+fn here(world: &World, request: &Diff) -> Result<Report, Error> {
+    let wish = wish::wanted(&request.words, &Library::default())?;
+    plan(world, request, &wish)
+}
+
+fn plan(world: &World, request: &Diff, wish: &Wish) -> Result<Report, Error> {
     let manner = Manner {
         only_hash: request.plan_hash,
         ..Manner::plain("diff", Depth::Question)
     };
-    let asked = request
-        .reach
-        .axes(world)
-        .and_then(|axes| Ok((axes, wish::wanted(&request.words)?)));
-    match asked {
-        Ok((axes, wish)) => {
-            transaction::run(world, &manner, &|scene| apply::draft(scene, &wish, &axes))
-        }
-        Err(error) => failed("diff", error),
+    let axes = request.reach.axes(world)?;
+    Ok(transaction::run(world, &manner, &|scene| {
+        apply::draft(scene, wish, &axes)
+    }))
+}
+
+fn is_snapshot(other: &str) -> bool {
+    other.strip_suffix(".json").is_some()
+}
+
+/// What would change on hosts whose facts were taken down.
+fn elsewhere(world: &World, request: &Diff) -> Result<Report, Error> {
+    if let Some(profile) = request.against.iter().find(|other| !is_snapshot(other)) {
+        return Err(Error::Usage {
+            code: "against",
+            message: format!("`{profile}` is no snapshot, and the others are"),
+            hint: Some("compare with snapshots (`.json`), or with profiles".to_owned()),
+        });
     }
+    let wish = wish::wanted(&request.words, &Library::for_review())?;
+    let mut report = Report {
+        command: "diff",
+        exit: Exit::Done,
+        changed: false,
+        warnings: Vec::new(),
+        error: None,
+        body: Body::Empty,
+    };
+    let mut hosts = Vec::new();
+    for other in &request.against {
+        let facts = Facts::read(other)?;
+        let (taken, age) = (facts.taken.clone(), facts.age());
+        let title = format!("{other}, Linux {}", facts.machine.kernel);
+        let one = plan(&world.in_place_of(facts), request, &wish)?;
+        report.exit = report.exit.max(one.exit);
+        report.changed |= one.changed;
+        report.warnings.extend(one.warnings.iter().cloned());
+        if let Body::Changes(mut changes) = one.body {
+            changes.site.title = title;
+            hosts.push(Reviewed {
+                name: other.clone(),
+                taken,
+                age,
+                changes,
+                warnings: one.warnings,
+            });
+        }
+    }
+    report.warnings.sort_by(|a, b| a.message.cmp(&b.message));
+    report.warnings.dedup();
+    report.body = Body::Review(Review::new(hosts));
+    Ok(report)
+}
+
+/// What the profiles want, beside what others want.
+fn compared(request: &Diff) -> Result<Report, Error> {
+    let library = Library::for_review();
+    let to = wish::wanted(&request.words, &library)?;
+    let from = wish::wanted(&Words::of(&request.against), &library)?;
+    let compared = Compared::new(
+        (from.title, from.active.settings),
+        (to.title, to.active.settings),
+    );
+    let changed = !compared.rows.is_empty();
+    Ok(Report {
+        command: "diff",
+        exit: if changed { Exit::NotClean } else { Exit::Done },
+        changed,
+        warnings: Vec::new(),
+        error: None,
+        body: Body::Compared(compared),
+    })
 }

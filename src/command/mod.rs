@@ -6,6 +6,7 @@ mod cautions;
 pub mod confirm;
 pub mod diff;
 mod draft;
+pub mod facts;
 pub mod guard;
 pub mod history;
 pub mod hold;
@@ -18,12 +19,14 @@ pub mod rollback;
 mod scene;
 pub mod set;
 pub mod show;
+pub mod snapshot;
 pub mod status;
 mod transaction;
 pub mod verify;
 pub mod whence;
 mod wish;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::change::execute;
@@ -31,11 +34,19 @@ use crate::change::hold::Hold;
 use crate::change::store::{Known, Store};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::host::kernel::Proc;
+use crate::host::fragments::{self, Writer};
+use crate::host::kernel::{Proc, snapshot};
 use crate::host::machine::Machine;
 use crate::host::netns::{self, Namespace, Target};
 use crate::host::root::Root;
+use crate::model::key::Key;
+use crate::model::snapshot::Snapshot;
+use crate::model::sysctld::{Loader, Tree};
+use crate::model::value::Value;
 use crate::report::{Body, Report, Warning};
+
+use facts::{Boot, Facts};
+use scene::fresh;
 
 /// What every verb works on.
 #[derive(Debug)]
@@ -54,6 +65,8 @@ pub struct World {
     pub wait: Duration,
     /// Asks the operator yes or no; nothing where there is nobody to ask.
     pub ask: Option<fn(&str) -> bool>,
+    /// Facts of another host, which are looked at in the place of this one's.
+    pub elsewhere: Option<Box<Facts>>,
 }
 
 impl World {
@@ -65,16 +78,94 @@ impl World {
         }
     }
 
-    /// Looks at each namespace in turn, or at the image in their place.
+    /// The same, looking at another host.
+    fn in_place_of(&self, facts: Facts) -> Self {
+        Self {
+            machine: facts.machine.clone(),
+            store: self.store.clone(),
+            kernel: self.kernel,
+            root: Root::default(),
+            netns: Vec::new(),
+            wait: self.wait,
+            ask: None,
+            elsewhere: Some(Box::new(facts)),
+        }
+    }
+
+    /// Looks at each namespace in turn, or at the image or the other host in their place.
     fn look<T>(&self, mut look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
-        match self.root.path() {
-            Some(path) => {
-                let image = Namespace::of_image(path);
-                let label = image.label.clone();
-                vec![look(Ok(image), label)]
+        let other = match (&self.elsewhere, self.root.path()) {
+            (Some(facts), _) => Some(facts.namespace.clone()),
+            (None, Some(path)) => Some(Namespace::of_image(path)),
+            (None, None) => None,
+        };
+        match other {
+            Some(namespace) => {
+                let label = namespace.label.clone();
+                vec![look(Ok(namespace), label)]
             }
             None => self.visit(look),
         }
+    }
+
+    /// The one namespace that a verb speaks of.
+    fn place(&self, verb: &str) -> Result<Namespace, Error> {
+        let mut places = self.look(|namespace, _| namespace);
+        match (places.pop(), places.len()) {
+            (Some(place), 0) => place,
+            _ => Err(Error::Usage {
+                code: "one-namespace",
+                message: format!("`{verb}` speaks of one namespace at a time"),
+                hint: None,
+            }),
+        }
+    }
+
+    /// What keys hold, in the namespace that the process is in.
+    fn snapshot<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
+        match &self.elsewhere {
+            Some(facts) => facts.read_keys(keys),
+            None if self.root.is_image() => Snapshot::default(),
+            None => snapshot(&self.kernel, keys),
+        }
+    }
+
+    /// The kernel's own defaults, as far as they can be told.
+    ///
+    /// # Errors
+    /// Only where the process was lost on its way.
+    fn fresh<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Key>,
+    ) -> Result<BTreeMap<Key, Value>, Error> {
+        match &self.elsewhere {
+            Some(facts) => Ok(facts.defaults(keys)),
+            None => fresh(keys),
+        }
+    }
+
+    /// Other programs that write sysctls.
+    fn writers(&self) -> Vec<Writer> {
+        match &self.elsewhere {
+            Some(facts) => facts.boot.as_ref().map(Boot::writers).unwrap_or_default(),
+            None => fragments::writers(&self.root),
+        }
+    }
+
+    /// The files of the next boot, and who reads them.
+    fn boot(&self) -> Option<(Tree, Loader)> {
+        match &self.elsewhere {
+            Some(facts) => {
+                let Boot { loader, files, .. } = facts.boot.as_ref()?;
+                Some((files.clone(), *loader))
+            }
+            None => Some((fragments::read(&self.root), fragments::loader(&self.root))),
+        }
+    }
+
+    /// Whether nothing is remembered of what is looked at: an image has no state, and another host's is not here.
+    fn is_stateless(&self) -> bool {
+        self.elsewhere.is_some() || self.root.is_image()
     }
 
     /// Visits each namespace in turn. One that cannot be entered is an answer too, with its name.
@@ -91,9 +182,9 @@ impl World {
     }
 }
 
-/// What is remembered. Of an image nothing is.
+/// What is remembered here. Of an image nothing is.
 fn known(world: &World) -> Result<Known, Error> {
-    if world.root.is_image() {
+    if world.is_stateless() {
         return Ok(Known::default());
     }
     world.store.load()
@@ -101,10 +192,11 @@ fn known(world: &World) -> Result<Known, Error> {
 
 /// The hold that is in force. An image has none.
 fn hold_in_force(world: &World) -> Result<Option<Hold>, Error> {
-    if world.root.is_image() {
-        return Ok(None);
+    match &world.elsewhere {
+        Some(facts) => Ok(facts.hold.clone()),
+        None if world.root.is_image() => Ok(None),
+        None => world.store.hold(),
     }
-    world.store.hold()
 }
 
 /// A report about a failure of the whole run.

@@ -7,8 +7,7 @@ use clap::Args;
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::kernel::snapshot;
-use crate::host::library;
-use crate::host::netns::Namespace;
+use crate::host::library::Library;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::key::Key;
 use crate::model::memory::{Settings, desired_hash};
@@ -50,11 +49,13 @@ pub fn run(world: &World, request: &Show) -> Report {
         };
     }
 
-    let desired = match stack::resolve(&request.profiles, &Settings::new(), &mut library::load) {
+    let library = Library::for_review();
+    let mut load = |reference: &str, from: Option<&str>| library.load(reference, from);
+    let desired = match stack::resolve(&request.profiles, &Settings::new(), &mut load) {
         Ok(desired) => desired,
         Err(problems) => return failed("show", Error::Problems(problems)),
     };
-    let netns = match place(world) {
+    let netns = match world.place("show") {
         Ok(namespace) => namespace.label,
         Err(error) => return failed("show", error),
     };
@@ -70,25 +71,12 @@ pub fn run(world: &World, request: &Show) -> Report {
     told("show", body, Vec::new())
 }
 
-/// The one namespace that consequences speak of.
-fn place(world: &World) -> Result<Namespace, Error> {
-    let mut places = world.look(|namespace, _| namespace);
-    match (places.pop(), places.len()) {
-        (Some(place), 0) => place,
-        _ => Err(Error::Usage {
-            code: "one-namespace",
-            message: "`show` speaks of one namespace at a time".to_owned(),
-            hint: None,
-        }),
-    }
-}
-
 /// What is declared on the live axis; of an image, on the boot axis.
 fn active(world: &World) -> Result<(Body, Vec<Warning>), Error> {
     let Known {
         state, unreadable, ..
     } = known(world)?;
-    let namespace = place(world)?;
+    let namespace = world.place("show")?;
     let scene = Scene::look(world, &namespace, &state)?;
     let active = if world.root.is_image() {
         scene.declared_at_boot()?

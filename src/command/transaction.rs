@@ -326,7 +326,7 @@ impl Transaction<'_> {
     /// What is remembered. A writer first settles entries of dead processes; a reader only mentions them.
     fn state(&mut self, namespace: &Namespace) -> Result<State, Error> {
         let world = self.world;
-        if world.root.is_image() {
+        if world.is_stateless() {
             return Ok(State::default());
         }
         let Known {

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::change::store::Known;
 use crate::error::Error;
+use crate::host::library::Library;
 use crate::model::key::Key;
 use crate::model::memory::ActiveSet;
 use crate::model::setting::Setting;
@@ -30,7 +31,7 @@ pub fn run(world: &World, request: &Verify) -> Report {
     let wanted = if request.words.is_empty() {
         None
     } else {
-        match wish::resolve(&request.words) {
+        match wish::resolve(&request.words, &Library::default()) {
             Ok(wish) => Some((wish.title, wish.active)),
             Err(error) => return failed("verify", error),
         }

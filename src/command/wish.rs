@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use crate::error::Error;
-use crate::host::library;
+use crate::host::library::Library;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, BY_HAND, Settings};
 use crate::model::problem::{Problem, Source};
@@ -26,6 +26,14 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// Profiles without any setting.
+    pub(super) fn of(profiles: &[String]) -> Self {
+        Self {
+            profiles: profiles.to_vec(),
+            set: Vec::new(),
+        }
+    }
+
     /// Whether nothing was asked for.
     pub(super) fn is_empty(&self) -> bool {
         self.profiles.is_empty() && self.set.is_empty()
@@ -45,7 +53,7 @@ pub(super) struct Wish {
 ///
 /// # Errors
 /// Where nothing is; and see [`resolve`].
-pub(super) fn wanted(words: &Words) -> Result<Wish, Error> {
+pub(super) fn wanted(words: &Words, library: &Library) -> Result<Wish, Error> {
     if words.is_empty() {
         return Err(Error::Usage {
             code: "usage",
@@ -53,17 +61,17 @@ pub(super) fn wanted(words: &Words) -> Result<Wish, Error> {
             hint: Some("`tcptune list` shows what there is".to_owned()),
         });
     }
-    resolve(words)
+    resolve(words, library)
 }
 
 /// Reads the profiles and settings; every problem of all of them is told at once.
-pub(super) fn resolve(words: &Words) -> Result<Wish, Error> {
+pub(super) fn resolve(words: &Words, library: &Library) -> Result<Wish, Error> {
     let by_hand = by_hand(&words.set);
     let nothing = Settings::new();
     let desired = stack::resolve(
         &words.profiles,
         by_hand.as_ref().unwrap_or(&nothing),
-        &mut library::load,
+        &mut |reference, from| library.load(reference, from),
     );
     let (
         Desired {

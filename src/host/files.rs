@@ -23,11 +23,6 @@ const MOST_LINKS: usize = 40;
 /// # Errors
 /// [`Error::Untrusted`], or [`Error::File`] where it cannot be read, is no regular file, or is larger than `limit`.
 pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    let error = |source| Error::File {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    };
     // The walked descriptor is held until the file is open.
     let walked = if machine::is_root() {
         Some(walk(path)?)
@@ -37,6 +32,24 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let target = walked.as_ref().map_or(path.to_owned(), |found| {
         format!("/proc/self/fd/{}", found.as_raw_fd()).into()
     });
+    read_opened(path, &target, limit)
+}
+
+/// Reads a small text file, whoever may have written it: only to look at it.
+///
+/// # Errors
+/// [`Error::File`] where it cannot be read, is no regular file, or is larger than `limit`.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    read_opened(path, path, limit)
+}
+
+/// Reads what `target` leads to, and calls it `path`.
+fn read_opened(path: &Path, target: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let error = |source| Error::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlag::O_NONBLOCK.bits())

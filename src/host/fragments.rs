@@ -236,6 +236,17 @@ pub fn writers(root: &Root) -> Vec<Writer> {
         .collect()
 }
 
+/// The known one of that name, on a machine where its file was found.
+pub fn writer(name: &str, found: Option<Found>) -> Option<Writer> {
+    let (name, path, does) = WRITERS.into_iter().find(|(known, ..)| *known == name)?;
+    Some(Writer {
+        name,
+        path,
+        does,
+        found,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;

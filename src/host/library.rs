@@ -36,65 +36,138 @@ const KERNEL_DEFAULTS: &str = "kernel-defaults";
 const KERNEL_DEFAULTS_DESCRIPTION: &str = "what this kernel gives a fresh network namespace: neither a rollback nor your \
      distribution's defaults; keys sized by memory are left out";
 
-/// Finds what a name or path leads to; `from` is the file of the profile that says it.
+/// How profiles are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Library {
+    /// A directory whose files stand for those of the first of [`DIRECTORIES`], before anybody copies them there.
+    staged: Option<PathBuf>,
+    /// Whether files may be anybody's, because they are only looked at.
+    any_owner: bool,
+}
+
+/// Finds what a name or path leads to; see [`Library::load`].
 ///
 /// # Errors
-/// A complaint: unknown name (with the nearest one), unreadable or untrusted file, text that is not UTF-8.
+/// As [`Library::load`].
 pub fn load(reference: &str, from: Option<&str>) -> Result<Loaded, Complaint> {
-    if reference.chars().any(char::is_control) {
-        let message = format!("`{}` holds control characters", reference.escape_debug());
-        return Err(Complaint::new("bad-name", message));
+    Library::default().load(reference, from)
+}
+
+impl Library {
+    /// For a review: nothing will be written, so that root reads anybody's files.
+    pub fn for_review() -> Self {
+        Self {
+            any_owner: true,
+            ..Self::default()
+        }
     }
-    if profile::is_path(reference) {
-        return match from {
-            None => read(Path::new(reference)),
-            Some(BUILT_IN) => Err(Complaint::new(
-                "bad-name",
-                "a built-in profile extends others by name only",
-            )),
-            Some(file) => read(&beside(file, reference)),
-        };
+
+    /// As if the files of a directory were installed already.
+    pub fn staged(directory: Option<PathBuf>) -> Self {
+        Self {
+            staged: directory,
+            ..Self::default()
+        }
     }
-    if !profile::is_name(reference) {
-        let message = format!("`{}` is not a name of a profile", reference.escape_debug());
-        return Err(Complaint::new("bad-name", message)
-            .hint("a file is meant by a path: it has a `/` or ends in `.toml`"));
-    }
-    if let Some(path) = find(reference) {
-        return read(&path);
-    }
-    if let Some((name, text)) = PROFILES.iter().find(|(name, _)| *name == reference) {
-        return Ok(Loaded::Text {
-            name: (*name).into(),
-            file: BUILT_IN.into(),
-            text: (*text).into(),
+
+    /// Finds what a name or path leads to; `from` is the file of the profile that says it. A file outside of the
+    /// directories of profiles finds names beside itself first: its directory stands for them.
+    ///
+    /// # Errors
+    /// A complaint: unknown name (with the nearest one), unreadable or untrusted file, text that is not UTF-8.
+    pub fn load(&self, reference: &str, from: Option<&str>) -> Result<Loaded, Complaint> {
+        if reference.chars().any(char::is_control) {
+            let message = format!("`{}` holds control characters", reference.escape_debug());
+            return Err(Complaint::new("bad-name", message));
+        }
+        if profile::is_path(reference) {
+            return match from {
+                None => self.read(Path::new(reference)),
+                Some(BUILT_IN) => Err(Complaint::new(
+                    "bad-name",
+                    "a built-in profile extends others by name only",
+                )),
+                Some(file) => self.read(&beside(file, reference)),
+            };
+        }
+        if !profile::is_name(reference) {
+            let message = format!("`{}` is not a name of a profile", reference.escape_debug());
+            return Err(Complaint::new("bad-name", message)
+                .hint("a file is meant by a path: it has a `/` or ends in `.toml`"));
+        }
+        if let Some(path) = self.find(reference, from) {
+            return self.read(&path);
+        }
+        if let Some((name, text)) = PROFILES.iter().find(|(name, _)| *name == reference) {
+            return Ok(Loaded::Text {
+                name: (*name).into(),
+                file: BUILT_IN.into(),
+                text: (*text).into(),
+            });
+        }
+        if reference == KERNEL_DEFAULTS {
+            return computed().map_err(|error| Complaint {
+                code: "no-fresh-namespace",
+                message: format!("compute {KERNEL_DEFAULTS}: {error}"),
+                hint: error.hint(),
+            });
+        }
+        let names = list().into_iter().map(|listed| {
+            (
+                strsim::damerau_levenshtein(&listed.name, reference),
+                listed.name,
+            )
         });
-    }
-    if reference == KERNEL_DEFAULTS {
-        return computed().map_err(|error| Complaint {
-            code: "no-fresh-namespace",
-            message: format!("compute {KERNEL_DEFAULTS}: {error}"),
-            hint: error.hint(),
-        });
-    }
-    let names = list().into_iter().map(|listed| {
-        (
-            strsim::damerau_levenshtein(&listed.name, reference),
-            listed.name,
+        let near = names
+            .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+            .min();
+        let hint = near.map_or_else(
+            || "`tcptune list` shows what there is".to_owned(),
+            |(_, name)| format!("did you mean `{name}`?"),
+        );
+        Err(Complaint::new(
+            "unknown-profile",
+            format!("there is no profile `{reference}`"),
         )
-    });
-    let near = names
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .min();
-    let hint = near.map_or_else(
-        || "`tcptune list` shows what there is".to_owned(),
-        |(_, name)| format!("did you mean `{name}`?"),
-    );
-    Err(Complaint::new(
-        "unknown-profile",
-        format!("there is no profile `{reference}`"),
-    )
-    .hint(hint))
+        .hint(hint))
+    }
+
+    fn find(&self, name: &str, from: Option<&str>) -> Option<PathBuf> {
+        let file = format!("{name}.toml");
+        let elsewhere = from.filter(|from| {
+            *from != BUILT_IN && !DIRECTORIES.iter().any(|known| from.starts_with(known))
+        });
+        let beside = elsewhere.map(|from| beside(from, &file));
+        let installed = DIRECTORIES
+            .iter()
+            .map(|directory| Path::new(directory).join(&file));
+        // Whatever has the name counts, even a broken link: it was put there to win.
+        let exists = |path: &PathBuf| fs::symlink_metadata(self.place(path)).is_ok();
+        beside.into_iter().chain(installed).find(exists)
+    }
+
+    /// Where a file is that will be at a path.
+    fn place(&self, path: &Path) -> PathBuf {
+        let [installed, _] = DIRECTORIES;
+        let staged = self
+            .staged
+            .as_ref()
+            .zip(path.strip_prefix(installed).ok())
+            .map(|(staged, name)| staged.join(name));
+        staged
+            .filter(|staged| fs::symlink_metadata(staged).is_ok())
+            .unwrap_or_else(|| path.to_owned())
+    }
+
+    fn read(&self, path: &Path) -> Result<Loaded, Complaint> {
+        let place = self.place(path);
+        let bytes = if self.any_owner {
+            files::read(&place, LARGEST)
+        } else {
+            files::read_trusted(&place, LARGEST)
+        };
+        loaded(path, bytes)
+    }
 }
 
 /// A path relative to the directory of a file, without `.` in the middle, so that one file has one name.
@@ -106,18 +179,8 @@ fn beside(file: &str, reference: &str) -> PathBuf {
         .collect()
 }
 
-fn find(name: &str) -> Option<PathBuf> {
-    let paths = DIRECTORIES
-        .iter()
-        .map(|directory| Path::new(directory).join(format!("{name}.toml")));
-    // Whatever has the name counts, even a broken link: it was put there to win.
-    paths
-        .into_iter()
-        .find(|path| fs::symlink_metadata(path).is_ok())
-}
-
-fn read(path: &Path) -> Result<Loaded, Complaint> {
-    let bytes = files::read_trusted(path, LARGEST).map_err(|error| {
+fn loaded(path: &Path, bytes: Result<Vec<u8>, Error>) -> Result<Loaded, Complaint> {
+    let bytes = bytes.map_err(|error| {
         let code = match error {
             Error::Untrusted { .. } => "untrusted",
             Error::File { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
@@ -217,7 +280,7 @@ pub fn list() -> Vec<Listed> {
                 continue;
             };
             let path = entry.path();
-            let description = match read(&path) {
+            let description = match Library::default().read(&path) {
                 Ok(Loaded::Text { text, file, .. }) => described(&text, &file),
                 _ => None,
             };

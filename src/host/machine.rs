@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
 
 /// What identifies a machine and its current boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// Host name.
     pub name: String,

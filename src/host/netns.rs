@@ -93,7 +93,7 @@ pub struct Id {
 }
 
 /// The namespace that the process is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
     /// What outputs call it: `host`, `container`, the name that was asked for, or `net:[INODE]`.
     pub label: String,

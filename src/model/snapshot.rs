@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::key::Key;
 use super::value::Value;
 
-/// The answer for one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The answer for one key. In JSON: its value, `{"unreadable": why}`, or `null` for no such key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Told", into = "Told")]
 pub enum Reading {
     /// Its value.
     Value(Value),
@@ -14,6 +17,34 @@ pub enum Reading {
     Absent,
     /// It is there, but could not be read, and why.
     Unreadable(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Told {
+    Value(String),
+    Unreadable { unreadable: String },
+    Absent,
+}
+
+impl From<Told> for Reading {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Value(text) => Reading::Value(Value::new(&text)),
+            Told::Unreadable { unreadable } => Reading::Unreadable(unreadable),
+            Told::Absent => Reading::Absent,
+        }
+    }
+}
+
+impl From<Reading> for Told {
+    fn from(reading: Reading) -> Self {
+        match reading {
+            Reading::Value(value) => Told::Value(value.to_string()),
+            Reading::Unreadable(unreadable) => Told::Unreadable { unreadable },
+            Reading::Absent => Told::Absent,
+        }
+    }
 }
 
 impl Reading {
@@ -27,7 +58,8 @@ impl Reading {
 }
 
 /// The answers for the keys that were asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Snapshot(pub BTreeMap<Key, Reading>);
 
 impl Snapshot {

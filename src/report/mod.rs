@@ -4,11 +4,13 @@ mod boot;
 mod diff;
 pub mod json;
 mod problem;
+mod review;
 pub mod text;
 
 use std::collections::BTreeMap;
 
 pub use boot::{BootStatus, Compliance, KeyWinner, Verified, Winners};
+pub use review::{Compared, Differs, Review, Reviewed};
 
 use crate::change::hold::Hold;
 use crate::change::journal::Stage;
@@ -54,21 +56,27 @@ pub struct Report {
 }
 
 impl Report {
-    /// What failed in single namespaces, with their names.
-    pub(crate) fn namespace_errors(&self) -> Vec<(&str, &Error)> {
+    /// What failed in single namespaces, or for single hosts, with what they are called.
+    pub(crate) fn namespace_errors(&self) -> Vec<(String, &Error)> {
+        let named =
+            |netns: &str, error| Some((format!("{netns} namespace"), Option::as_ref(error)?));
         match &self.body {
             Body::Changes(changes) => {
                 let all = changes.namespaces.iter();
-                all.filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+                all.filter_map(|one| named(&one.netns, &one.error))
                     .collect()
+            }
+            Body::Review(review) => {
+                let first = review.groups.iter().filter_map(|group| group.first());
+                first.flat_map(Reviewed::errors).collect()
             }
             Body::Verified(all) => all
                 .iter()
-                .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+                .filter_map(|one| named(&one.netns, &one.error))
                 .collect(),
             Body::Status(all) => all
                 .iter()
-                .filter_map(|one| Some((one.netns.as_str(), one.error.as_ref()?)))
+                .filter_map(|one| named(&one.netns, &one.error))
                 .collect(),
             _ => Vec::new(),
         }
@@ -102,6 +110,12 @@ pub enum Body {
     Active(Active),
     /// `verify`, one for each namespace.
     Verified(Vec<Verified>),
+    /// `diff --against` snapshots.
+    Review(Review),
+    /// `diff --against` profiles.
+    Compared(Compared),
+    /// `snapshot`: the document.
+    Snapshot(serde_json::Value),
 }
 
 /// A resolved stack of profiles.

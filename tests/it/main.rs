@@ -25,6 +25,7 @@ mod log;
 mod memory;
 mod powercut;
 mod regressions;
+mod review;
 mod sandbox;
 mod sequence;
 mod trust;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::host::fragments;
 use crate::model::dropin::{self, DropIn, Installed, Unfit, installed};
 use crate::model::persist::{FileChange, Ground};
 use crate::model::sysctld::{Loader, Tree};
@@ -21,14 +20,14 @@ pub(in crate::command) struct Boot {
 }
 
 impl Boot {
-    pub(super) fn read(world: &World) -> Self {
-        let tree = fragments::read(&world.root);
-        Self {
+    pub(super) fn read(world: &World) -> Option<Self> {
+        let (tree, loader) = world.boot()?;
+        Some(Self {
             ours: installed(&tree),
             recorded: dropin::recorded(&tree),
-            loader: fragments::loader(&world.root),
+            loader,
             tree,
-        }
+        })
     }
 
     /// The files themselves.

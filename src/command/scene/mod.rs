@@ -10,7 +10,7 @@ use crate::change::confirm;
 use crate::change::journal::{Entry, Stage};
 use crate::change::state::{Remembered, State};
 use crate::error::Error;
-use crate::host::kernel::{near, snapshot};
+use crate::host::kernel::near;
 use crate::host::netns::{self, Namespace};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
@@ -53,7 +53,7 @@ impl<'a> Scene<'a> {
         namespace: &'a Namespace,
         state: &'a State,
     ) -> Result<Self, Error> {
-        let boot = namespace.init.then(|| Boot::read(world));
+        let boot = namespace.init.then(|| Boot::read(world)).flatten();
         let mut scene = Self {
             world,
             namespace,
@@ -70,6 +70,7 @@ impl<'a> Scene<'a> {
         scene.gone = scene.gone();
         scene.memory = match (&scene.unconfirmed, scene.remembered) {
             _ if world.root.is_image() => Memory::default(),
+            _ if let Some(facts) = &world.elsewhere => facts.memory.clone(),
             (Some(entry), _) => entry.after.clone(),
             (None, Some(one)) => one.memory.clone(),
             (None, None) => scene.woken()?,
@@ -104,10 +105,7 @@ impl<'a> Scene<'a> {
     }
 
     pub(super) fn snapshot<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
-        if self.world.root.is_image() {
-            return Snapshot::default();
-        }
-        snapshot(&self.world.kernel, keys)
+        self.world.snapshot(keys)
     }
 
     /// Compares what is wanted here with what is remembered and what was found; see [`plan`].
@@ -163,7 +161,7 @@ impl<'a> Scene<'a> {
         let bounded = bounded.map(|(key, _)| key);
         let mut ground = self.boot()?.ground()?;
         if !self.world.root.is_image() {
-            ground.defaults = fresh(bounded)?;
+            ground.defaults = self.world.fresh(bounded)?;
             ground.live = Some(self.snapshot(wanted.settings.keys()));
             ground.held.clone_from(&self.memory.held);
         }

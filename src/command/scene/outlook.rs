@@ -37,7 +37,7 @@ impl Scene<'_> {
         let silent = settings
             .keys()
             .filter(|key| !image && forecast.winner(key).is_none());
-        let defaults = fresh(silent)?;
+        let defaults = self.world.fresh(silent)?;
         let done = keys.iter().map(|change| (&change.key, &change.to));
         let live = (!image).then(|| self.snapshot(settings.keys()).supposing(done));
         let outlook = Outlook {
@@ -77,7 +77,9 @@ impl Scene<'_> {
             Some(held) if held.baseline.as_ref() == Some(holds) => {
                 "as it was before tcptune".to_owned()
             }
-            _ if fresh([key])?.get(key) == Some(holds) => "as the kernel's default".to_owned(),
+            _ if self.world.fresh([key])?.get(key) == Some(holds) => {
+                "as the kernel's default".to_owned()
+            }
             _ => "a runtime writer: no file and no entry says so".to_owned(),
         })
     }

@@ -10,7 +10,6 @@ use crate::model::persist::otherwise;
 use crate::model::sysctld::Forecast;
 use crate::model::value::Value;
 
-use super::outlook::fresh;
 use super::{Scene, refused};
 
 impl Scene<'_> {
@@ -31,7 +30,7 @@ impl Scene<'_> {
             return Ok(Memory::default());
         };
         let others = Forecast::of(&dropin::without(&boot.tree), boot.loader);
-        let fresh = fresh(drop_in.assigned.keys())?;
+        let fresh = self.world.fresh(drop_in.assigned.keys())?;
         let (mut held, mut recorded) = (BTreeMap::new(), BTreeMap::new());
         for (key, wrote) in &drop_in.assigned {
             let baseline = otherwise(&others, &fresh, key);

@@ -5,6 +5,8 @@
 //!
 //! One thing is not modelled: keys that change other keys, as `net.ipv4.ip_forward` does.
 
+use serde::{Deserialize, Serialize};
+
 mod cmdline;
 mod essence;
 mod forecast;
@@ -21,7 +23,8 @@ pub use sequence::{Outcome, Placed, Sequence};
 pub use statement::{Line, Statement, lines, shown};
 
 /// A program that reads sysctl configuration and writes it to the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Loader {
     /// `systemd-sysctl`, at boot where systemd runs.
     Systemd,

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::Loader;
 
 /// What stands behind a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Content {
     /// Bytes: empty for an empty file, and for `/dev/null`.
-    Text(Vec<u8>),
+    Text(#[serde(serialize_with = "told", deserialize_with = "heard")] Vec<u8>),
     /// A link that leads nowhere: it hides weaker files of its name all the same.
     Dangling,
     /// A directory, which no loader can read, but which hides weaker files too.
@@ -21,12 +24,34 @@ pub enum Content {
     Unreadable(String),
 }
 
+/// A text as a text, where it is one.
+fn told<S: Serializer>(bytes: &Vec<u8>, serializer: S) -> Result<S::Ok, S::Error> {
+    match str::from_utf8(bytes) {
+        Ok(text) => serializer.serialize_str(text),
+        Err(_) => bytes.serialize(serializer),
+    }
+}
+
+fn heard<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+    Told::deserialize(deserializer).map(|told| match told {
+        Told::Text(text) => text.into_bytes(),
+        Told::Bytes(bytes) => bytes,
+    })
+}
+
 /// One file of a tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// Its path, as a loader names it.
     pub path: String,
     /// Where that leads, if it is a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leads_to: Option<String>,
     /// What is there.
     pub content: Content,
@@ -48,7 +73,7 @@ impl Found {
 }
 
 /// Everything that a loader of this machine, or of an image, would look at.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tree {
     /// Whatever ends in `.conf` below [`super::DIRECTORIES`], directories from the strongest to the weakest.
     pub fragments: Vec<Found>,

@@ -70,7 +70,7 @@ impl Page {
         }
     }
 
-    fn diff(&mut self, text: &str) {
+    pub(super) fn diff(&mut self, text: &str) {
         for line in text.lines() {
             let style = match line.as_bytes() {
                 [b'-', b'-', ..] | [b'+', b'+', ..] => STRONG,

@@ -2,6 +2,7 @@
 
 mod boot;
 mod changes;
+mod review;
 mod show;
 mod status;
 
@@ -54,6 +55,9 @@ pub fn page(report: &Report, manner: Manner) -> String {
             page.line(printable(&format!("no longer {}", before.words())));
         }
         Body::Unhold(None) => page.line("there was no hold"),
+        Body::Review(review) => page.review(review),
+        Body::Compared(compared) => page.compared(compared),
+        Body::Snapshot(facts) => page.line(format!("{facts:#}")),
         Body::Active(active) => page.text += &active.text,
         Body::Imported(imported) => page.imported(imported),
         Body::Verified(all) => all.iter().for_each(|one| page.verified_in(one)),
@@ -80,8 +84,8 @@ pub fn talk(report: &Report, manner: Manner) -> String {
         Some(error) => talk.error(error),
         None => {}
     }
-    for (netns, error) in report.namespace_errors() {
-        let kind = format!("error: {} namespace", printable(netns));
+    for (place, error) in report.namespace_errors() {
+        let kind = format!("error: {}", printable(&place));
         talk.remark(&kind, BAD, &error.to_string(), error.hint().as_deref());
     }
     talk.text

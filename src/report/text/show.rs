@@ -2,6 +2,7 @@
 
 use crate::model::catalogue::{self, Entry};
 use crate::model::stack::Listed;
+use crate::report::review::flat;
 use crate::report::{Show, Want, printable};
 
 use super::{PLACE, Page, STRONG, plural_of, short};
@@ -27,12 +28,7 @@ impl Page {
     pub(super) fn show(&mut self, show: &Show) {
         if show.flat {
             for (key, setting) in &show.settings {
-                let wish = if setting.exact.is_some() {
-                    format!("= {}", setting.words())
-                } else {
-                    setting.words()
-                };
-                self.line(format!("{key} {wish}"));
+                self.line(printable(&flat(key, setting)));
             }
             return;
         }

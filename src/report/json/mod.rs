@@ -1,5 +1,7 @@
 //! The report for programs: one document, schema 1. Adding a field keeps the schema, renaming one does not.
 
+mod review;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::change::hold::Hold;
@@ -84,6 +86,9 @@ pub fn render(report: &Report) -> String {
             "hashes": { "desired": one.desired, "plan": null },
         }),
         Body::Verified(all) => verified(all),
+        Body::Review(one) => review::review(one),
+        Body::Compared(one) => review::compared(one),
+        Body::Snapshot(facts) => json!({ "snapshot": facts }),
     };
     if let Json::Object(fields) = body {
         document.extend(fields);
@@ -126,7 +131,7 @@ fn shared(mut hashes: impl Iterator<Item = String>) -> Option<String> {
     hashes.all(|other| other == first).then_some(first)
 }
 
-fn namespace(one: &NamespaceChanges) -> Json {
+pub(super) fn namespace(one: &NamespaceChanges) -> Json {
     let journal = one
         .journal
         .map(|(id, stage)| json!({ "id": id, "state": stage }));

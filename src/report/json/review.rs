@@ -1,0 +1,49 @@
+//! `diff --against` for programs.
+
+use serde_json::{Value as Json, json};
+
+use crate::report::{Compared, Differs, Review, Reviewed};
+
+use super::{namespace, shared};
+
+pub(super) fn review(review: &Review) -> Json {
+    let all = || review.hosts().flat_map(|host| &host.changes.namespaces);
+    let desired = all().filter_map(|one| one.want.as_ref().map(|want| want.hash.clone()));
+    let namespaces = review.hosts().flat_map(|host| {
+        host.changes.namespaces.iter().map(|one| {
+            let mut told = namespace(one);
+            if let Some(fields) = told.as_object_mut() {
+                fields.insert("host".to_owned(), json!(host.name));
+                fields.insert("taken".to_owned(), json!(host.taken));
+            }
+            told
+        })
+    });
+    let groups = review.groups.iter().map(|group| {
+        let names: Vec<&str> = group.iter().map(|host| host.name.as_str()).collect();
+        json!({ "hosts": names, "changes": group.first().map_or(0, Reviewed::count) })
+    });
+    json!({
+        "dry_run": true,
+        "hashes": {
+            "desired": shared(desired),
+            "plan": shared(all().filter_map(|one| one.plan_hash.clone())),
+        },
+        "groups": groups.collect::<Vec<_>>(),
+        "namespaces": namespaces.collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn compared(compared: &Compared) -> Json {
+    let row = |row: &Differs| {
+        let (from, to) = row.flat();
+        json!({ "key": row.key, "from": from, "to": to })
+    };
+    json!({
+        "hashes": { "desired": compared.to.hash, "plan": null },
+        "from": { "title": compared.from.title, "desired": compared.from.hash },
+        "to": { "title": compared.to.title, "desired": compared.to.hash },
+        "settings": compared.rows.iter().map(row).collect::<Vec<_>>(),
+        "namespaces": [],
+    })
+}

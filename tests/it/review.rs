@@ -1,0 +1,230 @@
+//! Reviews without the host: snapshots, and profiles side by side.
+
+use serde_json::Value as Json;
+
+use crate::sandbox::Sandbox;
+
+fn without_time(text: &str) -> Json {
+    let mut document: Json = serde_json::from_str(text).unwrap();
+    assert!(document["taken"].as_str().unwrap().ends_with('Z'));
+    document["taken"] = Json::Null;
+    document
+}
+
+#[test]
+fn a_snapshot_is_the_same_twice_and_knows_no_secret() {
+    let sandbox = Sandbox::with_systemd();
+    let key = "0badcafe-00000000-00000000-00000001";
+    sandbox.stranger("net.ipv4.tcp_fastopen_key", key);
+    let line =
+        format!("# password: {key}\nnet.ipv4.tcp_fastopen_key = {key}\nnet.ipv4.*_key={key}\n");
+    sandbox.file("/etc/sysctl.d/50-key.conf", &line);
+    sandbox.sh("mkdir -p /etc/ufw; cp /etc/sysctl.d/50-key.conf /etc/ufw/sysctl.conf");
+    sandbox.tcptune("apply high-traffic --persist").exits(0);
+    let first = sandbox.tcptune("snapshot").exits(0).out;
+    assert!(
+        !first.contains("0badcafe") && !first.contains("password"),
+        "{first}"
+    );
+    let again = sandbox.tcptune("snapshot --json").exits(0).json();
+    assert_eq!(
+        without_time(&first),
+        without_time(&again["snapshot"].to_string())
+    );
+}
+
+#[test]
+fn a_review_elsewhere_says_what_diff_says_on_the_host() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file("/etc/sysctl.d/60-app.conf", "net.core.somaxconn = 1024\n");
+    sandbox.stranger("net.core.somaxconn", "1024");
+    sandbox.tcptune("set synack_retries=4 --persist").exits(0);
+    sandbox.sh("ip netns add blue");
+    for (take, ask) in [
+        ("snapshot", "diff high-traffic --scope both"),
+        ("snapshot fail-fast", "diff fail-fast"),
+        ("snapshot --netns blue", "diff high-traffic"),
+    ] {
+        let netns = take
+            .strip_prefix("snapshot --netns")
+            .map_or("", |_| "--netns blue");
+        let here = sandbox
+            .tcptune(&format!("{ask} {netns} --json"))
+            .exits(1)
+            .json();
+        let taken = sandbox.tcptune(take).exits(0).out;
+        sandbox.file("/run/host.json", &taken);
+        sandbox.sh("chmod 644 /run/host.json");
+        // On a machine that has nothing to do with it, without any right.
+        let there = Sandbox::new();
+        there.file("/run/host.json", &taken);
+        there.sh("chmod 644 /run/host.json");
+        there.stranger("net.ipv4.tcp_synack_retries", "9");
+        let words = format!("{ask} --against /run/host.json");
+        let told = there
+            .as_nobody(&[], &format!("{words} --json"))
+            .exits(1)
+            .json();
+        assert_eq!(told["hashes"], here["hashes"], "{take}");
+        assert_eq!(told["namespaces"][0]["plan"], here["namespaces"][0]["plan"]);
+        assert_eq!(
+            told["namespaces"][0]["next_boot"],
+            here["namespaces"][0]["next_boot"]
+        );
+        assert_eq!(told["warnings"], here["warnings"]);
+        assert_eq!(told["namespaces"][0]["host"], "/run/host.json");
+        let text = there.tcptune(&words).exits(1).out;
+        assert!(text.starts_with("/run/host.json: taken 2"), "{text}");
+        let hash = told["hashes"]["plan"].as_str().unwrap();
+        let apply = format!("apply {} {netns} --expect {hash}", &ask[5..]);
+        sandbox.tcptune(&format!("{apply} --dry-run")).exits(0);
+    }
+}
+
+#[test]
+fn hosts_with_the_same_answer_stand_together() {
+    let sandbox = Sandbox::with_systemd();
+    for host in 1..=8 {
+        if host == 8 {
+            sandbox.stranger("net.ipv4.tcp_synack_retries", "4");
+        }
+        sandbox.new_boot(host);
+        sandbox.sh(&format!(
+            "{} snapshot > /run/web-{host}.json",
+            crate::sandbox::binary().display()
+        ));
+    }
+    let hosts: String = (1..=8)
+        .map(|host| format!(" /run/web-{host}.json"))
+        .collect();
+    let told = sandbox
+        .tcptune(&format!("diff high-traffic --against{hosts}"))
+        .exits(1)
+        .out;
+    assert!(
+        told.starts_with("7 hosts: the same 2 changes\n/run/web-1.json: taken "),
+        "{told}"
+    );
+    assert!(told.contains("and 2 more (`-v` names them)\n"), "{told}");
+    assert!(told.contains("\n\n/run/web-8.json: taken "), "{told}");
+    let json = sandbox
+        .tcptune(&format!("diff high-traffic --json --against{hosts}"))
+        .exits(1)
+        .json();
+    assert_eq!(json["groups"][0]["hosts"].as_array().unwrap().len(), 7);
+    assert_eq!(json["groups"][1]["hosts"][0], "/run/web-8.json");
+    assert_eq!(json["namespaces"].as_array().unwrap().len(), 8);
+    assert!(json["hashes"]["desired"].is_string() && json["hashes"]["plan"].is_null());
+}
+
+#[test]
+fn what_nobody_took_down_is_not_guessed() {
+    let sandbox = Sandbox::new();
+    let taken = sandbox.tcptune("snapshot").exits(0).out;
+    sandbox.file("/run/a.json", &taken);
+    sandbox.file("/run/b.json", "{}");
+    sandbox.file(
+        "/run/c.json",
+        &taken.replace("tcptune snapshot", "tcptune dream"),
+    );
+    let set = "diff --set net.ipv4.ip_default_ttl=70 --against /run/a.json";
+    let told = sandbox.tcptune(set).exits(4);
+    assert!(
+        told.err
+            .contains("error: /run/a.json: net.ipv4.ip_default_ttl: cannot be read back (the snapshot does not have it"),
+        "{}",
+        told.err
+    );
+    for (other, says) in [
+        ("/run/b.json", "not a snapshot: missing field"),
+        ("/run/c.json", "not a `tcptune dream` of schema 1"),
+        ("/run/none.json", "No such file"),
+        (
+            "/run/a.json fail-fast",
+            "`fail-fast` is no snapshot, and the others are",
+        ),
+    ] {
+        let run = sandbox.tcptune(&format!("diff high-traffic --against {other}"));
+        assert!(matches!(run.code, Some(2 | 4)), "{run:?}");
+        assert!(run.err.contains(says), "{}", run.err);
+    }
+    sandbox
+        .tcptune("diff high-traffic --against /run/a.json --netns x")
+        .exits(2);
+}
+
+#[test]
+fn profiles_side_by_side() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "/run/old.toml",
+        "[tcp]\nsynack_retries = 3\nsomaxconn = { at_least = 100 }\n",
+    );
+    sandbox.file("/run/new.toml", "[tcp]\nsynack_retries = 2\nsomaxconn = { at_least = 100, why = \"x\" }\nsyn_linear_timeouts = { value = 4, optional = true }\n");
+    let told = sandbox
+        .tcptune("diff /run/new.toml --against /run/old.toml")
+        .exits(1)
+        .out;
+    assert!(told.contains("-net.ipv4.tcp_synack_retries = 3\n+-net.ipv4.tcp_syn_linear_timeouts = 4\n+net.ipv4.tcp_synack_retries = 2\n"), "{told}");
+    assert!(told.ends_with("2 settings differ\n"), "{told}");
+    let json = sandbox
+        .tcptune("diff /run/new.toml --against /run/old.toml --json")
+        .exits(1)
+        .json();
+    assert_eq!(json["settings"][1]["to"], "net.ipv4.tcp_synack_retries = 2");
+    sandbox
+        .tcptune("diff fail-fast --against fail-fast")
+        .exits(0);
+    let flat = sandbox.tcptune("show --flat /run/new.toml").exits(0).out;
+    assert_eq!(
+        flat,
+        "net.core.somaxconn at least 100\n-net.ipv4.tcp_syn_linear_timeouts = 4\nnet.ipv4.tcp_synack_retries = 2\n"
+    );
+}
+
+#[test]
+fn a_review_reads_anybodys_checkout_and_finds_bases_beside() {
+    let sandbox = Sandbox::new();
+    let taken = sandbox.tcptune("snapshot").exits(0).out;
+    sandbox.sh("mkdir -m 777 /run/checkout");
+    sandbox.file("/run/checkout/host.json", &taken);
+    sandbox.file("/run/checkout/base.toml", "[tcp]\nsynack_retries = 3\n");
+    sandbox.file(
+        "/run/checkout/web.toml",
+        "[profile]\nextends = [\"base\"]\n",
+    );
+    sandbox.sh("chown -R nobody /run/checkout");
+    let words = "/run/checkout/web.toml --against /run/checkout/host.json";
+    let told = sandbox.tcptune(&format!("diff {words}")).exits(1).out;
+    assert!(
+        told.contains("+net.ipv4.tcp_synack_retries = 3\n"),
+        "{told}"
+    );
+    sandbox.tcptune("show /run/checkout/web.toml").exits(0);
+    // What may be written is another matter.
+    sandbox
+        .tcptune("apply /run/checkout/web.toml --dry-run")
+        .exits(3);
+    sandbox.tcptune("diff /run/checkout/web.toml").exits(3);
+}
+
+#[test]
+fn staged_profiles_count_as_installed_but_only_for_a_dry_run() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file(
+        "/etc/tcptune/profiles/base.toml",
+        "[tcp]\nsynack_retries = 4\n",
+    );
+    sandbox.sh("mkdir /run/staged");
+    sandbox.file("/run/staged/base.toml", "[tcp]\nsynack_retries = 3\n");
+    sandbox.file("/run/staged/web.toml", "[profile]\nextends = [\"base\"]\n");
+    let plan = |words: &str| {
+        let json = sandbox.tcptune(&format!("apply web --persist --dry-run --json {words}"));
+        json.exits(0).json()["namespaces"][0]["plan"].clone()
+    };
+    let staged = plan("--staged /run/staged");
+    assert_eq!(staged["live"][0]["to"], "3");
+    sandbox.tcptune("apply web --staged /run/staged").exits(2);
+    sandbox.sh("cp /run/staged/* /etc/tcptune/profiles/");
+    assert_eq!(plan(""), staged);
+}
