@@ -24,12 +24,12 @@ impl Exit {
         (Exit::Done, "done, or clean, or nothing to do"),
         (
             Exit::NotClean,
-            "a reading verb's answer is \"not clean\" (`diff`, `verify`, `status`, `where`); never from a writing verb",
+            "a reading verb's answer is \"not clean\" (`diff`, `check`, `verify`, `status`, `where`); never from a writing verb",
         ),
         (Exit::Wrong, "the request is wrong: usage, profile, input"),
         (
             Exit::Refused,
-            "refused, nothing touched: rights, lock, hold, moved, absent key, untrusted file, another file would win, unconfirmed",
+            "refused, nothing touched: rights, lock, hold, moved, absent key, untrusted file, another file would win, unconfirmed, not what was approved",
         ),
         (
             Exit::Failed,

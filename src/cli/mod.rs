@@ -10,8 +10,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, confirm, diff, guard, history, hold, import, list, off, persist, rollback,
-    set, show, snapshot, status, verify, whence,
+    self, World, apply, check, confirm, diff, guard, history, hold, import, list, off, persist,
+    rollback, schema, set, show, snapshot, status, verify, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -20,7 +20,7 @@ use crate::host::machine::Machine;
 use crate::host::netns::Target;
 use crate::host::root::Root;
 use crate::report::text::Manner;
-use crate::report::{Report, json, text};
+use crate::report::{Report, github, json, markdown, sarif, text};
 
 /// Profiles, diff, verified apply and rollback for the sysctls of the Linux TCP handshake
 #[derive(Debug, Parser)]
@@ -64,8 +64,22 @@ struct Options {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
+    /// For people
     Text,
+    /// For programs: one document, also on failure
     Json,
+    /// A comment for a pull request
+    Markdown,
+    /// Workflow commands: annotations of a pull request
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+impl Output {
+    fn is_for_reviews(self) -> bool {
+        matches!(self, Output::Markdown | Output::Github | Output::Sarif)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -83,6 +97,8 @@ enum Verb {
     Show(show::Show),
     /// What `apply` would change; exit 1 if anything
     Diff(diff::Diff),
+    /// What is wrong or doubtful in profiles, without any host; exit 1 if anything counts
+    Check(check::Check),
     /// Whether the machine complies, now and after the next boot; exit 1 if not
     Verify(verify::Verify),
     /// Make the kernel so, all or nothing, read back and undoable
@@ -109,6 +125,8 @@ enum Verb {
     Import(import::Import),
     /// This host's facts as JSON, for `diff --against` anywhere
     Snapshot(snapshot::Snapshot),
+    /// The JSON Schema of profiles, for editors and linters
+    Schema(schema::Schema),
     /// Wait for the deadline of an entry
     #[command(hide = true)]
     Guard(guard::Guard),
@@ -128,10 +146,16 @@ impl Verb {
             | Verb::Unhold(_)
             | Verb::History(_)
             | Verb::Snapshot(_)
+            | Verb::Schema(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
         }
+    }
+
+    /// Whether a review asks it, so that it has outputs for reviews.
+    fn knows_reviews(&self) -> bool {
+        matches!(self, Verb::Diff(_) | Verb::Check(_))
     }
 
     fn run(&self, world: &World) -> Report {
@@ -139,12 +163,14 @@ impl Verb {
             Verb::List(_) => list::run(),
             Verb::Show(request) => show::run(world, request),
             Verb::Diff(request) => diff::run(world, request),
+            Verb::Check(request) => check::run(request),
             Verb::Verify(request) => verify::run(world, request),
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),
             Verb::Off(request) => off::run(world, request),
             Verb::Persist(request) => persist::run(world, request),
             Verb::Confirm(request) => confirm::run(world, request),
+            Verb::Schema(_) => schema::run(),
             Verb::Snapshot(request) => snapshot::run(world, request),
             Verb::Guard(request) => guard::run(world, request),
             Verb::Import(request) => import::run(world, request),
@@ -202,6 +228,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
+    if options.output.is_for_reviews() && !verb.knows_reviews() {
+        let error = Error::Usage {
+            code: "output",
+            message: "only `diff` and `check` have outputs for reviews".to_owned(),
+            hint: Some("`--output text`, or `--json`".to_owned()),
+        };
+        return refuse(error, args);
+    }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let place = Machine::here().and_then(|machine| Ok((machine, root(options, verb)?)));
     let report = match place {
@@ -237,8 +271,16 @@ fn root(options: &Options, verb: &Verb) -> Result<Root, Error> {
 fn publish(report: &Report, options: &Options) {
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let (to_terminal, talk_to_terminal) = (out.is_terminal(), err.is_terminal());
-    if options.json || options.output == Output::Json {
-        return say(&mut out, &json::render(report));
+    let document = match options.output {
+        _ if options.json => Some(json::render(report)),
+        Output::Text => None,
+        Output::Json => Some(json::render(report)),
+        Output::Markdown => Some(markdown::render(report)),
+        Output::Github => Some(github::render(report)),
+        Output::Sarif => Some(sarif::render(report)),
+    };
+    if let Some(document) = document {
+        return say(&mut out, &document);
     }
     let manner = |terminal: bool| Manner {
         color: colored(options.color, terminal),

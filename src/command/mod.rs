@@ -3,6 +3,7 @@
 pub mod apply;
 mod approval;
 mod cautions;
+pub mod check;
 pub mod confirm;
 pub mod diff;
 mod draft;
@@ -17,6 +18,7 @@ pub mod persist;
 mod reach;
 pub mod rollback;
 mod scene;
+pub mod schema;
 pub mod set;
 pub mod show;
 pub mod snapshot;

@@ -14,7 +14,10 @@ use crate::exit::Exit;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
 use crate::host::{guard, signals};
+use crate::model::check::check;
+use crate::model::finding::Severity;
 use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
+use crate::model::key::Key;
 use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Site, Warning, printable};
@@ -121,6 +124,7 @@ impl Transaction<'_> {
             plan: None,
             before: Snapshot::default(),
             notes: BTreeMap::new(),
+            findings: Vec::new(),
             plan_hash: None,
             drop_in: None,
             expected: None,
@@ -184,6 +188,12 @@ impl Transaction<'_> {
                 .filter(|key| !one.before.0.contains_key(*key));
             let context = scene.snapshot(unread);
             one.before.0.extend(context.0);
+            let after = plan.applied_to(&one.before).values();
+            one.findings = check(&plan.declared().settings, &after);
+            // What is good to know about a change is no news where there is none.
+            let changes = |key: &Key| plan.live.iter().any(|change| change.key == *key);
+            one.findings
+                .retain(|one| one.severity > Severity::Note || changes(&one.key));
         }
         let ours = scene.boot.as_ref().and_then(|boot| boot.declared());
         let live = &plan.after.active;

@@ -195,12 +195,13 @@ pub static CONTEXT: LazyLock<Vec<Key>> = LazyLock::new(|| {
         .collect()
 });
 
-const CONTEXT_NAMES: [&str; 10] = [
+const CONTEXT_NAMES: [&str; 11] = [
     "net.core.somaxconn",
     "net.ipv4.tcp_keepalive_intvl",
     "net.ipv4.tcp_keepalive_probes",
     "net.ipv4.tcp_keepalive_time",
     "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_retries2",
     "net.ipv4.tcp_rto_max_ms",
     "net.ipv4.tcp_syn_linear_timeouts",
     "net.ipv4.tcp_syn_retries",

@@ -4,8 +4,10 @@
 
 pub mod approval;
 pub mod catalogue;
+pub mod check;
 pub mod dropin;
 pub mod expected;
+pub mod finding;
 pub mod handshake;
 pub mod import;
 pub mod key;
@@ -20,6 +22,7 @@ pub mod printable;
 pub mod problem;
 pub mod profile;
 pub mod refusal;
+pub mod schema;
 pub mod setting;
 pub mod snapshot;
 pub mod stack;

@@ -1,15 +1,22 @@
 //! The voice: one report per run, rendered as text or as JSON. Never touches the host.
 
 mod boot;
+mod check;
 mod diff;
+pub mod github;
 pub mod json;
+pub mod markdown;
+mod meaning;
 mod problem;
+mod remark;
 mod review;
+pub mod sarif;
 pub mod text;
 
 use std::collections::BTreeMap;
 
 pub use boot::{BootStatus, Compliance, KeyWinner, Verified, Winners};
+pub use check::{Checked, CheckedFile};
 pub use review::{Compared, Differs, Review, Reviewed};
 
 use crate::change::hold::Hold;
@@ -17,6 +24,7 @@ use crate::change::journal::Stage;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::model::expected::Expected;
+use crate::model::finding::{Finding, Severity};
 use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
 use crate::model::memory::{Memory, Settings, desired_hash};
@@ -56,6 +64,25 @@ pub struct Report {
 }
 
 impl Report {
+    /// What is wanted by plans although it does not do what it seems to; each once, and no mere notes.
+    pub(crate) fn doubts(&self) -> Vec<&Finding> {
+        let namespaces: Vec<&NamespaceChanges> = match &self.body {
+            Body::Changes(changes) => changes.namespaces.iter().collect(),
+            Body::Review(review) => {
+                let all = review.hosts();
+                all.flat_map(|host| &host.changes.namespaces).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut doubts: Vec<&Finding> = Vec::new();
+        for finding in namespaces.into_iter().flat_map(|one| &one.findings) {
+            if finding.severity > Severity::Note && !doubts.contains(&finding) {
+                doubts.push(finding);
+            }
+        }
+        doubts
+    }
+
     /// What failed in single namespaces, or for single hosts, with what they are called.
     pub(crate) fn namespace_errors(&self) -> Vec<(String, &Error)> {
         let named =
@@ -114,6 +141,10 @@ pub enum Body {
     Review(Review),
     /// `diff --against` profiles.
     Compared(Compared),
+    /// `check`.
+    Checked(Checked),
+    /// `schema`: the document.
+    Schema(String),
     /// `snapshot`: the document.
     Snapshot(serde_json::Value),
 }
@@ -234,6 +265,8 @@ pub struct NamespaceChanges {
     pub before: Snapshot,
     /// Remarks on single keys.
     pub notes: BTreeMap<Key, String>,
+    /// What is wanted although it does not do what it seems to.
+    pub findings: Vec<Finding>,
     /// The hash of the plan, on this host in this boot.
     pub plan_hash: Option<String>,
     /// Whether the drop-in declares the same as the live axis; nothing where there is none.

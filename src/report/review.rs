@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::error::Error;
-use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::setting::Setting;
 
+use super::meaning::meanings;
 use super::{Changes, Want, Warning, json};
 
 /// What would change on hosts whose facts were taken down.
@@ -76,17 +76,13 @@ impl Reviewed {
     /// All that readers are told of it, but for what is its own: its name, its boot, when it was looked at.
     fn answer(&self) -> String {
         let each = self.changes.namespaces.iter().map(|one| {
-            let after = one.plan.as_ref().map(|plan| plan.applied_to(&one.before));
-            let after = after.map(|after| catalogue::consequences(&after.values()));
-            let before = catalogue::consequences(&one.before.values());
             let mut told = json::namespace(one);
             if let Some(fields) = told.as_object_mut() {
                 fields.remove("plan_hash");
             }
-            let key = |(key, told): (&Key, &Vec<String>)| (key.to_string(), told.clone());
-            let before: BTreeMap<String, Vec<String>> = before.iter().map(key).collect();
-            let after: BTreeMap<String, Vec<String>> = after.iter().flatten().map(key).collect();
-            json!([told, before, after])
+            let meanings = meanings(one).into_iter();
+            let meanings = meanings.map(|meaning| json!([meaning.name, meaning.then, meaning.was]));
+            json!([told, meanings.collect::<Vec<_>>()])
         });
         let warnings = self.warnings.iter().map(|warning| &warning.message);
         json!([

@@ -11,6 +11,7 @@
 mod approval;
 mod bad;
 mod boot;
+mod check;
 mod confirm;
 mod docs;
 mod dropin;

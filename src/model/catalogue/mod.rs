@@ -121,6 +121,12 @@ impl Entry {
         self.fresh == Fresh::Constant && self.scope == Scope::PerNamespace
     }
 
+    /// The default of current kernels, where that is one number that is the same on every machine.
+    pub fn default_number(&self) -> Option<i128> {
+        let first = self.default.split([' ', ',']).next()?;
+        first.parse().ok().filter(|_| self.fresh == Fresh::Constant)
+    }
+
     /// Finds a key of the table by key.
     pub fn of(key: &Key) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| entry.name == key.as_str())
@@ -130,6 +136,14 @@ impl Entry {
 /// Keys of the table, in the table's order.
 pub static KEYS: LazyLock<Vec<Key>> =
     LazyLock::new(|| TABLE.iter().filter_map(|entry| entry.key().ok()).collect());
+
+/// The defaults of current kernels, as far as the table knows them by number.
+pub fn defaults() -> BTreeMap<Key, Value> {
+    let known = TABLE
+        .iter()
+        .filter_map(|entry| Some((entry.key().ok()?, entry.default_number()?.into())));
+    known.collect()
+}
 
 /// A name from outside, as a key: a short name of the table, or any full name.
 ///

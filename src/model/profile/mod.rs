@@ -16,6 +16,9 @@ use super::setting::Setting;
 use reader::Reader;
 pub use write::write;
 
+/// Longest `why` or `description`, in bytes.
+pub const LONGEST_TEXT: usize = 2_000;
+
 /// Most bytes of one profile.
 pub const LARGEST: u64 = 1 << 20;
 

@@ -11,7 +11,7 @@ use super::super::problem::{Problem, Source};
 use super::super::setting::{Origin, Part, Setting};
 use super::super::value::Value;
 use super::raw::raw;
-use super::{Profile, is_name, is_path};
+use super::{LONGEST_TEXT, Profile, is_name, is_path};
 
 /// Most settings of one profile.
 const MOST_SETTINGS: usize = 10_000;
@@ -21,9 +21,6 @@ const MOST_PROBLEMS: usize = 100;
 
 /// Most profiles that one profile extends.
 const MOST_BASES: usize = 64;
-
-/// Longest `why` or `description`, in bytes.
-const LONGEST_TEXT: usize = 2_000;
 
 type Item<'i> = Spanned<DeValue<'i>>;
 

@@ -1,15 +1,16 @@
 //! The report for programs: one document, schema 1. Adding a field keeps the schema, renaming one does not.
 
+mod boot;
 mod review;
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::change::hold::Hold;
 use crate::error::{Error, Left};
-use crate::model::catalogue::{self, Effect, Entry, Scope, Taken};
+use crate::model::catalogue::{self, Effect, Entry, Scope};
 use crate::model::expected::Expected;
+use crate::model::finding::Finding;
 use crate::model::handshake::{Timeline, View};
-use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
 use crate::model::memory::desired_hash;
 use crate::model::persist::{BootPlan, FileChange};
@@ -17,11 +18,10 @@ use crate::model::plan::{KeptWhy, Plan};
 use crate::model::problem::Problem;
 use crate::model::refusal::Shadow;
 use crate::model::setting::Setting;
-use crate::model::sysctld::Win;
 
 use super::{
     Body, Changes, Compliance, Depth, History, KeyState, NamespaceChanges, Report, Show, Status,
-    Verified, Winners, diff,
+    Verified, diff,
 };
 
 /// Renders a report as one JSON document with a newline at its end.
@@ -44,8 +44,9 @@ pub fn render(report: &Report) -> String {
         .max_by_key(|error| error.exit());
     let cause = report.error.as_ref().or(worst);
     put("error", cause.map_or(Json::Null, error));
-    let problems = match &report.error {
-        Some(Error::Problems(problems)) => problems.iter().map(problem).collect(),
+    let problems: Vec<Json> = match (&report.error, &report.body) {
+        (Some(Error::Problems(problems)), _) => problems.iter().map(problem).collect(),
+        (_, Body::Checked(checked)) => checked.problems().into_iter().map(problem).collect(),
         _ => Vec::new(),
     };
     put("problems", json!(problems));
@@ -70,13 +71,13 @@ pub fn render(report: &Report) -> String {
             one
         }
         Body::History(all) => history(all),
-        Body::Winners(one) => winners(one),
+        Body::Winners(one) => boot::winners(one),
         Body::Imported(one) => json!({
             "profile": one.text,
             "hashes": { "desired": desired_hash(&one.settings), "plan": null },
-            "dropped": one.dropped.iter().map(dropped).collect::<Vec<_>>(),
+            "dropped": one.dropped.iter().map(boot::dropped).collect::<Vec<_>>(),
             "diff": (!one.files.is_empty()).then(|| diff::files(&one.files, 0)),
-            "by_hand": one.by_hand.iter().map(by_hand).collect::<Vec<_>>(),
+            "by_hand": one.by_hand.iter().map(boot::by_hand).collect::<Vec<_>>(),
         }),
         Body::Hold(one, before) => json!({ "hold": hold(one), "was": before.as_ref().map(hold) }),
         Body::Unhold(before) => json!({ "hold": null, "was": before.as_ref().map(hold) }),
@@ -86,6 +87,10 @@ pub fn render(report: &Report) -> String {
             "hashes": { "desired": one.desired, "plan": null },
         }),
         Body::Verified(all) => verified(all),
+        Body::Schema(document) => {
+            json!({ "document": serde_json::from_str::<Json>(document).unwrap_or_default() })
+        }
+        Body::Checked(one) => review::checked(one),
         Body::Review(one) => review::review(one),
         Body::Compared(one) => review::compared(one),
         Body::Snapshot(facts) => json!({ "snapshot": facts }),
@@ -110,6 +115,20 @@ fn problem(problem: &Problem) -> Json {
         "code": problem.code,
         "message": problem.message,
         "hint": problem.hint,
+    })
+}
+
+fn finding(finding: &Finding) -> Json {
+    let origin = finding.origin.as_ref();
+    json!({
+        "code": finding.code,
+        "severity": finding.severity,
+        "key": finding.key,
+        "message": finding.message,
+        "reason": finding.reason,
+        "hint": finding.hint,
+        "file": origin.map(|origin| &origin.file),
+        "line": origin.and_then(|origin| origin.line),
     })
 }
 
@@ -139,6 +158,7 @@ pub(super) fn namespace(one: &NamespaceChanges) -> Json {
         "netns": one.netns,
         "plan": one.plan.as_ref().map(|plan| self::plan(one, plan)),
         "plan_hash": one.plan_hash,
+        "findings": one.findings.iter().map(finding).collect::<Vec<_>>(),
         "next_boot": one.expected.as_ref().map(|all| all.iter().map(expected).collect::<Vec<_>>()),
         "journal": journal,
         "unconfirmed_until": one.until,
@@ -389,51 +409,6 @@ fn verified(all: &[Verified]) -> Json {
         "hashes": { "desired": desired, "plan": null },
         "namespaces": all.iter().map(one).collect::<Vec<_>>(),
     })
-}
-
-fn winners(winners: &Winners) -> Json {
-    let win = |win: &Win| json!({ "value": win.value(), "text": win.text, "certain": win.taken != Taken::Unknown, "path": win.path, "line": win.line });
-    let line = |win: &Win| json!({ "path": win.path, "line": win.line, "value": win.text });
-    let keys = winners.keys.iter().map(|one| {
-        json!({
-            "key": one.key,
-            "live": one.live,
-            "agree": one.agree,
-            "systemd": one.next.systemd.as_ref().map(win),
-            "procps": one.next.procps.as_ref().map(win),
-            "sysctl_p": one.next.sysctl_p.as_ref().map(win),
-            "shadowed": one.next.shadowed.iter().map(line).collect::<Vec<_>>(),
-        })
-    });
-    let remarks = winners.remarks.iter().map(|one| {
-        json!({ "path": one.path, "line": (one.line > 0).then_some(one.line), "code": one.code, "message": one.message })
-    });
-    let patterns = winners.patterns.iter();
-    let patterns = patterns.map(|(said, place)| json!({ "says": said, "place": place }));
-    json!({
-        "patterns": patterns.collect::<Vec<_>>(),
-        "loader": winners.loader.name(),
-        "root": winners.root,
-        "keys": keys.collect::<Vec<_>>(),
-        "remarks": remarks.collect::<Vec<_>>(),
-        "credential": winners.credential,
-        "writers": winners.writers,
-    })
-}
-
-fn dropped(dropped: &Dropped) -> Json {
-    let Dropped {
-        file,
-        line,
-        text,
-        reason,
-    } = dropped;
-    json!({ "file": file, "line": line, "text": text, "reason": reason })
-}
-
-fn by_hand(by_hand: &ByHand) -> Json {
-    let ByHand { path, lines, why } = by_hand;
-    json!({ "path": path, "lines": lines, "why": why })
 }
 
 fn hold(hold: &Hold) -> Json {

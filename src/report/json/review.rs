@@ -1,10 +1,12 @@
-//! `diff --against` for programs.
+//! `diff --against` and `check` for programs.
 
 use serde_json::{Value as Json, json};
 
-use crate::report::{Compared, Differs, Review, Reviewed};
+use crate::model::finding::Severity;
+use crate::model::memory::desired_hash;
+use crate::report::{Checked, Compared, Differs, Review, Reviewed};
 
-use super::{namespace, shared};
+use super::{finding, namespace, shared};
 
 pub(super) fn review(review: &Review) -> Json {
     let all = || review.hosts().flat_map(|host| &host.changes.namespaces);
@@ -45,5 +47,16 @@ pub(super) fn compared(compared: &Compared) -> Json {
         "to": { "title": compared.to.title, "desired": compared.to.hash },
         "settings": compared.rows.iter().map(row).collect::<Vec<_>>(),
         "namespaces": [],
+    })
+}
+
+pub(super) fn checked(checked: &Checked) -> Json {
+    let files = checked.files.iter().map(|file| {
+        let desired = file.settings.as_ref().map(desired_hash);
+        json!({ "file": file.name, "worst": file.worst().map(Severity::word), "desired": desired })
+    });
+    json!({
+        "files": files.collect::<Vec<_>>(),
+        "findings": checked.findings().map(finding).collect::<Vec<_>>(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anstyle::Style;
 
-use crate::model::catalogue::{self, Effect, Entry};
+use crate::model::catalogue::{Effect, Entry};
 use crate::model::expected::{Expected, all_right};
 use crate::model::key::Key;
 use crate::model::memory::HOST;
@@ -12,6 +12,7 @@ use crate::model::persist::{Action, BootPlan};
 use crate::model::plan::{Cause, KeptWhy, Plan};
 use crate::model::refusal::Shadow;
 use crate::model::setting::Setting;
+use crate::report::meaning::{Meaning, meanings};
 use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
 
 use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
@@ -112,20 +113,10 @@ impl Page {
 
     /// What means something else afterwards, also for keys that do not change themselves.
     fn consequences(&mut self, one: &NamespaceChanges, plan: &Plan) {
-        let before = catalogue::consequences(&one.before.values());
-        let after = catalogue::consequences(&plan.applied_to(&one.before).values());
-        for (key, sentences) in &after {
-            let name = Entry::of(key).map_or(key.as_str(), |entry| entry.short);
-            let was: &[String] = before.get(key).map_or(&[], Vec::as_slice);
-            for (index, sentence) in sentences
-                .iter()
-                .enumerate()
-                .filter(|(_, sentence)| !was.contains(*sentence))
-            {
-                self.line(format!("then {name}: {sentence}"));
-                if let Some(was) = was.get(index) {
-                    self.line(format!(" was {name}: {was}"));
-                }
+        for Meaning { name, then, was } in meanings(one) {
+            self.line(format!("then {name}: {then}"));
+            if let Some(was) = was {
+                self.line(format!(" was {name}: {was}"));
             }
         }
         let mut felt: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

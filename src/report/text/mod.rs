@@ -2,9 +2,12 @@
 
 mod boot;
 mod changes;
+mod check;
 mod review;
 mod show;
 mod status;
+
+pub(super) use review::{same, unified};
 
 use anstyle::{AnsiColor, Style};
 
@@ -15,6 +18,7 @@ use crate::model::problem::Problem;
 use crate::model::setting::{BUILT_IN, COMPUTED};
 use crate::model::stack::Named;
 
+use super::remark::name;
 use super::{Body, Report, printable, problem};
 
 /// How text is made.
@@ -55,6 +59,8 @@ pub fn page(report: &Report, manner: Manner) -> String {
             page.line(printable(&format!("no longer {}", before.words())));
         }
         Body::Unhold(None) => page.line("there was no hold"),
+        Body::Schema(document) => page.text += document,
+        Body::Checked(checked) => page.checked(checked),
         Body::Review(review) => page.review(review),
         Body::Compared(compared) => page.compared(compared),
         Body::Snapshot(facts) => page.line(format!("{facts:#}")),
@@ -78,6 +84,11 @@ pub fn talk(report: &Report, manner: Manner) -> String {
             &warning.message,
             warning.hint.as_deref(),
         );
+    }
+    for finding in report.doubts() {
+        let message = format!("{}: {}", name(&finding.key), finding.message);
+        let style = AnsiColor::Yellow.on_default();
+        talk.remark("warning", style, &message, finding.hint.as_deref());
     }
     match &report.error {
         Some(Error::Problems(problems)) => problems.iter().for_each(|one| talk.problem(one)),

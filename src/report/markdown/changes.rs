@@ -1,0 +1,149 @@
+//! What would change in one namespace, in Markdown.
+
+use crate::model::finding::Finding;
+use crate::model::memory::BY_HAND;
+use crate::model::plan::{Cause, Change, Plan};
+use crate::model::setting::{Origin, Setting};
+use crate::report::meaning::{Meaning, meanings};
+use crate::report::remark::name;
+use crate::report::{Changes, NamespaceChanges, diff};
+
+use super::Page;
+use super::words::{code, escaped};
+
+impl Page {
+    pub(super) fn namespace(&mut self, changes: &Changes, one: &NamespaceChanges) {
+        if let Some(error) = &one.error {
+            self.line(format!("**Refused**: {}\n", escaped(&error.to_string())));
+            if let Some(hint) = error.hint() {
+                self.line(format!("{}\n", escaped(&hint)));
+            }
+        }
+        let Some(plan) = &one.plan else { return };
+        self.table(one, plan);
+        self.boot(one, plan);
+        let live = diff::unified(one, &format!("live {} namespace", one.netns), "wanted");
+        let diff = format!("{live}{}", diff::files(plan.files(), 3));
+        if !diff.is_empty() {
+            self.folded("Diff", "diff", &diff);
+        }
+        for Meaning { name, then, was } in meanings(one) {
+            let was = was
+                .map(|was| format!("<br>was: {}", escaped(&was)))
+                .unwrap_or_default();
+            self.line(format!("- {}: {}{was}", code(&name), escaped(&then)));
+        }
+        for skipped in &plan.skipped {
+            self.line(format!(
+                "- {} is passed over: {}",
+                code(skipped.key.as_str()),
+                escaped(&skipped.reason)
+            ));
+        }
+        for finding in &one.findings {
+            self.finding(finding);
+        }
+        if !plan.live.is_empty() && !changes.site.verified {
+            let kernel = escaped(&changes.site.kernel);
+            self.line(format!(
+                "- the consequences are not verified on Linux {kernel}"
+            ));
+        }
+        self.line("");
+    }
+
+    fn table(&mut self, one: &NamespaceChanges, plan: &Plan) {
+        if plan.live.is_empty() {
+            return;
+        }
+        self.line("| key | now | then | wanted by | why |");
+        self.line("|---|---|---|---|---|");
+        for change in &plan.live {
+            self.row(one, plan, change);
+        }
+        self.line("");
+    }
+
+    fn row(&mut self, one: &NamespaceChanges, plan: &Plan, change: &Change) {
+        let Change {
+            key,
+            from,
+            to,
+            cause,
+        } = change;
+        let setting = plan.setting(key).filter(|_| *cause == Cause::Set);
+        let note = one.notes.get(key).cloned();
+        let remark = note.or_else(|| setting.and_then(Setting::bound));
+        let remark = match (cause, remark) {
+            (Cause::Released, _) => " (released)".to_owned(),
+            (_, Some(remark)) => format!(" ({})", escaped(&remark)),
+            _ => String::new(),
+        };
+        let by = plan.origin(change).map(by).unwrap_or_default();
+        let why = setting
+            .and_then(|setting| setting.why())
+            .map(escaped)
+            .unwrap_or_default();
+        let (from, to) = (code(from.as_str()), code(to.as_str()));
+        self.line(format!(
+            "| {} | {from} | {to}{remark} | {by} | {why} |",
+            code(key.as_str())
+        ));
+    }
+
+    fn boot(&mut self, one: &NamespaceChanges, plan: &Plan) {
+        for file in plan.files() {
+            let does = match (&file.from, &file.to) {
+                (None, _) => "create",
+                (_, None) => "remove",
+                _ => "replace",
+            };
+            self.line(format!("Next boot: {does} {}\n", code(&file.path)));
+        }
+        if let (Some(boot), Some(expected)) = (&plan.boot, &one.expected) {
+            for beaten in &boot.beats {
+                self.line(format!("- it beats {}", code(&beaten.win.place())));
+            }
+            for lost in expected.iter().filter(|one| !one.is_right()) {
+                let value = lost
+                    .value
+                    .as_ref()
+                    .map_or("unknown", |value| value.as_str());
+                self.line(format!(
+                    "- {} will be {} ({})",
+                    code(lost.key.as_str()),
+                    code(value),
+                    escaped(&lost.by)
+                ));
+            }
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let place = finding
+            .origin
+            .as_ref()
+            .map(|origin| format!(" ({})", by(origin)));
+        let hint = finding
+            .hint
+            .as_ref()
+            .map(|hint| format!("<br>{}", escaped(hint)));
+        self.line(format!(
+            "- **{}** {}{}: {}<br>{}{}",
+            finding.severity.word(),
+            code(name(&finding.key)),
+            place.unwrap_or_default(),
+            escaped(&finding.message),
+            escaped(finding.reason),
+            hint.unwrap_or_default()
+        ));
+    }
+}
+
+fn by(origin: &Origin) -> String {
+    if origin.profile == BY_HAND {
+        code(BY_HAND)
+    } else {
+        code(&origin.place())
+    }
+}

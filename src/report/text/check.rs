@@ -1,0 +1,60 @@
+//! `check` for people.
+
+use crate::model::finding::{Finding, Severity};
+use crate::model::setting::Origin;
+use crate::report::remark::name;
+use crate::report::{Checked, CheckedFile, printable};
+
+use super::{BAD, GOOD, PLACE, Page, plural_of};
+
+impl Page {
+    pub(super) fn checked(&mut self, checked: &Checked) {
+        for problem in checked.problems() {
+            self.problem(problem);
+        }
+        for finding in checked.findings() {
+            self.finding(finding);
+        }
+        let counts = checked.counts();
+        let told = counts.iter().filter(|(count, _)| *count > 0);
+        let told: Vec<String> = told
+            .map(|(count, severity)| format!("{count} {}", plural_of(*count, severity.word())))
+            .collect();
+        let files = checked.files.len();
+        let good = checked
+            .files
+            .iter()
+            .map(CheckedFile::worst)
+            .all(|worst| worst.is_none());
+        let said = if good {
+            self.styled(GOOD, "nothing to remark")
+        } else {
+            told.join(", ")
+        };
+        self.line(format!("{files} {}: {said}", plural_of(files, "profile")));
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let style = match finding.severity {
+            Severity::Error | Severity::Warning => BAD,
+            Severity::Note => PLACE,
+        };
+        let severity = self.styled(style, finding.severity.word());
+        let place = finding
+            .origin
+            .as_ref()
+            .map(Origin::place)
+            .unwrap_or_default();
+        let place = self.styled(PLACE, &printable(&place));
+        self.line(format!(
+            "{place}: {severity}: {}: {}  [{}]",
+            name(&finding.key),
+            printable(&finding.message),
+            finding.code
+        ));
+        self.line(format!("  {}", finding.reason));
+        if let Some(hint) = &finding.hint {
+            self.line(format!("  hint: {}", printable(hint)));
+        }
+    }
+}
