@@ -32,7 +32,7 @@
 //! | [`error`] | everything that can go wrong, with its exit code and hint |
 //! | [`host`] | the edges: kernel, trusted files, profiles, fragments, network namespaces, the guard, the system's log |
 //! | [`change`] | the only writer: journal, state, execute, recover, confirm |
-//! | [`report`] | the voice: text and JSON; never touches the host |
+//! | [`report`] | the voice: text, JSON, Markdown, annotations, SARIF; never touches the host |
 //! | [`command`] | one short file per verb: the words of its command line, and its report |
 //! | [`cli`] | the options of all verbs, and printing |
 

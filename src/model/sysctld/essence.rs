@@ -40,11 +40,9 @@ fn essence(text: &[u8], with_comments: bool) -> Vec<u8> {
     let lines = text.split(|byte| *byte == b'\n');
     let essence = lines.map(|line| match kind(line) {
         Kind::Comment if !with_comments => b"#".to_vec(),
-        Kind::Secret => {
-            let name = line.iter().position(|byte| *byte == b'=');
-            let name = name.and_then(|at| line.get(..=at)).unwrap_or_default();
-            [name, b" ", HIDDEN.as_bytes()].concat()
-        }
+        // Where a loader gives up, it must go on doing so.
+        Kind::Secret if line.len() >= TOO_LONG => b"#".repeat(line.len()),
+        Kind::Secret => hidden(line),
         Kind::Comment | Kind::Other => line.to_vec(),
     });
     essence.collect::<Vec<_>>().join(&b'\n')
@@ -57,22 +55,41 @@ enum Kind {
 }
 
 fn kind(line: &[u8]) -> Kind {
-    if line.len() >= TOO_LONG {
-        // Where a loader gives up, it must go on doing so.
-        return Kind::Other;
-    }
-    let said = [Loader::Systemd, Loader::Procps]
-        .into_iter()
-        .flat_map(|loader| lines(line, loader));
-    let said: Vec<Line> = said.map(|(_, said)| said).collect();
-    let secret = |said: &Line| matches!(said, Line::Statement(said) if said.is_secret());
-    if said.is_empty() && !line.is_empty() {
+    let says_nothing = said(line).next().is_none();
+    if says_nothing && !line.is_empty() && line.len() < TOO_LONG {
         Kind::Comment
-    } else if said.iter().any(secret) || catalogue::may_be_secret(&String::from_utf8_lossy(line)) {
+    } else if is_secret(line) {
         Kind::Secret
     } else {
         Kind::Other
     }
+}
+
+/// What any loader makes of a line.
+fn said(line: &[u8]) -> impl Iterator<Item = Line> {
+    let loaders = [Loader::Systemd, Loader::Procps].into_iter();
+    loaders.flat_map(move |loader| lines(line, loader).into_iter().map(|(_, said)| said))
+}
+
+fn is_secret(line: &[u8]) -> bool {
+    let secret = |said: Line| matches!(said, Line::Statement(said) if said.is_secret());
+    said(line).any(secret) || catalogue::may_be_secret(&String::from_utf8_lossy(line))
+}
+
+/// A line without what its secrets say. To some loaders it is several lines, which are told apart by a CR or a NUL.
+fn hidden(line: &[u8]) -> Vec<u8> {
+    let parts = line.split_inclusive(|byte| matches!(byte, b'\r' | 0));
+    let shown = parts.map(|part| {
+        let end = part.iter().rposition(|byte| !matches!(byte, b'\r' | 0));
+        let (text, end) = part.split_at(end.map_or(0, |last| last + 1));
+        if !is_secret(text) {
+            return part.to_vec();
+        }
+        let name = text.iter().position(|byte| *byte == b'=');
+        let name = name.and_then(|at| text.get(..=at)).unwrap_or_default();
+        [name, b" ", HIDDEN.as_bytes(), end].concat()
+    });
+    shown.collect::<Vec<_>>().concat()
 }
 
 /// The parameters of the kernel that set sysctls.
@@ -90,9 +107,16 @@ mod tests {
     fn comments_and_secrets_stay_at_home() {
         let text = "# my secret\n\nnet.core.somaxconn = 1\n ; x\nnet/ipv4/tcp_fastopen_key=ab\nnet.ipv4.tcp_* = cd\r\nfastopen_key\n";
         let essence = String::from_utf8(essence(text.as_bytes(), false)).unwrap();
-        let wanted = "#\n\nnet.core.somaxconn = 1\n#\nnet/ipv4/tcp_fastopen_key= (not shown)\nnet.ipv4.tcp_* = (not shown)\n (not shown)\n";
+        let wanted = "#\n\nnet.core.somaxconn = 1\n#\nnet/ipv4/tcp_fastopen_key= (not shown)\nnet.ipv4.tcp_* = (not shown)\r\n (not shown)\n";
         assert_eq!(essence, wanted);
         assert_eq!(super::essence(wanted.as_bytes(), false), wanted.as_bytes());
+    }
+
+    #[test]
+    fn a_secret_stays_at_home_however_long_its_line_is() {
+        let line = format!("fastopen_key = {}", "s".repeat(TOO_LONG));
+        let told = essence(line.as_bytes(), true);
+        assert!(told.len() == line.len() && told.iter().all(|byte| *byte == b'#'));
     }
 
     #[test]

@@ -4,11 +4,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use tcptune::model::catalogue::may_be_secret;
 use tcptune::model::dropin::{installed, recorded, without as without_ours};
 use tcptune::model::import::{Facts, Text, import, keys, without};
 use tcptune::model::problem::Source;
 use tcptune::model::profile;
-use tcptune::model::sysctld::{Content, Forecast, Found, Loader, Tree, remarks};
+use tcptune::model::sysctld::{Content, Forecast, Found, Loader, NextBoot, Tree, Win, remarks};
 
 fuzz_target!(|bytes: &[u8]| {
     let found = Found {
@@ -40,6 +41,29 @@ fuzz_target!(|bytes: &[u8]| {
                 .chain(&next.procps)
                 .all(|win| (1..=lines).contains(&win.line))
         );
+    }
+    // What may leave the machine boots it in the same way.
+    let essence = Forecast::of(&tree.essence(|_| false), Loader::Systemd);
+    for key in forecast
+        .keys()
+        .into_iter()
+        .filter(|key| !may_be_secret(key.as_str()))
+    {
+        let (all, told) = (forecast.next_boot(&key), essence.next_boot(&key));
+        let winners = |next: &NextBoot| {
+            [
+                next.systemd.clone(),
+                next.procps.clone(),
+                next.sysctl_p.clone(),
+            ]
+        };
+        let secret = |win: &Option<Win>| {
+            win.as_ref()
+                .is_some_and(|win| win.text.as_deref() == Some("(not shown)"))
+        };
+        if !winners(&told).iter().any(secret) {
+            assert_eq!(winners(&all), winners(&told), "{key}");
+        }
     }
     drop((installed(&tree), recorded(&tree), without_ours(&tree)));
     let texts = [Text {
