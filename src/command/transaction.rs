@@ -158,13 +158,13 @@ impl Transaction<'_> {
             self.waits(entry, &mut draft)?;
         }
         let plan_hash = plan_hash(&scene, &draft);
-        approved(self.manner, &draft.want.hash, &plan_hash)?;
-        one.plan_hash = Some(plan_hash);
+        one.plan_hash = Some(plan_hash.clone());
         one.want = Some(draft.want.clone());
         one.before.clone_from(&draft.before);
         one.notes.clone_from(&draft.notes);
         one.undoes = draft.undoes.as_ref().map(|undoes| undoes.words.clone());
         let plan = &*one.plan.insert(draft.plan.clone());
+        approved(self.manner, &draft.want.hash, &plan_hash)?;
         self.warnings.extend(shadowed(plan));
         self.warnings.extend(without_baseline(plan));
         for change in plan

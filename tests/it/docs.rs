@@ -136,16 +136,18 @@ fn the_tours_of_the_readme_are_what_a_user_sees() {
     let mut tours = 0;
     while let Some((before, behind)) = rest.split_once("```console\n") {
         let (tour, behind) = behind.split_once("```").unwrap();
-        wanted += &format!("{before}```console\n{}```", walked(tour, tours));
+        let profile = before.rsplit("```toml\n").next().unwrap();
+        let profile = profile.split("```").next().unwrap();
+        wanted += &format!("{before}```console\n{}```", walked(tour, tours, profile));
         rest = behind;
         tours += 1;
     }
-    assert_eq!(tours, 2);
+    assert_eq!(tours, 3);
     check(&format!("{wanted}{rest}"));
 }
 
-/// What a user sees who says the commands of a tour.
-fn walked(tour: &str, number: usize) -> String {
+/// What a user sees who says the commands of a tour; the third one is about a profile.
+fn walked(tour: &str, number: usize, profile: &str) -> String {
     let sandbox = Sandbox::new();
     sandbox.sh(
         "echo 6.18.44 > /run/release; mount --bind /run/release /proc/sys/kernel/osrelease
@@ -157,6 +159,14 @@ fn walked(tour: &str, number: usize) -> String {
         );
         sandbox.sh("/lib/systemd/systemd-sysctl --prefix=net/core");
     }
+    sandbox.sh("mkdir -p /run/review/profiles /run/review/snapshots");
+    if number == 2 {
+        sandbox.file("/run/review/profiles/web.toml", profile);
+        sandbox.sh(&format!(
+            "{} snapshot > /run/review/snapshots/web-18.json",
+            crate::sandbox::binary().display()
+        ));
+    }
     let binary = crate::sandbox::binary();
     let mut seen = String::new();
     let commands: Vec<&str> = tour
@@ -165,7 +175,7 @@ fn walked(tour: &str, number: usize) -> String {
         .collect();
     for (index, command) in commands.iter().enumerate() {
         let words = command.trim_start_matches("# tcptune ");
-        let script = format!("{} {words} 2>&1", binary.display());
+        let script = format!("cd /run/review; {} {words} 2>&1", binary.display());
         let run = sandbox.run("sh", &["-c", &script]);
         assert!(matches!(run.code, Some(0 | 1)), "{command}: {}", run.out);
         let gap = if index > 0 { "\n" } else { "" };
@@ -188,12 +198,18 @@ fn as_on_a_host(text: &str) -> String {
     let is_time =
         |word: &str| word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T';
     let mut plain = text.clone();
-    for word in text.split(|c: char| c.is_whitespace() || c == ')' || c == '(') {
+    for word in text.split(|c: char| c.is_whitespace() || ")(,".contains(c)) {
         if is_time(word) {
             plain = plain.replace(word, "2026-11-22T08:00:00Z");
         }
     }
-    plain
+    // Every run is another boot, at another time.
+    let line = |line: &str| match (line.split_once(", plan "), line.rsplit_once("Z, ")) {
+        (Some((before, hash)), _) => format!("{before}, plan 7e31c5a{}\n", &hash[7..]),
+        (_, Some((before, _))) if line.ends_with(" ago") => format!("{before}Z, 2h ago\n"),
+        _ => format!("{line}\n"),
+    };
+    plain.lines().map(line).collect()
 }
 
 #[test]
