@@ -20,7 +20,6 @@ use crate::model::snapshot::Reading;
 use crate::model::sysctld::{Forecast, Found, Loader, SYSCTL_CONF, Tree};
 use crate::report::{Body, Imported, Report, Warning};
 
-use super::scene::fresh;
 use super::{World, failed, told};
 
 /// Most bytes of one text.
@@ -105,7 +104,7 @@ fn facts(world: &World, keys: &BTreeSet<Key>) -> Result<Facts, Error> {
     Ok(Facts {
         absent: absent.cloned().collect(),
         actions: actions.cloned().collect(),
-        defaults: fresh(keys)?,
+        defaults: world.fresh(keys)?,
     })
 }
 

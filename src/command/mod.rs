@@ -36,6 +36,7 @@ use crate::change::hold::Hold;
 use crate::change::store::{Known, Store};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::host::defaults;
 use crate::host::fragments::{self, Writer};
 use crate::host::kernel::{Proc, snapshot};
 use crate::host::machine::Machine;
@@ -48,7 +49,6 @@ use crate::model::value::Value;
 use crate::report::{Body, Report, Warning};
 
 use facts::{Boot, Facts};
-use scene::fresh;
 
 /// What every verb works on.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl World {
     ) -> Result<BTreeMap<Key, Value>, Error> {
         match &self.elsewhere {
             Some(facts) => Ok(facts.defaults(keys)),
-            None => fresh(keys),
+            None => defaults::known(keys),
         }
     }
 

@@ -31,6 +31,18 @@ pub fn read<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Result<BTreeMap<Key,
     }
 }
 
+/// The same, as far as they can be told: none where no namespace may be made.
+///
+/// # Errors
+/// Only where the process was lost on its way; see [`netns::is_lost`].
+pub fn known<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Result<BTreeMap<Key, Value>, Error> {
+    match read(keys) {
+        // In the wrong namespace nothing may go on.
+        Err(error) if netns::is_lost(&error) => Err(error),
+        told => Ok(told.unwrap_or_default()),
+    }
+}
+
 /// The same without rights. A user namespace gives them, but nobody comes back from there, so that another process has
 /// to go: unshare(1), where that is there and the kernel lets it.
 fn unprivileged(keys: &[&Key]) -> Option<BTreeMap<Key, Value>> {

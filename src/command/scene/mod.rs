@@ -20,7 +20,6 @@ use crate::model::refusal::Refusal;
 use crate::model::snapshot::Snapshot;
 
 pub(super) use boot::{Boot, Gone};
-pub(super) use outlook::fresh;
 
 use super::World;
 use super::reach::DropInFile;

@@ -1,9 +1,6 @@
 //! What the next boot will give, and who wrote what is there now.
 
-use std::collections::BTreeMap;
-
 use crate::error::Error;
-use crate::host::{defaults, netns};
 use crate::model::dropin::installed;
 use crate::model::expected::{Expected, Outlook};
 use crate::model::key::Key;
@@ -82,19 +79,5 @@ impl Scene<'_> {
             }
             _ => "a runtime writer: no file and no entry says so".to_owned(),
         })
-    }
-}
-
-/// The kernel's own defaults, as far as they can be told.
-///
-/// # Errors
-/// Only where the process was lost on its way.
-pub(in crate::command) fn fresh<'k>(
-    keys: impl IntoIterator<Item = &'k Key>,
-) -> Result<BTreeMap<Key, Value>, Error> {
-    match defaults::read(keys) {
-        // In the wrong namespace nothing may go on.
-        Err(error) if netns::is_lost(&error) => Err(error),
-        told => Ok(told.unwrap_or_default()),
     }
 }
