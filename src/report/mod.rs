@@ -285,6 +285,24 @@ pub struct NamespaceChanges {
     pub error: Option<Error>,
 }
 
+impl NamespaceChanges {
+    /// How many keys and files would change, or have changed.
+    pub(crate) fn count(&self) -> usize {
+        let plan = self.plan.as_ref();
+        plan.map_or(0, |plan| plan.live.len() + plan.files().len())
+    }
+
+    /// What it comes to, in a few words.
+    pub(crate) fn outcome(&self) -> String {
+        match (&self.error, self.count()) {
+            (Some(_), _) => "refused".to_owned(),
+            (None, 0) => "nothing to change".to_owned(),
+            (None, 1) => "1 change".to_owned(),
+            (None, more) => format!("{more} changes"),
+        }
+    }
+}
+
 /// One declared key and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusRow {

@@ -11,7 +11,7 @@ use crate::model::memory::Settings;
 use crate::model::setting::Setting;
 
 use super::meaning::meanings;
-use super::{Changes, Want, Warning, json};
+use super::{Changes, NamespaceChanges, Want, Warning, json};
 
 /// What would change on hosts whose facts were taken down.
 #[derive(Debug)]
@@ -58,13 +58,20 @@ impl Review {
 
 impl Reviewed {
     /// How many keys and files would change.
-    pub fn count(&self) -> usize {
-        let plans = self
-            .changes
+    pub(crate) fn count(&self) -> usize {
+        self.changes
             .namespaces
             .iter()
-            .filter_map(|one| one.plan.as_ref());
-        plans.map(|plan| plan.live.len() + plan.files().len()).sum()
+            .map(NamespaceChanges::count)
+            .sum()
+    }
+
+    /// What it comes to, in a few words.
+    pub(crate) fn outcome(&self) -> String {
+        let all = self.changes.namespaces.iter();
+        all.map(NamespaceChanges::outcome)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// What failed, with the name of the snapshot.

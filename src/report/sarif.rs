@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use crate::exit::Exit;
 use crate::model::check::RULES;
 use crate::model::finding::Severity;
 
@@ -16,23 +17,14 @@ const SCHEMA: &str =
 /// One document with one run.
 pub fn render(report: &Report) -> String {
     let remarks = remarks(report);
+    // Code scanning wants a place for every result; what has none is about the run.
+    let (results, notes): (Vec<&Remark>, Vec<&Remark>) =
+        remarks.iter().partition(|remark| remark.place.is_some());
     // §3.19.23: each rule once.
-    let mut rules: BTreeMap<&str, (Severity, String)> = BTreeMap::new();
-    for remark in &remarks {
-        let known = RULES.iter().find(|rule| rule.code == remark.code);
-        let summary = known.map_or_else(
-            || remark.code.replace('-', " "),
-            |rule| rule.summary.to_owned(),
-        );
-        rules.insert(&remark.code, (remark.severity, summary));
-    }
-    let told = rules.iter().map(|(id, (severity, summary))| {
-        json!({
-            "id": id,
-            "shortDescription": { "text": summary },
-            "defaultConfiguration": { "level": severity.word() },
-        })
-    });
+    let rules: BTreeMap<&str, &Remark> = results
+        .iter()
+        .map(|one| (one.code.as_str(), *one))
+        .collect();
     let document = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -40,27 +32,69 @@ pub fn render(report: &Report) -> String {
             "tool": { "driver": {
                 "name": "tcptune",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": told.collect::<Vec<_>>(),
+                "rules": rules.values().map(|one| rule(one)).collect::<Vec<_>>(),
             } },
+            "invocations": [{
+                "executionSuccessful": report.exit <= Exit::NotClean,
+                "exitCode": report.exit.code(),
+                "toolExecutionNotifications": notes.iter().map(|one| note(one)).collect::<Vec<_>>(),
+            }],
             // §3.14.17: columns count characters, not bytes.
             "columnKind": "unicodeCodePoints",
-            "results": remarks.iter().map(result).collect::<Vec<_>>(),
+            "results": results.iter().map(|one| result(one)).collect::<Vec<_>>(),
         }],
     });
     format!("{document:#}\n")
 }
 
+/// §3.49: what a remark of that code means.
+fn rule(remark: &Remark) -> Json {
+    let known = RULES.iter().find(|rule| rule.code == remark.code);
+    let (summary, reason) = match (known, remark.severity) {
+        (Some(rule), _) => (rule.summary.to_owned(), rule.reason),
+        (None, Severity::Error) => (
+            format!(
+                "The profile cannot be applied: {}",
+                remark.code.replace('-', " ")
+            ),
+            "whatever the kernel would refuse, or would read differently from a person, is refused before anything is touched",
+        ),
+        (None, _) => (
+            "A host would hold something else".to_owned(),
+            "the plan for a host: what its kernel holds, beside what the profile wants of it",
+        ),
+    };
+    json!({
+        "id": remark.code,
+        "shortDescription": { "text": summary },
+        "fullDescription": { "text": format!("{summary}: {reason}.") },
+        "help": { "text": format!("{reason}.") },
+        "defaultConfiguration": { "level": remark.severity.word() },
+    })
+}
+
+fn text(remark: &Remark) -> Json {
+    let lines = std::iter::once(&remark.message).chain(&remark.more);
+    let lines: Vec<String> = lines.map(|line| printable(line)).collect();
+    json!({ "text": lines.join("\n") })
+}
+
+/// §3.58: what is about no line of any file.
+fn note(remark: &Remark) -> Json {
+    json!({
+        "descriptor": { "id": remark.code },
+        "level": remark.severity.word(),
+        "message": text(remark),
+    })
+}
+
 /// §3.27.
 fn result(remark: &Remark) -> Json {
-    let text: Vec<String> = std::iter::once(&remark.message)
-        .chain(&remark.more)
-        .map(|line| printable(line))
-        .collect();
     let places: Vec<Json> = remark.place.iter().map(location).collect();
     json!({
         "ruleId": remark.code,
         "level": remark.severity.word(),
-        "message": { "text": text.join("\n") },
+        "message": text(remark),
         "locations": places,
     })
 }

@@ -106,7 +106,7 @@ fn a_plan_is_told_in_every_form() {
     for said in [
         "<!-- tcptune diff /run/p.toml -->\n### tcptune diff `/run/p.toml`\n",
         "**`/run/host.json`: 3 changes**",
-        "| `net.core.somaxconn` | `4096` | `16384` (at least 16384) | `/run/p.toml:3` | \\| &#64;all &lt;b&gt; \\`x\\` \\]\\] |",
+        "| `net.core.somaxconn` | `4096` | `16384` (at least 16384) | `/run/p.toml:3` | \\| `@all` &lt;b&gt; \\`x\\` \\]\\] |",
         "Next boot: create `/etc/sysctl.d/99-tcptune.conf`",
         "<details><summary>Diff</summary>\n\n```diff\n--- live",
         "- **warning** `abort_on_overflow` (`/run/p.toml:2`): clients of a burst",
@@ -136,8 +136,10 @@ fn a_plan_is_told_in_every_form() {
     };
     assert_eq!(
         (levels("error"), levels("warning"), levels("note")),
-        (0, 1, 4)
+        (0, 1, 3)
     );
+    let notes = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert_eq!(notes[0]["descriptor"]["id"], "drop-in");
     let json = sandbox.tcptune(&format!("{words} --json")).exits(1).json();
     assert_eq!(json["namespaces"][0]["findings"][0]["code"], "listen-again");
     // The same words give the same bytes, and no clock or host is in them.
@@ -164,6 +166,10 @@ fn a_refused_plan_is_told_in_every_form() {
     ));
     let words = "diff high-traffic --scope both --against /run/host.json --output";
     let comment = sandbox.tcptune(&format!("{words} markdown")).exits(3).out;
+    assert!(
+        comment.contains("**`/run/host.json`: refused**"),
+        "{comment}"
+    );
     assert!(comment.contains("**Refused**: "), "{comment}");
     let github = sandbox.tcptune(&format!("{words} github")).exits(3).out;
     assert!(
@@ -171,7 +177,9 @@ fn a_refused_plan_is_told_in_every_form() {
         "{github}"
     );
     let sarif = sandbox.tcptune(&format!("{words} sarif")).exits(3).json();
-    assert_eq!(sarif["runs"][0]["results"][0]["level"], "error");
+    let run = &sarif["runs"][0]["invocations"][0];
+    assert_eq!(run["executionSuccessful"], false);
+    assert_eq!(run["toolExecutionNotifications"][0]["level"], "error");
     for form in ["markdown", "github", "sarif"] {
         let run = sandbox
             .tcptune(&format!("diff nonesuch --output {form}"))

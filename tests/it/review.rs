@@ -154,6 +154,90 @@ fn what_nobody_took_down_is_not_guessed() {
 }
 
 #[test]
+fn nothing_in_a_snapshot_reaches_the_terminal_as_it_is() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic fail-fast --persist")
+        .exits(0);
+    let mut document: Json =
+        serde_json::from_str(&sandbox.tcptune("snapshot").exits(0).out).unwrap();
+    let evil = "\u{1b}[2J\n::error::x <!-- `|";
+    for place in [
+        "/taken",
+        "/machine/name",
+        "/machine/kernel",
+        "/machine/boot",
+        "/namespace/label",
+    ] {
+        *document.pointer_mut(place).unwrap() = evil.into();
+    }
+    let held = document["memory"]["held"].as_object_mut().unwrap();
+    for one in held.values_mut() {
+        one["wrote"] = evil.into();
+        one["baseline"] = evil.into();
+    }
+    // A drop-in that says of itself what it likes.
+    let files = document["boot"]["files"]["fragments"]
+        .as_array_mut()
+        .unwrap();
+    let ours = files
+        .iter_mut()
+        .find(|file| file["path"] == "/etc/sysctl.d/99-tcptune.conf")
+        .unwrap();
+    let text = ours["content"]["text"].as_str().unwrap();
+    let body = text
+        .splitn(3, '\n')
+        .nth(2)
+        .unwrap()
+        .replace("# declares: ", "# declares: \u{1b}[2J");
+    let hash: String = sha256(&sandbox, &body);
+    let header = text.lines().next().unwrap();
+    let text = format!("{header}\n# content: sha256 {hash}\n{body}net.a = \u{1b}[2J\n");
+    ours["content"]["text"] = text.into();
+    document["keys"]["net.core.somaxconn"] = evil.into();
+    document["keys"]["net.ipv4.tcp_syn_retries"] = evil.into();
+    sandbox.file("/run/evil.json", &document.to_string());
+    for words in [
+        "patient --scope both",
+        "fail-fast",
+        "patient --set somaxconn=7",
+    ] {
+        for form in ["text -v", "markdown", "github"] {
+            let run = sandbox.tcptune(&format!(
+                "diff {words} --against /run/evil.json --output {form}"
+            ));
+            let said = format!("{}{}", run.out, run.err);
+            assert!(
+                !said.contains('\u{1b}') && !said.contains("\n::error::x"),
+                "{form}: {said:?}"
+            );
+            assert!(!said.contains("<!-- `") || form != "markdown", "{said}");
+        }
+    }
+}
+
+fn sha256(sandbox: &Sandbox, text: &str) -> String {
+    sandbox.file("/run/text", text);
+    sandbox.sh("sha256sum < /run/text | cut -d ' ' -f 1")
+}
+
+#[test]
+fn git_shows_what_a_profile_wants_at_two_revisions() {
+    let sandbox = Sandbox::new();
+    sandbox.sh(&format!(
+        "mkdir /run/repo; cd /run/repo; git init -q; git config user.email a@b; git config user.name a
+         echo '*.toml diff=tcptune' > .gitattributes
+         git config diff.tcptune.textconv '{} show --flat'
+         printf '[tcp]\nsynack_retries = 3 # old\n' > web.toml; git add .; git commit -qm one
+         printf '[profile]\nextends = [\"fail-fast\"]\n[tcp]\nsynack_retries = 2\n' > web.toml; git commit -qam two",
+        crate::sandbox::binary().display()
+    ));
+    let told = sandbox.sh("cd /run/repo; git diff HEAD~ -- web.toml");
+    let wanted = "-net.ipv4.tcp_synack_retries = 3\n+net.ipv4.tcp_syn_retries = 2\n+net.ipv4.tcp_synack_retries = 2";
+    assert!(told.ends_with(wanted), "{told}");
+}
+
+#[test]
 fn profiles_side_by_side() {
     let sandbox = Sandbox::new();
     sandbox.file(

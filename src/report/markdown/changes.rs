@@ -9,7 +9,7 @@ use crate::report::remark::name;
 use crate::report::{Changes, NamespaceChanges, diff};
 
 use super::Page;
-use super::words::{code, escaped};
+use super::words::{code, escaped, row};
 
 impl Page {
     pub(super) fn namespace(&mut self, changes: &Changes, one: &NamespaceChanges) {
@@ -59,12 +59,12 @@ impl Page {
         self.line("| key | now | then | wanted by | why |");
         self.line("|---|---|---|---|---|");
         for change in &plan.live {
-            self.row(one, plan, change);
+            self.change(one, plan, change);
         }
         self.line("");
     }
 
-    fn row(&mut self, one: &NamespaceChanges, plan: &Plan, change: &Change) {
+    fn change(&mut self, one: &NamespaceChanges, plan: &Plan, change: &Change) {
         let Change {
             key,
             from,
@@ -84,11 +84,9 @@ impl Page {
             .and_then(|setting| setting.why())
             .map(escaped)
             .unwrap_or_default();
-        let (from, to) = (code(from.as_str()), code(to.as_str()));
-        self.line(format!(
-            "| {} | {from} | {to}{remark} | {by} | {why} |",
-            code(key.as_str())
-        ));
+        let to = format!("{}{remark}", code(to.as_str()));
+        let cells = [&code(key.as_str()), &code(from.as_str()), &to, &by, &why];
+        self.line(row(&cells.map(String::as_str)));
     }
 
     fn boot(&mut self, one: &NamespaceChanges, plan: &Plan) {

@@ -21,12 +21,27 @@ use words::{code, escaped, fence, marker};
 /// As many hosts of a group as a comment names.
 const NAMED: usize = 20;
 
-/// Most lines of a folded part: a comment of GitHub ends at 65,536 characters.
+/// Most lines of a folded part.
 const LONGEST: usize = 200;
+
+/// Most characters of a comment that still has folded parts: GitHub takes 65,536.
+const LARGEST: usize = 60_000;
 
 /// The whole comment.
 pub fn render(report: &Report) -> String {
-    let mut page = Page::default();
+    let whole = page(report, true);
+    if whole.chars().count() <= LARGEST {
+        whole
+    } else {
+        page(report, false)
+    }
+}
+
+fn page(report: &Report, folds: bool) -> String {
+    let mut page = Page {
+        text: String::new(),
+        folds,
+    };
     match &report.body {
         Body::Checked(checked) => page.checked(checked, report),
         Body::Review(review) => page.review(review),
@@ -47,9 +62,10 @@ pub fn render(report: &Report) -> String {
     page.text.trim_end().to_owned() + "\n"
 }
 
-#[derive(Default)]
 struct Page {
     text: String,
+    /// Whether there is room for parts to open.
+    folds: bool,
 }
 
 impl Page {
@@ -74,6 +90,9 @@ impl Page {
 
     /// Something to open, of one kind or another.
     fn folded(&mut self, summary: &str, language: &str, text: &str) {
+        if !self.folds {
+            return self.line(format!("{summary}: too long for a comment\n"));
+        }
         let count = text.lines().count();
         let shown: Vec<String> = text.lines().take(LONGEST).map(printable).collect();
         let more = match count.saturating_sub(LONGEST) {
@@ -94,12 +113,14 @@ impl Page {
         for group in &review.groups {
             let Some(first) = group.first() else { continue };
             let hosts = match group.as_slice() {
-                [one] => format!("{}: {}", code(&one.name), counted(one.count())),
-                many => same(many.len(), first.count()),
+                [one] => format!("{}: {}", code(&one.name), one.outcome()),
+                many => same(many),
             };
             self.line(format!("**{hosts}**\n"));
             self.taken(group);
-            self.each(&first.changes);
+            for one in &first.changes.namespaces {
+                self.namespace(&first.changes, one);
+            }
         }
         self.hashes(review.hosts().flat_map(|host| &host.changes.namespaces));
     }
@@ -126,20 +147,10 @@ impl Page {
     fn here(&mut self, changes: &Changes) {
         self.head("diff", &title([changes].into_iter()));
         for one in &changes.namespaces {
-            let count = one
-                .plan
-                .as_ref()
-                .map_or(0, |plan| plan.live.len() + plan.files().len());
-            self.line(format!("**{}**\n", counted(count)));
-        }
-        self.each(changes);
-        self.hashes(changes.namespaces.iter());
-    }
-
-    fn each(&mut self, changes: &Changes) {
-        for one in &changes.namespaces {
+            self.line(format!("**{}**\n", one.outcome()));
             self.namespace(changes, one);
         }
+        self.hashes(changes.namespaces.iter());
     }
 
     fn remark(&mut self, remark: &Remark) {
@@ -214,13 +225,13 @@ impl Page {
                 .as_ref()
                 .and_then(|setting| setting.why())
                 .map(escaped);
-            self.line(format!(
-                "| {} | {} | {} | {} |",
-                code(row.key.as_str()),
-                told(&row.from),
-                told(&row.to),
-                why.unwrap_or_default()
-            ));
+            let cells = [
+                &code(row.key.as_str()),
+                &told(&row.from),
+                &told(&row.to),
+                &why.unwrap_or_default(),
+            ];
+            self.line(words::row(&cells.map(String::as_str)));
         }
         self.line("");
         let diff = unified(compared, &title(&compared.from), &title(&compared.to));
@@ -279,12 +290,4 @@ impl Page {
 fn title<'c>(mut all: impl Iterator<Item = &'c Changes>) -> String {
     let want = all.find_map(|changes| changes.namespaces.iter().find_map(|one| one.want.clone()));
     want.map(|want| want.title).unwrap_or_default()
-}
-
-fn counted(changes: usize) -> String {
-    match changes {
-        0 => "nothing to change".to_owned(),
-        1 => "1 change".to_owned(),
-        more => format!("{more} changes"),
-    }
 }

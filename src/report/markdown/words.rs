@@ -18,9 +18,9 @@ pub(super) fn fence(text: &str, least: usize) -> String {
     "`".repeat((longest + 1).max(least))
 }
 
-/// A code span, also within a table.
+/// A code span: nothing in it is markup, a link or somebody who is called.
 pub(super) fn code(text: &str) -> String {
-    let text = printable(text).replace('|', "\\|");
+    let text = printable(text);
     let fence = fence(&text, 1);
     let gap = if text.starts_with('`') || text.ends_with('`') || text.is_empty() {
         " "
@@ -30,27 +30,53 @@ pub(super) fn code(text: &str) -> String {
     format!("{fence}{gap}{text}{gap}{fence}")
 }
 
-/// Plain words, whatever is in them.
+/// Plain words, whatever is in them. What would become a link or a mention is a code span: forges look for those in the
+/// finished page, where no escape helps.
 pub(super) fn escaped(text: &str) -> String {
+    let words = printable(text);
+    let words: Vec<String> = words
+        .split(' ')
+        .map(|word| {
+            if is_live(word) {
+                code(word)
+            } else {
+                plain(word)
+            }
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// Whether a forge would make a link or a mention of it.
+fn is_live(word: &str) -> bool {
+    let number = word
+        .split('#')
+        .skip(1)
+        .any(|behind| behind.starts_with(|c: char| c.is_ascii_digit()));
+    number || word.contains('@') || word.contains("://") || word.contains("www.")
+}
+
+fn plain(word: &str) -> String {
     let mut escaped = String::new();
-    for c in printable(text).chars() {
+    for c in word.chars() {
         match c {
             '<' => escaped += "&lt;",
             '>' => escaped += "&gt;",
             '&' => escaped += "&amp;",
-            // Whoever is named so shall not be called.
-            '@' => escaped += "&#64;",
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '!' | '~' => {
                 escaped.push('\\');
                 escaped.push(c);
             }
             c => escaped.push(c),
         }
     }
-    // A bare address would become a link.
     escaped
-        .replace("://", ":&#47;&#47;")
-        .replace("www.", "www&#46;")
+}
+
+/// A row of a table: only here a bar means anything, also within a code span.
+pub(super) fn row(cells: &[&str]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    format!("| {} |", cells.join(" | "))
 }
 
 #[cfg(test)]
@@ -59,14 +85,15 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_is_markup() {
-        assert_eq!(code("a|b"), "`a\\|b`");
         assert_eq!(code("`x``"), "``` `x`` ```");
         assert_eq!(code(""), "`  `");
+        assert_eq!(escaped("<b>*x* | [a](b)"), "&lt;b&gt;\\*x\\* | \\[a\\](b)");
         assert_eq!(
-            escaped("<b>*x* @me | [a](b)"),
-            "&lt;b&gt;\\*x\\* &#64;me \\| \\[a\\](b)"
+            escaped("ask @me or a@b.c, #12 of https://x.y"),
+            "ask `@me` or `a@b.c,` `#12` of `https://x.y`"
         );
         assert_eq!(escaped("a\nb"), "a\\\\nb");
+        assert_eq!(row(&[&code("a|b"), "c"]), "| `a\\|b` | c |");
         assert_eq!(
             marker("tcptune diff a-->b\n"),
             "tcptune diff a__\u{5f}b_".trim()

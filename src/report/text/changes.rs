@@ -80,7 +80,7 @@ impl Page {
                 [b'@', ..] => PLACE,
                 _ => Style::new(),
             };
-            let line = self.styled(style, line);
+            let line = self.styled(style, &printable(line));
             self.line(line);
         }
     }
@@ -147,11 +147,10 @@ impl Page {
     fn left_alone(&mut self, one: &NamespaceChanges, plan: &Plan) {
         for kept in &plan.kept {
             match &kept.why {
-                KeptWhy::OtherWriter(wrote) => self.line(format!(
+                KeptWhy::OtherWriter(wrote) => self.line(printable(&format!(
                     "left: {} holds {}, held by another writer: tcptune had written {wrote}",
-                    kept.key,
-                    printable(kept.value.as_str())
-                )),
+                    kept.key, kept.value
+                ))),
                 // A warning says it.
                 KeptWhy::NoBaseline => {}
                 // A bound that is met by more than it asks for.
@@ -160,10 +159,10 @@ impl Page {
                         .setting(&kept.key)
                         .filter(|setting| !setting.is_edge(&kept.value));
                     if let Some(bound) = setting.and_then(Setting::bound) {
-                        self.line(format!(
+                        self.line(printable(&format!(
                             "kept: {} = {}, {bound} is wanted",
                             kept.key, kept.value
-                        ));
+                        )));
                     }
                 }
             }

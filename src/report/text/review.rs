@@ -27,7 +27,7 @@ impl Page {
         let Some(first) = group.first() else { return };
         if !first.changes.only_hash {
             if group.len() > 1 {
-                let said = self.styled(STRONG, &same(group.len(), first.count()));
+                let said = self.styled(STRONG, &same(group));
                 self.line(said);
             }
             self.taken(group);
@@ -79,12 +79,16 @@ impl Page {
 }
 
 /// `412 hosts: the same 2 changes`.
-pub(in crate::report) fn same(hosts: usize, changes: usize) -> String {
-    let hosts = format!("{hosts} {}", plural_of(hosts, "host"));
-    match changes {
-        0 => format!("{hosts}: nothing to change"),
-        1 => format!("{hosts}: the same change"),
-        more => format!("{hosts}: the same {more} changes"),
+pub(in crate::report) fn same(group: &[Reviewed]) -> String {
+    let hosts = format!("{} {}", group.len(), plural_of(group.len(), "host"));
+    match group.first() {
+        Some(first) if first.count() > 0 && first.errors().next().is_none() => {
+            format!("{hosts}: the same {}", first.outcome())
+        }
+        first => format!(
+            "{hosts}: {}",
+            first.map(Reviewed::outcome).unwrap_or_default()
+        ),
     }
 }
 
