@@ -51,6 +51,7 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
             .map(|line| format!("{}{}", line.tag(), line.value()))
             .collect::<String>()
     });
+    let (from_header, to_header) = (printable(from_header), printable(to_header));
     format!(
         "--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n{}",
         body.collect::<String>()

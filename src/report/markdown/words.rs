@@ -49,11 +49,14 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// Whether a forge would make a link or a mention of it.
 fn is_live(word: &str) -> bool {
-    let number = word
-        .split('#')
-        .skip(1)
-        .any(|behind| behind.starts_with(|c: char| c.is_ascii_digit()));
-    number || word.contains('@') || word.contains("://") || word.contains("www.")
+    let number = |mark: &str| {
+        let behind = word.split(mark).skip(1);
+        behind
+            .into_iter()
+            .any(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let parts = ["@", "`", "://", "www."];
+    number("#") || number("GH-") || parts.iter().any(|part| word.contains(part))
 }
 
 fn plain(word: &str) -> String {
