@@ -62,6 +62,11 @@ impl Library {
         }
     }
 
+    /// Whether nothing will be written.
+    pub fn is_for_review(&self) -> bool {
+        self.any_owner
+    }
+
     /// As if the files of a directory were installed already.
     pub fn staged(directory: Option<PathBuf>) -> Self {
         Self {

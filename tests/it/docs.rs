@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use clap::CommandFactory;
+use sha2::{Digest, Sha256};
 use tcptune::cli::Cli;
 use tcptune::exit::Exit;
 use tcptune::host::library;
 use tcptune::model::catalogue::{Scope, TABLE};
+use tcptune::model::memory::hex;
 
 use crate::sandbox::Sandbox;
 
@@ -148,11 +150,7 @@ fn the_tours_of_the_readme_are_what_a_user_sees() {
 
 /// What a user sees who says the commands of a tour; the third one is about a profile.
 fn walked(tour: &str, number: usize, profile: &str) -> String {
-    let sandbox = Sandbox::new();
-    sandbox.sh(
-        "echo 6.18.44 > /run/release; mount --bind /run/release /proc/sys/kernel/osrelease
-                mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*",
-    );
+    let sandbox = on_a_host();
     if number == 1 {
         sandbox.sh(
             "echo 'net.core.somaxconn = 1024' | tee /etc/sysctl.d/60-app.conf > /etc/sysctl.conf",
@@ -183,6 +181,58 @@ fn walked(tour: &str, number: usize, profile: &str) -> String {
     }
     assert!(commands.len() >= 5);
     seen
+}
+
+/// The picture of the README shows `packaging/ci/comment.md`, and that is what the program says.
+#[test]
+fn the_picture_of_the_readme_is_what_a_reviewer_sees() {
+    let _one_at_a_time = README.lock();
+    let readme = document("README.md");
+    let profile = readme
+        .split("```toml\n")
+        .find(|block| block.starts_with("#:schema"));
+    let profile = profile.unwrap().split("```").next().unwrap();
+    let sandbox = on_a_host();
+    sandbox.file("/etc/sysctl.d/60-app.conf", "net.core.somaxconn = 1024\n");
+    sandbox.sh("mkdir -p /run/review/profiles /run/review/snapshots");
+    sandbox.file("/run/review/profiles/web.toml", profile);
+    let binary = crate::sandbox::binary();
+    for host in 17..=19 {
+        let json = sandbox.tcptune("snapshot").exits(0).out;
+        sandbox.file(&format!("/run/review/snapshots/web-{host}.json"), &json);
+    }
+    let script = format!(
+        "cd /run/review; {} diff profiles/web.toml --scope both --against snapshots/*.json --output markdown",
+        binary.display()
+    );
+    let told = sandbox.run("sh", &["-c", &script]).exits(1).out;
+    let told = as_on_a_host(&told);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/ci/comment.md");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &told).unwrap();
+    }
+    assert!(
+        document("packaging/ci/comment.md") == told,
+        "`UPDATE=1 cargo test docs` mends it, then `tests/review/picture packaging/ci/comment.md packaging/ci/comment.png`"
+    );
+    let hash = hex(&Sha256::digest(told));
+    let picture = fs::read(path.with_extension("png")).unwrap();
+    assert!(
+        picture
+            .windows(hash.len())
+            .any(|bytes| bytes == hash.as_bytes()),
+        "`tests/review/picture packaging/ci/comment.md packaging/ci/comment.png` draws it again"
+    );
+}
+
+/// A sandbox that looks like the host of the README.
+fn on_a_host() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.sh(
+        "echo 6.18.44 > /run/release; mount --bind /run/release /proc/sys/kernel/osrelease
+                mkdir -p /run/systemd/system; rm -f /etc/sysctl.conf /etc/sysctl.d/*",
+    );
+    sandbox
 }
 
 /// As on a host, at a time of the README's own: the sandbox is a container to the program.

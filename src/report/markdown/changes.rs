@@ -23,7 +23,14 @@ impl Page {
         self.table(one, plan);
         self.boot(one, plan);
         let live = diff::unified(one, &format!("live {} namespace", one.netns), "wanted");
-        let diff = format!("{live}{}", diff::files(plan.files(), 3));
+        // What a drop-in says beside its assignments is for tcptune.
+        let files = diff::assignments(plan.files());
+        let head = if files.is_empty() {
+            ""
+        } else {
+            "--- next boot\n+++ wanted\n"
+        };
+        let diff = format!("{live}{head}{files}");
         if !diff.is_empty() {
             self.folded("Diff", "diff", &diff);
         }
@@ -99,8 +106,10 @@ impl Page {
             self.line(format!("Next boot: {does} {}\n", code(&file.path)));
         }
         if let (Some(boot), Some(expected)) = (&plan.boot, &one.expected) {
-            for beaten in &boot.beats {
-                self.line(format!("- it beats {}", code(&beaten.win.place())));
+            let beaten = boot.beats.iter().map(|beaten| code(&beaten.win.place()));
+            let beaten: Vec<String> = beaten.collect();
+            if !beaten.is_empty() {
+                self.line(format!("It beats {}.\n", beaten.join(", ")));
             }
             for lost in expected.iter().filter(|one| !one.is_right()) {
                 let value = lost
@@ -108,7 +117,7 @@ impl Page {
                     .as_ref()
                     .map_or("unknown", |value| value.as_str());
                 self.line(format!(
-                    "- {} will be {} ({})",
+                    "{} will be {} ({}).\n",
                     code(lost.key.as_str()),
                     code(value),
                     escaped(&lost.by)
