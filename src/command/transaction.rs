@@ -155,7 +155,7 @@ impl Transaction<'_> {
         let mut draft = (self.draft)(&scene)?;
         self.warnings.append(&mut draft.warnings);
         if let Some(entry) = &scene.unconfirmed {
-            self.waits(entry, &mut draft)?;
+            one.until = self.waits(entry, &mut draft)?;
         }
         let plan_hash = plan_hash(&scene, &draft);
         one.plan_hash = Some(plan_hash.clone());
@@ -229,10 +229,11 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// While an entry waits to be confirmed, the same wish again is nothing to do, and another one is refused.
-    fn waits(&mut self, waiting: &Entry, draft: &mut Draft) -> Result<(), Error> {
+    /// While an entry waits to be confirmed, the same wish again is nothing to do, and another one is refused. Until
+    /// when it waits, where it is the same.
+    fn waits(&mut self, waiting: &Entry, draft: &mut Draft) -> Result<Option<String>, Error> {
         if draft.ends.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let Plan {
             live, remembers, ..
@@ -256,7 +257,11 @@ impl Transaction<'_> {
         if !self.warnings.contains(&said) {
             self.warnings.push(said);
         }
-        Ok(())
+        let until = waiting
+            .confirm
+            .as_ref()
+            .map(|confirm| confirm.until.clone());
+        Ok(until.filter(|_| same))
     }
 
     /// Does what a draft says, and notes the entry of the journal.

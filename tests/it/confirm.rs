@@ -512,7 +512,11 @@ fn a_dry_run_is_refused_as_the_run_would_be_while_another_entry_waits() {
         .exits(0);
     let dry = sandbox.tcptune("apply patient --dry-run").exits(3);
     assert!(dry.err.contains("waits to be confirmed"), "{}", dry.err);
-    sandbox.tcptune("apply fail-fast --dry-run").exits(0);
+    let again = sandbox
+        .tcptune("apply fail-fast --dry-run --json")
+        .exits(0)
+        .json();
+    assert!(again["namespaces"][0]["unconfirmed_until"].is_string());
     sandbox.tcptune("diff patient").exits(1);
     sandbox.tcptune("rollback").exits(0);
 }
