@@ -199,7 +199,7 @@ fn writers(world: &World) -> BTreeMap<String, Option<Found>> {
                 sysctl_conf: Some(found),
                 ..Tree::default()
             };
-            tree.essence(|_| false).sysctl_conf
+            tree.essence(|_| String::new()).sysctl_conf
         });
         (writer.name.to_owned(), found.flatten())
     };

@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::model::dropin::Unfit;
 use crate::model::refusal::{Refusal, Shadow};
-use crate::model::sysctld::Win;
+use crate::model::sysctld::{Win, shown};
 
 /// A stable word for programs.
 pub(super) fn code(refusal: &Refusal) -> &'static str {
@@ -86,7 +86,7 @@ fn edited(wrote: &str, holds: &str) -> String {
             && !line.value().starts_with("# content: ")
     });
     let lines: Vec<String> = lines
-        .map(|line| format!("{}{}", line.tag(), line.value().trim_end()))
+        .map(|line| format!("{}{}", line.tag(), shown(line.value().trim_end())))
         .collect();
     lines.join("; ")
 }

@@ -221,16 +221,20 @@ pub fn without(tree: &Tree) -> Tree {
     })
 }
 
-/// What says that it is the drop-in, and the essence of the others; see [`Tree::essence`].
-pub fn apart(tree: &Tree) -> (Vec<&Found>, Tree) {
-    let ours = tree.fragments.iter().filter_map(claim);
-    let ours = ours.map(|(found, _)| found).collect();
-    (ours, without(tree).essence(|_| false))
+/// What says that it is the drop-in, and the others; of both what may leave the machine, see [`essence`].
+pub fn apart(tree: &Tree) -> (Vec<Found>, Tree) {
+    let told = essence(tree);
+    let ours = told.fragments.iter().filter_map(claim);
+    let ours = ours.map(|(found, _)| found.clone()).collect();
+    (ours, without(&told))
 }
 
-/// What of a tree may leave the machine: all of the drop-in, and the essence of the others.
+/// What of a tree may leave the machine: of the drop-in what tcptune wrote, of all else what the loaders obey.
 pub fn essence(tree: &Tree) -> Tree {
-    tree.essence(|found| claim(found).is_some())
+    tree.essence(|found| {
+        let ours = claim(found).and_then(|(_, text)| DropIn::recorded(&text));
+        ours.map(|ours| ours.render()).unwrap_or_default()
+    })
 }
 
 /// A file of our directory that says that it is ours.

@@ -79,6 +79,9 @@ impl Outlook<'_> {
         let live = self.live.map(|live| live.get(key));
         if let Some(win) = self.forecast.winner(key) {
             let (value, place) = (win.value(), win.place());
+            if win.is_hidden() {
+                return (None, format!("{place}, which is not shown"), None);
+            }
             let right = setting.accepts(&value);
             let now = live.and_then(Reading::value);
             // Of keys outside the catalogue only the kernel knows what they take.

@@ -296,16 +296,17 @@ proptest! {
         let mut tree = Tree::default().with("/etc/sysctl.d/x.conf", Some("")).with("/etc/sysctl.d/y.conf", Some(""));
         tree.fragments[0].content = Content::Text(lines.join("\n").into_bytes());
         tree.fragments[1].content = Content::Text(bytes);
-        let told = tree.essence(|_| false);
-        prop_assert_eq!(&told.essence(|_| false), &told);
+        let several = tree.fragments.iter().any(|found| found.text().contains(&b'\r'));
+        let told = tree.essence(|_| String::new());
+        prop_assert_eq!(&told.essence(|_| String::new()), &told);
         let text = serde_json::to_string(&told).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Tree>(&text).unwrap(), &told);
         for loader in [Loader::Systemd, Loader::Procps] {
             let (all, told) = (Forecast::of(&tree, loader), Forecast::of(&told, loader));
             for key in all.keys().iter().filter(|key| !catalogue::may_be_secret(key.as_str())) {
                 let (all, told) = (all.next_boot(key), told.next_boot(key));
-                // A line that is several to one loader may be a value with a secret in it to another.
-                if !format!("{all:?}").contains("fastopen_key") {
+                // A line that is several to one loader may be a value with a secret or a comment in it to another.
+                if !several {
                     prop_assert_eq!(all, told, "{}", key);
                 }
             }

@@ -2,17 +2,21 @@
 //!
 //! Line numbers stay, and so does what every loader makes of the rest: a forecast of the essence is one of the tree.
 
-use super::super::catalogue;
+use std::collections::BTreeSet;
+
 use super::Loader;
 use super::cmdline;
 use super::order::{Content, Found, Tree};
-use super::statement::{HIDDEN, Line, TOO_LONG, lines};
+use super::statement::{HIDDEN, Line, Statement, TOO_LONG, lines};
 
 impl Tree {
-    /// The same tree with nothing in it that a loader does not look at; of the files that `whole` names, comments too.
+    /// The same tree with nothing in it that a loader does not obey. Lines of a file that `known` has of it stay.
     #[must_use]
-    pub fn essence(&self, whole: impl Fn(&Found) -> bool) -> Self {
-        let file = |found: &Found| rewritten(found, |text| essence(text, whole(found)));
+    pub fn essence(&self, known: impl Fn(&Found) -> String) -> Self {
+        let file = |found: &Found| {
+            let known = known(found);
+            rewritten(found, |text| essence(text, &known))
+        };
         Self {
             fragments: self.fragments.iter().map(file).collect(),
             sysctl_conf: self.sysctl_conf.as_ref().map(file),
@@ -36,60 +40,60 @@ fn rewritten(found: &Found, essence: impl Fn(&[u8]) -> Vec<u8>) -> Found {
     }
 }
 
-fn essence(text: &[u8], with_comments: bool) -> Vec<u8> {
+fn essence(text: &[u8], known: &str) -> Vec<u8> {
+    let known: BTreeSet<&[u8]> = known.lines().map(str::as_bytes).collect();
     let lines = text.split(|byte| *byte == b'\n');
-    let essence = lines.map(|line| match kind(line) {
-        Kind::Comment if !with_comments => b"#".to_vec(),
+    let essence = lines.map(|line| match line.len() {
+        _ if known.contains(line) => line.to_vec(),
         // Where a loader gives up, it must go on doing so.
-        Kind::Secret if line.len() >= TOO_LONG => b"#".repeat(line.len()),
-        Kind::Secret => hidden(line),
-        Kind::Comment | Kind::Other => line.to_vec(),
+        TOO_LONG.. => b"#".repeat(line.len()),
+        _ => told(line),
     });
     essence.collect::<Vec<_>>().join(&b'\n')
 }
 
-enum Kind {
-    Comment,
-    Secret,
-    Other,
+/// What may be told of a line. To some loaders it is several lines, which are told apart by a CR or a NUL.
+fn told(line: &[u8]) -> Vec<u8> {
+    let parts = line.split_inclusive(|byte| matches!(byte, b'\r' | 0));
+    let told = parts.map(|part| {
+        let end = part.iter().rposition(|byte| !matches!(byte, b'\r' | 0));
+        let (text, end) = part.split_at(end.map_or(0, |last| last + 1));
+        [told_part(text).as_slice(), end].concat()
+    });
+    told.collect::<Vec<_>>().concat()
 }
 
-fn kind(line: &[u8]) -> Kind {
-    let says_nothing = said(line).next().is_none();
-    if says_nothing && !line.is_empty() && line.len() < TOO_LONG {
-        Kind::Comment
-    } else if is_secret(line) {
-        Kind::Secret
-    } else {
-        Kind::Other
+fn told_part(text: &[u8]) -> Vec<u8> {
+    let loaders = [Loader::Systemd, Loader::Procps].into_iter();
+    let said = loaders.flat_map(|loader| lines(text, loader));
+    let statements: Vec<Option<Statement>> = said
+        .map(|(_, said)| match said {
+            Line::Statement(statement) => Some(statement),
+            Line::Malformed(_) | Line::TooLong => None,
+        })
+        .collect();
+    match statements.as_slice() {
+        [] if text.iter().all(u8::is_ascii_whitespace) => text.to_vec(),
+        [] => b"#".to_vec(),
+        all if all.iter().flatten().all(may_be_told) && all.iter().any(Option::is_some) => {
+            text.to_vec()
+        }
+        _ => {
+            let name = text.iter().position(|byte| *byte == b'=');
+            let name = name.and_then(|at| text.get(..=at)).unwrap_or_default();
+            [name, b" ", HIDDEN.as_bytes()].concat()
+        }
     }
 }
 
-/// What any loader makes of a line.
-fn said(line: &[u8]) -> impl Iterator<Item = Line> {
-    let loaders = [Loader::Systemd, Loader::Procps].into_iter();
-    loaders.flat_map(move |loader| lines(line, loader).into_iter().map(|(_, said)| said))
-}
-
-fn is_secret(line: &[u8]) -> bool {
-    let secret = |said: Line| matches!(said, Line::Statement(said) if said.is_secret());
-    said(line).any(secret) || catalogue::may_be_secret(&String::from_utf8_lossy(line))
-}
-
-/// A line without what its secrets say. To some loaders it is several lines, which are told apart by a CR or a NUL.
-fn hidden(line: &[u8]) -> Vec<u8> {
-    let parts = line.split_inclusive(|byte| matches!(byte, b'\r' | 0));
-    let shown = parts.map(|part| {
-        let end = part.iter().rposition(|byte| !matches!(byte, b'\r' | 0));
-        let (text, end) = part.split_at(end.map_or(0, |last| last + 1));
-        if !is_secret(text) {
-            return part.to_vec();
-        }
-        let name = text.iter().position(|byte| *byte == b'=');
-        let name = name.and_then(|at| text.get(..=at)).unwrap_or_default();
-        [name, b" ", HIDDEN.as_bytes(), end].concat()
-    });
-    shown.collect::<Vec<_>>().concat()
+/// A number is no secret. Other texts are told of keys of the network, which plans are about, if they are no secret.
+fn may_be_told(statement: &Statement) -> bool {
+    let Some(value) = &statement.value else {
+        return true;
+    };
+    let number = |c: char| c.is_ascii_digit() || "- \t".contains(c);
+    let network = statement.path.starts_with("net/") && !statement.is_secret();
+    value.chars().all(number) || network
 }
 
 /// The parameters of the kernel that set sysctls.
@@ -103,20 +107,56 @@ mod tests {
     use super::super::Forecast;
     use super::*;
 
+    fn told(text: &str) -> String {
+        String::from_utf8(essence(text.as_bytes(), "")).unwrap()
+    }
+
     #[test]
     fn comments_and_secrets_stay_at_home() {
-        let text = "# my secret\n\nnet.core.somaxconn = 1\n ; x\nnet/ipv4/tcp_fastopen_key=ab\nnet.ipv4.tcp_* = cd\r\nfastopen_key\n";
-        let essence = String::from_utf8(essence(text.as_bytes(), false)).unwrap();
-        let wanted = "#\n\nnet.core.somaxconn = 1\n#\nnet/ipv4/tcp_fastopen_key= (not shown)\nnet.ipv4.tcp_* = (not shown)\r\n (not shown)\n";
-        assert_eq!(essence, wanted);
-        assert_eq!(super::essence(wanted.as_bytes(), false), wanted.as_bytes());
+        for (line, wanted) in [
+            ("# my secret", "#"),
+            (" ; x", "#"),
+            ("", ""),
+            ("net.core.somaxconn = 1", "net.core.somaxconn = 1"),
+            ("net.ipv4.tcp_* = 7", "net.ipv4.tcp_* = 7"),
+            ("net.ipv4.tcp_rmem = 1 2\t3", "net.ipv4.tcp_rmem = 1 2\t3"),
+            ("-net.core.somaxconn", "-net.core.somaxconn"),
+            (
+                "net/ipv4/tcp_fastopen_key=ab",
+                "net/ipv4/tcp_fastopen_key= (not shown)",
+            ),
+            ("net.ipv4.tcp_* = ab", "net.ipv4.tcp_* = (not shown)"),
+            (
+                "net.ipv6.conf.eth0.stable_* = ::1",
+                "net.ipv6.conf.eth0.stable_* = (not shown)",
+            ),
+            (
+                "net.ipv6.conf.e*.st*_se[c]ret = ::1",
+                "net.ipv6.conf.e*.st*_se[c]ret = (not shown)",
+            ),
+            (
+                "kernel.core_pattern = |/x --token=y",
+                "kernel.core_pattern = (not shown)",
+            ),
+            ("kernel.pid_max = 4", "kernel.pid_max = 4"),
+            ("machine x password y", " (not shown)"),
+            (
+                "# pass\rnet.core.somaxconn = 5\r",
+                "#\rnet.core.somaxconn = 5\r",
+            ),
+        ] {
+            assert_eq!(told(line), wanted);
+            assert_eq!(told(wanted), wanted);
+        }
     }
 
     #[test]
     fn a_secret_stays_at_home_however_long_its_line_is() {
-        let line = format!("fastopen_key = {}", "s".repeat(TOO_LONG));
-        let told = essence(line.as_bytes(), true);
-        assert!(told.len() == line.len() && told.iter().all(|byte| *byte == b'#'));
+        for line in ["fastopen_key = ", "# "].map(|start| start.to_owned() + &"s".repeat(TOO_LONG))
+        {
+            let told = told(&line);
+            assert!(told.len() == line.len() && told.bytes().all(|byte| byte == b'#'));
+        }
     }
 
     #[test]
@@ -135,6 +175,6 @@ mod tests {
             .with("/etc/sysctl.d/b.conf", Some(";\n-net.core.somaxconn = 2\n"));
         let key: Key = "net.core.somaxconn".parse().unwrap();
         let told = |tree: &Tree| Forecast::of(tree, Loader::Systemd).next_boot(&key);
-        assert_eq!(told(&tree), told(&tree.essence(|_| false)));
+        assert_eq!(told(&tree), told(&tree.essence(|_| String::new())));
     }
 }

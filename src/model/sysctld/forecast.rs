@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::catalogue::{Taken, taken};
+use super::super::catalogue::Taken;
 use super::super::key::Key;
 use super::super::value::Value;
 use super::Loader;
 use super::order::Tree;
 use super::sequence::{Outcome, Placed, Sequence};
-use super::statement::HIDDEN;
+use super::statement::{HIDDEN, made_of};
 
 /// What all loaders make of a tree.
 #[derive(Debug, Clone)]
@@ -48,7 +48,10 @@ impl Win {
     /// A line as it speaks of a key, whoever wins.
     pub(super) fn of(key: &Key, placed: &Placed) -> Self {
         let text = placed.statement.value.as_deref();
-        Self::new(placed, text.map_or(Taken::Refused, |text| taken(key, text)))
+        Self::new(
+            placed,
+            text.map_or(Taken::Refused, |text| made_of(key, text)),
+        )
     }
 
     /// A line that keeps a loader from writing a key.
@@ -59,6 +62,11 @@ impl Win {
     /// `/etc/sysctl.d/60-app.conf:4`
     pub fn place(&self) -> String {
         format!("{}:{}", self.path, self.line)
+    }
+
+    /// Whether what it says is hidden, and so unknown.
+    pub fn is_hidden(&self) -> bool {
+        self.text.as_deref() == Some(HIDDEN)
     }
 
     /// What the key will hold, as far as that can be told: else what the line says, folded like a value.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::catalogue::{Taken, taken};
+use super::super::catalogue::Taken;
 use super::super::key::Key;
 use super::Loader;
 use super::cmdline;
 use super::order::Tree;
 use super::pattern;
-use super::statement::{Line, Statement, lines, walked};
+use super::statement::{Line, Statement, lines, made_of, walked};
 
 /// A statement and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl Sequence {
         chain.dedup();
         let placed = |index: &usize| self.statements.get(*index);
         let written = writes.iter().rev().filter_map(placed).find_map(|placed| {
-            let taken = taken(key, placed.statement.value.as_deref()?);
+            let taken = made_of(key, placed.statement.value.as_deref()?);
             (taken != Taken::Refused).then_some((placed, taken))
         });
         Outcome {

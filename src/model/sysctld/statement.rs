@@ -1,6 +1,7 @@
 //! Lines of sysctl.d and sysctl.conf, as each loader understands them.
 
-use super::super::catalogue;
+use super::super::catalogue::{self, Taken, taken};
+use super::super::key::Key;
 use super::Loader;
 use super::pattern::{self, is_pattern};
 
@@ -34,15 +35,18 @@ pub struct Statement {
 impl Statement {
     /// Whether it may be about a secret.
     pub fn is_secret(&self) -> bool {
+        // Of whichever interface.
+        let interface = self.path.split('/').nth(3).unwrap_or_default();
+        let stable = self.path.replacen(&format!("/{interface}/"), "/all/", 1);
         let patterns = [
-            "net/ipv4/tcp_fastopen_key",
-            "net/ipv6/conf/all/stable_secret",
+            (&self.path, "net/ipv4/tcp_fastopen_key"),
+            (&stable, "net/ipv6/conf/all/stable_secret"),
         ];
         catalogue::may_be_secret(&self.name)
             || self.is_pattern()
                 && patterns
                     .iter()
-                    .any(|secret| pattern::matches(&self.path, secret))
+                    .any(|(path, secret)| pattern::matches(path, secret))
     }
 
     /// What it says, for readers: the line as its author would write it, but for a secret.
@@ -69,6 +73,14 @@ impl Statement {
 
 /// What stands for a secret.
 pub(super) const HIDDEN: &str = "(not shown)";
+
+/// What the kernel makes of a text. Of one that is hidden, nobody knows.
+pub(super) fn made_of(key: &Key, text: &str) -> Taken {
+    if text == HIDDEN {
+        return Taken::Unknown;
+    }
+    taken(key, text)
+}
 
 /// A line that nobody understands, for readers.
 pub fn shown(line: &str) -> &str {
