@@ -102,7 +102,7 @@ pub fn run(world: &World, request: &Apply) -> Report {
         confirm_within: request.trial.confirm_within,
         ..request.deed.manner("apply")
     };
-    let library = Library::staged(request.staged.clone());
+    let library = Library::default().with_staged(request.staged.clone());
     let asked = request
         .reach
         .axes(world)

@@ -2,8 +2,10 @@
 
 use crate::error::Error;
 use crate::host::machine::Machine;
-use crate::model::approval::Grounds;
+use crate::host::netns;
+use crate::model::approval::{Approval, Grounds};
 
+use super::World;
 use super::draft::{Draft, Manner};
 use super::scene::{Boot, Scene};
 
@@ -32,4 +34,17 @@ pub(super) fn approved(manner: &Manner, desired: &str, plan: &str) -> Result<(),
         }),
         _ => Ok(()),
     }
+}
+
+/// Refuses to hold several namespaces against the plan of one.
+pub(super) fn of_one_namespace(world: &World, manner: &Manner) -> Result<(), Error> {
+    let of_plan = manner.expect.as_ref().is_some_and(Approval::is_of_plan);
+    if of_plan && netns::expand(&world.netns).len() > 1 {
+        return Err(Error::Usage {
+            code: "usage",
+            message: "a plan hash is that of one namespace, and several were asked for".to_owned(),
+            hint: Some("approve each by itself, or the desired hash for all".to_owned()),
+        });
+    }
+    Ok(())
 }

@@ -62,6 +62,28 @@ pub(super) fn is_pending(entry: &Entry, machine: &Machine) -> Warning {
     }
 }
 
+/// An entry that waited to be confirmed when the facts of another host were taken.
+pub(super) fn waits_there(entry: &Entry) -> Warning {
+    let until = entry.confirm.as_ref().map_or("", |confirm| &confirm.until);
+    Warning {
+        code: "unconfirmed",
+        message: format!(
+            "entry {} was unconfirmed: it goes back at {until}",
+            entry.id
+        ),
+        hint: None,
+    }
+}
+
+/// What was wrong with the journal of another host.
+pub(super) fn was_unsettled(message: &str) -> Warning {
+    Warning {
+        code: "pending",
+        message: message.to_owned(),
+        hint: None,
+    }
+}
+
 /// Lines that other loaders would obey, or this one, where that was allowed.
 pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
     let Some(boot) = &plan.boot else {

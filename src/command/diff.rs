@@ -1,6 +1,8 @@
 //! `diff`: what `apply` would change, asked without root; here, on hosts whose facts were taken down, or from one
 //! profile to another.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::error::Error;
@@ -25,6 +27,9 @@ pub struct Diff {
     /// Not this host but OTHER: a snapshot (`.json`), or profiles to compare with; repeatable
     #[arg(long, value_name = "OTHER", num_args = 1.., conflicts_with_all = ["netns", "root"])]
     against: Vec<String>,
+    /// As if the files of DIR were in /etc/tcptune/profiles: what the hosts will do once they have them
+    #[arg(long, value_name = "DIR")]
+    staged: Option<PathBuf>,
     /// Only the plan hash, which `--expect` takes
     #[arg(long)]
     plan_hash: bool,
@@ -43,8 +48,8 @@ pub fn run(world: &World, request: &Diff) -> Report {
 }
 
 fn here(world: &World, request: &Diff) -> Result<Report, Error> {
-    let wish = wish::wanted(&request.words, &Library::default())?;
-    plan(world, request, &wish)
+    let library = Library::default().with_staged(request.staged.clone());
+    plan(world, request, &wish::wanted(&request.words, &library)?)
 }
 
 fn plan(world: &World, request: &Diff, wish: &Wish) -> Result<Report, Error> {
@@ -71,7 +76,7 @@ fn elsewhere(world: &World, request: &Diff) -> Result<Report, Error> {
             hint: Some("compare with snapshots (`.json`), or with profiles".to_owned()),
         });
     }
-    let wish = wish::wanted(&request.words, &Library::for_review())?;
+    let library = Library::for_review().with_staged(request.staged.clone());
     let mut report = Report {
         command: "diff",
         exit: Exit::Done,
@@ -83,6 +88,9 @@ fn elsewhere(world: &World, request: &Diff) -> Result<Report, Error> {
     let mut hosts = Vec::new();
     for other in &request.against {
         let facts = Facts::read(other)?;
+        // What the kernel gives by default is its own.
+        let library = library.clone().with_defaults(facts.defaults.clone());
+        let wish = wish::wanted(&request.words, &library)?;
         let (taken, age) = (facts.taken.clone(), facts.age());
         let title = format!("{other}, Linux {}", facts.machine.kernel);
         let one = plan(&world.in_place_of(facts), request, &wish)?;
@@ -108,7 +116,7 @@ fn elsewhere(world: &World, request: &Diff) -> Result<Report, Error> {
 
 /// What the profiles want, beside what others want.
 fn compared(request: &Diff) -> Result<Report, Error> {
-    let library = Library::for_review();
+    let library = Library::for_review().with_staged(request.staged.clone());
     let to = wish::wanted(&request.words, &library)?;
     let from = wish::wanted(&Words::of(&request.against), &library)?;
     let compared = Compared::new(

@@ -10,13 +10,14 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::change::hold::Hold;
+use crate::change::journal::{Entry, Stage};
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::files;
 use crate::host::fragments::{self, Writer};
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
-use crate::model::catalogue::{Entry, KEYS, Shape};
+use crate::model::catalogue::{self, KEYS, Shape};
 use crate::model::dropin;
 use crate::model::key::Key;
 use crate::model::memory::Memory;
@@ -25,6 +26,7 @@ use crate::model::sysctld::{Found, Loader, Tree};
 use crate::model::value::Value;
 
 use super::World;
+use super::cautions::is_pending;
 use super::scene::Scene;
 
 /// The form of the document. A later one that says the same in other words has another number.
@@ -51,6 +53,12 @@ pub struct Facts {
     pub boot: Option<Boot>,
     /// What is declared there, and the baselines.
     pub memory: Memory,
+    /// Where baselines come from that an earlier boot recorded.
+    pub recorded: BTreeMap<Key, String>,
+    /// The entry that waits to be confirmed.
+    pub waits: Option<Entry>,
+    /// What was wrong with the journal: entries that were interrupted, or cannot be read.
+    pub unsettled: Vec<String>,
     /// The hold that is in force.
     pub hold: Option<Hold>,
     /// What the keys hold.
@@ -89,7 +97,9 @@ impl Facts {
         namespace: &Namespace,
         more: impl IntoIterator<Item = &'k Key>,
     ) -> Result<Self, Error> {
-        let Known { state, .. } = super::known(world)?;
+        let Known {
+            state, unreadable, ..
+        } = super::known(world)?;
         let scene = Scene::look(world, namespace, &state)?;
         let Memory { active, held } = &scene.memory;
         let mut known: BTreeSet<Key> = KEYS.iter().chain(more).cloned().collect();
@@ -103,6 +113,12 @@ impl Facts {
             files: dropin::essence(boot.tree()),
             writers: writers(world),
         });
+        let entries = state.pending.iter();
+        let entries = entries.filter_map(|id| world.store.entry(*id).ok());
+        let interrupted = entries.filter(|entry| {
+            entry.state != Stage::Unconfirmed && entry.is_of(&world.machine, namespace.id)
+        });
+        let interrupted = interrupted.map(|entry| is_pending(&entry, &world.machine).message);
         Ok(Self {
             kind: KIND.to_owned(),
             schema: SCHEMA,
@@ -110,6 +126,9 @@ impl Facts {
             machine: world.machine.clone(),
             namespace: namespace.clone(),
             boot,
+            unsettled: unreadable.into_iter().chain(interrupted).collect(),
+            recorded: scene.recorded.clone(),
+            waits: scene.unconfirmed.clone(),
             hold: super::hold_in_force(world)?,
             defaults: world.fresh(&known)?,
             keys: scene.snapshot(&known),
@@ -188,7 +207,7 @@ impl Facts {
 }
 
 fn is_secret(key: &Key) -> bool {
-    Entry::of(key).is_some_and(|entry| matches!(entry.shape, Shape::Secret))
+    catalogue::Entry::of(key).is_some_and(|entry| matches!(entry.shape, Shape::Secret))
 }
 
 /// Other programs that write sysctls here. Of their files only the essence is told.

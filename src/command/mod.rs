@@ -42,11 +42,12 @@ use crate::host::kernel::{Proc, snapshot};
 use crate::host::machine::Machine;
 use crate::host::netns::{self, Namespace, Target};
 use crate::host::root::Root;
+use crate::model::handshake::VERIFIED_FROM;
 use crate::model::key::Key;
 use crate::model::snapshot::Snapshot;
 use crate::model::sysctld::{Loader, Tree};
 use crate::model::value::Value;
-use crate::report::{Body, Report, Warning};
+use crate::report::{Body, Report, Site, Warning};
 
 use facts::{Boot, Facts};
 
@@ -162,6 +163,20 @@ impl World {
                 Some((files.clone(), *loader))
             }
             None => Some((fragments::read(&self.root), fragments::loader(&self.root))),
+        }
+    }
+
+    /// What outputs say of the machine or image.
+    fn site(&self) -> Site {
+        let Machine { name, kernel, .. } = &self.machine;
+        Site {
+            title: match self.root.path() {
+                Some(path) => format!("image {}", path.display()),
+                None => format!("{name}, Linux {kernel}"),
+            },
+            kernel: kernel.clone(),
+            verified: self.machine.version() >= VERIFIED_FROM,
+            image: self.root.is_image(),
         }
     }
 

@@ -11,20 +11,20 @@ use crate::change::state::State;
 use crate::change::store::{Known, Locked};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
 use crate::host::{guard, signals};
 use crate::model::check::check;
 use crate::model::finding::Severity;
-use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
+use crate::model::handshake::CONTEXT;
 use crate::model::key::Key;
 use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
-use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Site, Warning, printable};
+use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning, printable};
 
-use super::approval::{approved, plan_hash};
+use super::approval::{approved, of_one_namespace, plan_hash};
 use super::cautions::{
-    is_held, is_pending, nothing_to_confirm, shadowed, without_baseline, writers,
+    is_held, is_pending, nothing_to_confirm, shadowed, waits_there, was_unsettled,
+    without_baseline, writers,
 };
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
 use super::scene::Scene;
@@ -32,6 +32,9 @@ use super::{World, told_unreadable};
 
 /// Runs a verb over its namespaces.
 pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
+    if let Err(error) = of_one_namespace(world, manner) {
+        return super::failed(manner.verb, error);
+    }
     let hands = match manner.depth {
         Depth::Question | Depth::DryRun => Hands::Still,
         Depth::Deed if world.root.is_image() => Hands::Image,
@@ -253,7 +256,10 @@ impl Transaction<'_> {
             // The files come when it is confirmed.
             draft.plan.boot = None;
         }
-        let said = is_pending(waiting, &self.world.machine);
+        let said = match &self.world.elsewhere {
+            None => is_pending(waiting, &self.world.machine),
+            Some(_) => waits_there(waiting),
+        };
         if !self.warnings.contains(&said) {
             self.warnings.push(said);
         }
@@ -342,6 +348,10 @@ impl Transaction<'_> {
     fn state(&mut self, namespace: &Namespace) -> Result<State, Error> {
         let world = self.world;
         if world.is_stateless() {
+            let facts = world.elsewhere.as_deref();
+            let unsettled = facts.map_or(&[][..], |facts| &facts.unsettled);
+            self.warnings
+                .extend(unsettled.iter().map(|message| was_unsettled(message)));
             return Ok(State::default());
         }
         let Known {
@@ -381,7 +391,7 @@ impl Transaction<'_> {
 }
 
 /// Verbs that wait while a hold is in force. A person who sets or takes back single things knows about it.
-const HELD: [&str; 3] = ["apply", "off", "persist"];
+const HELD: [&str; 4] = ["apply", "off", "persist", "diff"];
 
 /// What the journal says of an entry that somebody took back before its deadline.
 const REJECTED: &str = "rejected before it was confirmed";
@@ -443,7 +453,7 @@ fn conclude(
     warnings.dedup();
     let body = Body::Changes(Changes {
         depth: manner.depth,
-        site: site(world),
+        site: world.site(),
         namespaces,
         named: !world.netns.is_empty(),
         only_hash: manner.only_hash,
@@ -455,19 +465,5 @@ fn conclude(
         warnings,
         error: None,
         body,
-    }
-}
-
-/// What outputs say of the machine or image.
-fn site(world: &World) -> Site {
-    let Machine { name, kernel, .. } = &world.machine;
-    Site {
-        title: match world.root.path() {
-            Some(path) => format!("image {}", path.display()),
-            None => format!("{name}, Linux {kernel}"),
-        },
-        kernel: kernel.clone(),
-        verified: world.machine.version() >= VERIFIED_FROM,
-        image: world.root.is_image(),
     }
 }

@@ -99,11 +99,7 @@ pub(super) fn resolve(words: &Words, library: &Library) -> Result<Wish, Error> {
     let notes = replace(&mut settings, by_hand);
     let profiles = profiles
         .iter()
-        .map(|profile| match profile.reference.as_str() {
-            // Where somebody's checkout lies says nothing to its readers.
-            reference if library.is_for_review() => reference.to_owned(),
-            reference => lasting(reference),
-        })
+        .map(|profile| lasting(&profile.reference))
         .collect();
     Ok(Wish {
         active: ActiveSet {

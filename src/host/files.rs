@@ -7,7 +7,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::Mode;
 
 use crate::error::Error;
@@ -32,29 +33,66 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let target = walked.as_ref().map_or(path.to_owned(), |found| {
         format!("/proc/self/fd/{}", found.as_raw_fd()).into()
     });
-    read_opened(path, &target, limit)
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(target)
+        .map_err(|source| Error::File {
+            doing: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+    read_opened(path, file, limit)
 }
 
-/// Reads a small text file, whoever may have written it: only to look at it.
+/// Reads a small text file, whoever may have written it: only to look at it. Whoever wrote it shall not choose what else
+/// is looked at, so no link is followed out of the directory that we are in, or out of the file's own where the path
+/// leads elsewhere.
 ///
 /// # Errors
 /// [`Error::File`] where it cannot be read, is no regular file, or is larger than `limit`.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    read_opened(path, path, limit)
+    let file = open_inside(path).map_err(|source| Error::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    read_opened(path, file, limit)
 }
 
-/// Reads what `target` leads to, and calls it `path`.
-fn read_opened(path: &Path, target: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+/// Opens a file below a directory, wherever links on the way would like to go (openat2(2), Linux 5.6).
+fn open_inside(path: &Path) -> io::Result<File> {
+    let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    let (directory, name) = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !path.components().all(inside) => (parent, Path::new(name)),
+        _ => (Path::new("."), path),
+    };
+    let directory = File::open(directory)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let how = OpenHow::new()
+        .flags(flags)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    match openat2(&directory, name, how) {
+        Ok(file) => Ok(File::from(file)),
+        Err(Errno::EXDEV | Errno::ELOOP) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a link leads out of its directory, and in a review nobody follows it",
+        )),
+        // Without it, no link at all.
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let file = openat(&directory, name, flags | OFlag::O_NOFOLLOW, Mode::empty())?;
+            Ok(File::from(file))
+        }
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn read_opened(path: &Path, file: File, limit: u64) -> Result<Vec<u8>, Error> {
     let error = |source| Error::File {
         doing: "read",
         path: path.to_owned(),
         source,
     };
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(target)
-        .map_err(error)?;
     let found = file.metadata().map_err(error)?;
     if !found.is_file() {
         return Err(error(io::Error::new(

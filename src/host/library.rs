@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::model::catalogue::{Complaint, KEYS, Raw, parse_value};
+use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::problem::Source;
 use crate::model::profile::{self, LARGEST};
 use crate::model::setting::{BUILT_IN, COMPUTED, Origin, Part, Setting};
 use crate::model::stack::{Listed, Loaded};
+use crate::model::value::Value;
 
 use super::{defaults, files};
 
@@ -43,6 +45,8 @@ pub struct Library {
     staged: Option<PathBuf>,
     /// Whether files may be anybody's, because they are only looked at.
     any_owner: bool,
+    /// The defaults of another kernel, for `kernel-defaults`.
+    defaults: Option<BTreeMap<Key, Value>>,
 }
 
 /// Finds what a name or path leads to; see [`Library::load`].
@@ -62,16 +66,21 @@ impl Library {
         }
     }
 
-    /// Whether nothing will be written.
-    pub fn is_for_review(&self) -> bool {
-        self.any_owner
-    }
-
-    /// As if the files of a directory were installed already.
-    pub fn staged(directory: Option<PathBuf>) -> Self {
+    /// The same, as if the files of a directory were installed already.
+    #[must_use]
+    pub fn with_staged(self, directory: Option<PathBuf>) -> Self {
         Self {
             staged: directory,
-            ..Self::default()
+            ..self
+        }
+    }
+
+    /// The same, on a host whose kernel has these defaults.
+    #[must_use]
+    pub fn with_defaults(self, defaults: BTreeMap<Key, Value>) -> Self {
+        Self {
+            defaults: Some(defaults),
+            ..self
         }
     }
 
@@ -111,7 +120,7 @@ impl Library {
             });
         }
         if reference == KERNEL_DEFAULTS {
-            return computed().map_err(|error| Complaint {
+            return self.computed().map_err(|error| Complaint {
                 code: "no-fresh-namespace",
                 message: format!("compute {KERNEL_DEFAULTS}: {error}"),
                 hint: error.hint(),
@@ -135,6 +144,15 @@ impl Library {
             format!("there is no profile `{reference}`"),
         )
         .hint(hint))
+    }
+
+    /// Asks this kernel, with a fresh namespace, unless it is about another one.
+    fn computed(&self) -> Result<Loaded, Error> {
+        let defaults = match &self.defaults {
+            Some(defaults) => defaults.clone(),
+            None => defaults::read(KEYS.iter())?,
+        };
+        Ok(computed(defaults))
     }
 
     fn find(&self, name: &str, from: Option<&str>) -> Option<PathBuf> {
@@ -221,10 +239,10 @@ fn loaded(path: &Path, bytes: Result<Vec<u8>, Error>) -> Result<Loaded, Complain
     })
 }
 
-/// Asks a fresh namespace for every key whose default is a constant of this kernel.
-fn computed() -> Result<Loaded, Error> {
+/// `kernel-defaults`, made of the defaults of a kernel.
+fn computed(defaults: BTreeMap<Key, Value>) -> Loaded {
     let mut settings = Settings::new();
-    for (key, value) in defaults::read(KEYS.iter())? {
+    for (key, value) in defaults {
         // A value outside the table's range would be a surprise of a future kernel: leave it alone.
         if let Ok(value) = parse_value(&key, &Raw::Text(value.as_str())) {
             let origin = Origin {
@@ -247,11 +265,11 @@ fn computed() -> Result<Loaded, Error> {
             );
         }
     }
-    Ok(Loaded::Computed {
+    Loaded::Computed {
         name: KERNEL_DEFAULTS.into(),
         description: KERNEL_DEFAULTS_DESCRIPTION.into(),
         settings,
-    })
+    }
 }
 
 /// Every profile that a name leads to, by name.
@@ -306,7 +324,6 @@ pub fn list() -> Vec<Listed> {
 mod tests {
     use super::*;
     use crate::model::catalogue::{Entry, near};
-    use crate::model::key::Key;
     use crate::model::stack::resolve;
 
     #[test]

@@ -19,9 +19,6 @@ use super::sysctld::Tree;
 /// Hexadecimal digits of a SHA-256.
 const DIGITS: usize = 64;
 
-/// Least digits that name a hash, as git abbreviates it.
-const LEAST: usize = 7;
-
 /// Hexadecimal digits of the mark of a part.
 const MARK: usize = 4;
 
@@ -89,10 +86,11 @@ impl Grounds<'_> {
     }
 }
 
-/// A hash that somebody approved: at least the first seven digits of a desired or a plan hash, or a whole plan hash.
+/// A hash that somebody approved, whole: whoever may choose two profiles finds two with the same first digits in no time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
     digits: String,
+    /// Only a plan hash has marks.
     marks: Option<String>,
 }
 
@@ -104,38 +102,37 @@ impl FromStr for Approval {
             Some((digits, marks)) => (digits, Some(marks)),
             None => (text, None),
         };
-        let is_hex = |text: &str| {
-            text.bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        let is_hex = |text: &str, length: usize| {
+            let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            text.len() == length && text.bytes().all(digit)
         };
-        let whole = match marks {
-            Some(marks) => {
-                digits.len() == DIGITS && marks.len() == MARK * PARTS.len() && is_hex(marks)
-            }
-            None => (LEAST..=DIGITS).contains(&digits.len()),
-        };
-        if whole && is_hex(digits) {
+        let marked = marks.is_none_or(|marks| is_hex(marks, MARK * PARTS.len()));
+        if is_hex(digits, DIGITS) && marked {
             Ok(Self {
                 digits: digits.to_owned(),
                 marks: marks.map(str::to_owned),
             })
         } else {
-            Err(format!(
-                "a desired or plan hash is wanted, or at least the first {LEAST} of its digits, in lower case"
-            ))
+            Err("a whole hash is wanted, in lower case: `tcptune check` tells the desired hash of a profile, `tcptune diff --plan-hash` that of a plan".to_owned())
         }
     }
 }
 
 impl Approval {
-    /// Whether this is what was approved.
-    pub fn covers(&self, desired: &str, plan: &str) -> bool {
-        let plan = plan.split_once('.').map_or(plan, |(digits, _)| digits);
-        let wish = self.marks.is_none() && desired.starts_with(&self.digits);
-        wish || plan.starts_with(&self.digits)
+    /// Whether it is that of a plan, which is one in one namespace.
+    pub fn is_of_plan(&self) -> bool {
+        self.marks.is_some()
     }
 
-    /// Which parts of an approved plan have moved; empty where only a wish was approved, or the beginning of a hash.
+    /// Whether this is what was approved.
+    pub fn covers(&self, desired: &str, plan: &str) -> bool {
+        match &self.marks {
+            Some(marks) => plan == format!("{}.{marks}", self.digits),
+            None => desired == self.digits,
+        }
+    }
+
+    /// Which parts of an approved plan have moved; empty where only a wish was approved.
     pub fn moved(&self, plan: &str) -> Vec<&'static str> {
         let marks = plan.split_once('.').map(|(_, marks)| marks);
         let (Some(approved), Some(now)) = (self.marks.as_deref(), marks) else {
@@ -203,14 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_will_do_and_a_slip_will_not() {
+    fn only_a_whole_hash_will_do() {
         let plan = told("nothing");
-        assert!(approval(&plan[..7]).covers("ffffffff", &plan));
-        assert!(approval("0b051a7").covers("0b051a7c", &plan));
-        assert!(!approval("0b051a8").covers("0b051a7c", &plan));
-        for slip in ["", "0b051a", "0B051A7", "0b051a7g", "0b051a7.", &plan[..70]] {
+        let desired = &plan[..DIGITS];
+        assert!(approval(desired).covers(desired, &plan) && !approval(desired).is_of_plan());
+        assert!(!approval(&told("the boot")).covers(desired, &plan));
+        let short = [&desired[..7], &desired[..63], &plan[..70], &plan[..=DIGITS]];
+        for slip in short.into_iter().chain(["", &desired.to_uppercase()]) {
             assert!(slip.parse::<Approval>().is_err(), "{slip}");
         }
-        assert!(approval(&plan[..64]).moved(&plan).is_empty());
+        assert!(approval(desired).moved(&plan).is_empty());
     }
 }

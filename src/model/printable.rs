@@ -1,13 +1,42 @@
 //! Text from outside, made safe for one line of a terminal or a file.
 
-/// The text with its control characters shown instead of obeyed.
+/// Whether a character does something instead of being seen: control characters, and those that hide or turn around
+/// what stands beside them (Unicode's format characters; Trojan Source, CVE-2021-42574).
+fn acts(c: char) -> bool {
+    let formats = [
+        '\u{ad}'..='\u{ad}',
+        '\u{61c}'..='\u{61c}',
+        '\u{180e}'..='\u{180e}',
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{e0000}'..='\u{e007f}',
+    ];
+    c.is_control() || formats.iter().any(|range| range.contains(&c))
+}
+
+/// The text with such characters shown instead of obeyed.
 pub fn printable(text: &str) -> String {
     let shown = text.chars().map(|c| {
-        if c.is_control() {
+        if acts(c) {
             c.escape_default().to_string()
         } else {
             c.to_string()
         }
     });
     shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_acts_any_more() {
+        assert_eq!(
+            printable("a\u{1b}[2J\u{202e}b\u{200b}é"),
+            "a\\u{1b}[2J\\u{202e}b\\u{200b}é"
+        );
+    }
 }

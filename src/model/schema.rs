@@ -15,6 +15,9 @@ use super::profile::LONGEST_TEXT;
 /// A text of one line.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 
+/// The same for a value, whose fields may be set apart by tabs.
+const FIELDS_TEXT: &str = r"^[^\u0000-\u0008\u000a-\u001f\u007f-\u009f]*$";
+
 /// A decimal number in quotes, without what the kernel would read as octal.
 const DIGITS: &str = "^(0|-?[1-9][0-9]*)$";
 
@@ -110,13 +113,15 @@ impl JsonSchema for AnySetting {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let text = json!({ "type": "string", "pattern": LINE });
+        let text = json!({ "type": "string", "pattern": FIELDS_TEXT });
         let scalar = json!([{ "type": "integer" }, { "type": "boolean" }, text]);
         let value = json!({ "anyOf": [
             { "type": "integer" }, { "type": "boolean" }, text,
             { "type": "array", "items": { "anyOf": scalar } },
         ] });
-        let table = table(&value, Some(&json!({ "type": "integer" })));
+        let digits = json!({ "type": "string", "pattern": DIGITS });
+        let bound = json!({ "anyOf": [{ "type": "integer" }, digits] });
+        let table = table(&value, Some(&bound));
         let deeper = json!({
             "type": "object",
             "minProperties": 1,
@@ -234,14 +239,14 @@ fn value(shape: &Shape) -> Json {
         Shape::Bits(names) => {
             let all = names.iter().fold(0, |sum, (bit, _)| sum | bit);
             let list = json!({ "type": "array", "items": { "enum": texts(names) } });
-            let text = json!({ "type": "string", "pattern": "^[a-z0-9+, -]+$" });
+            let text = json!({ "type": "string", "pattern": "^[\\sa-z0-9+,-]+$" });
             json!({ "anyOf": [list, number(0, all), text] })
         }
         Shape::Vector {
             count, min, max, ..
         } => {
             let items = json!({ "anyOf": [number(*min, *max), digits] });
-            let text = json!({ "type": "string", "pattern": "^[ \\t0-9]+$" });
+            let text = json!({ "type": "string", "pattern": "^[\\s0-9]+$" });
             json!({ "anyOf": [
                 { "type": "array", "items": items, "minItems": count, "maxItems": count }, text,
             ] })

@@ -37,7 +37,7 @@ fn what_was_approved_is_done() {
             .exits(1)
             .json();
         assert_eq!(asked["hashes"]["plan"], plan.as_str());
-        let hash = if by_wish { &desired[..12] } else { &plan };
+        let hash = if by_wish { &desired } else { &plan };
         sandbox
             .tcptune(&format!("{words} --expect {hash}"))
             .exits(0);
@@ -82,26 +82,49 @@ fn a_stale_hash_of_each_kind_is_refused_and_says_what_moved() {
 }
 
 #[test]
-fn the_hash_of_a_plan_is_told_and_its_beginning_will_do() {
+fn the_hash_of_a_plan_is_told_and_is_good_for_once() {
     let sandbox = Sandbox::new();
     let hash = sandbox.tcptune("diff fail-fast --plan-hash").exits(1).out;
     let hash = hash.trim_end();
     assert_eq!(hash, hashes(&sandbox, "apply fail-fast").1);
     let text = sandbox.tcptune("apply fail-fast --dry-run").exits(0).out;
-    assert!(
-        text.contains(&format!(
-            "(built in), desired 8a1aca2, plan {}\n",
-            &hash[..7]
-        )),
-        "{text}"
-    );
-    sandbox
-        .tcptune(&format!("apply fail-fast --expect {}", &hash[..7]))
-        .exits(0);
+    let title = format!("(built in), desired 8a1aca2, plan {}\n", &hash[..7]);
+    assert!(text.contains(&title), "{text}");
+    let expect = format!("apply fail-fast --expect {hash}");
+    sandbox.tcptune(&expect).exits(0);
     // Who approved this did not approve that it is done twice.
+    sandbox.tcptune(&expect).exits(3);
+}
+
+#[test]
+fn two_profiles_with_the_same_first_digits_are_two() {
+    let sandbox = Sandbox::new();
+    let good = "[tcp]\nsomaxconn = 35613\nabort_on_overflow = false\nsynack_retries = 3\n";
+    sandbox.file("/run/p.toml", good);
+    let (desired, _) = hashes(&sandbox, "apply /run/p.toml");
+    let evil = "[tcp]\nmax_tw_buckets = 101322\nsyncookies = 0\nabort_on_overflow = true\n";
+    sandbox.file("/run/p.toml", evil);
+    let (other, _) = hashes(&sandbox, "apply /run/p.toml");
+    assert_eq!(desired[..7], other[..7]);
     sandbox
-        .tcptune(&format!("apply fail-fast --expect {}", &hash[..7]))
+        .tcptune(&format!("apply /run/p.toml --expect {}", &desired[..7]))
+        .exits(2);
+    sandbox
+        .tcptune(&format!("apply /run/p.toml --expect {desired}"))
         .exits(3);
+}
+
+#[test]
+fn a_plan_hash_is_none_of_several_namespaces() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add blue; ip netns add red");
+    let (_, plan) = hashes(&sandbox, "apply fail-fast --netns blue");
+    let both = format!("apply fail-fast --netns blue --netns red --expect {plan}");
+    sandbox.tcptune(&both).exits(2);
+    assert_eq!(
+        sandbox.sh("ip netns exec blue sysctl -n net.ipv4.tcp_syn_retries"),
+        "6"
+    );
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn a_plan_is_told_in_every_form() {
     for said in [
         "<!-- tcptune diff /run/p.toml -->\n### tcptune diff `/run/p.toml`\n",
         "**`/run/host.json`: 3 changes**",
-        "| `net.core.somaxconn` | `4096` | `16384` (at least 16384) | `/run/p.toml:3` | \\| `@all` &lt;b&gt; `` `x` `` \\]\\] |",
+        "| `net.core.somaxconn` | `4096` | `16384` (at least 16384) | `/run/p.toml:3` | \\| `@all` &lt;b&gt; `x` \\]\\] |",
         "Next boot: create `/etc/sysctl.d/99-tcptune.conf`",
         "<details><summary>Diff</summary>\n\n```diff\n--- live",
         "- **warning** `abort_on_overflow` (`/run/p.toml:2`): clients of a burst",

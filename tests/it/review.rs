@@ -220,6 +220,128 @@ fn sha256(sandbox: &Sandbox, text: &str) -> String {
     sandbox.sh("sha256sum < /run/text | cut -d ' ' -f 1")
 }
 
+/// A host in some state, and what is asked of it: here and elsewhere the answer is the same.
+#[test]
+fn whatever_state_a_host_is_in_a_review_elsewhere_says_the_same() {
+    let fragment = |text: &str| format!("printf '{text}' > /etc/sysctl.d/99-zz.conf");
+    let states = [
+        (fragment("net.ipv4.tcp_* = 7\\n"), "high-traffic --persist --allow-shadowed"),
+        (fragment("net.ipv4.tcp_* = 20\\n"), "--set syn_retries=7 --persist --allow-shadowed"),
+        (fragment("net.core.somaxconn = 900 secret\\n"), "high-traffic"),
+        (fragment("# pass\\rnet.core.somaxconn = 5\\r\\n"), "high-traffic"),
+        ("$T apply /run/p.toml --persist".to_owned(), "/run/p.toml --persist"),
+        ("$T apply fail-fast --persist; echo '# mine, tcp_fastopen_key = abc' >> /etc/sysctl.d/99-tcptune.conf".to_owned(), "fail-fast --persist"),
+        ("$T apply fail-fast --persist; rm /etc/sysctl.d/99-tcptune.conf".to_owned(), "patient --persist"),
+        ("$T apply fail-fast; echo 5 > /proc/sys/net/ipv4/tcp_syn_retries".to_owned(), "high-traffic"),
+        ("$T hold --reason x".to_owned(), "high-traffic"),
+        ("true".to_owned(), "kernel-defaults --scope both"),
+    ];
+    for (state, words) in states {
+        let sandbox = Sandbox::with_systemd();
+        sandbox.file("/run/p.toml", "[tcp]\nsyn_retries = 4\n");
+        sandbox.sh(&format!(
+            "T={}; {state}",
+            crate::sandbox::binary().display()
+        ));
+        let taken = sandbox.tcptune("snapshot").exits(0).out;
+        sandbox.file("/run/host.json", &taken);
+        let here = sandbox.tcptune(&format!("diff {words} --json")).json();
+        let there = sandbox
+            .tcptune(&format!("diff {words} --json --against /run/host.json"))
+            .json();
+        // The text of a comment stays at home.
+        let code = |document: &Json| document["error"]["code"].clone();
+        assert_eq!(code(&here), code(&there), "{state}");
+        for field in ["exit", "hashes", "warnings"] {
+            assert_eq!(here[field], there[field], "{state}: {field}");
+        }
+        for field in ["plan", "next_boot", "findings"] {
+            let (here, there) = (
+                &here["namespaces"][0][field],
+                &there["namespaces"][0][field],
+            );
+            assert_eq!(here, there, "{state}: {field}");
+        }
+        assert!(!there.to_string().contains("abc"), "{there}");
+    }
+}
+
+#[test]
+fn an_entry_that_waits_is_known_elsewhere() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --persist --confirm-within=5m")
+        .exits(0);
+    let taken = sandbox.tcptune("snapshot").exits(0).out;
+    sandbox.file("/run/host.json", &taken);
+    for (words, code) in [("high-traffic --persist", 0), ("patient", 1)] {
+        let here = sandbox
+            .tcptune(&format!("diff {words} --json"))
+            .exits(code)
+            .json();
+        let there = sandbox.tcptune(&format!("diff {words} --json --against /run/host.json"));
+        let there = there.exits(code).json();
+        assert_eq!(here["hashes"], there["hashes"]);
+        assert_eq!(here["warnings"][0]["code"], there["warnings"][0]["code"]);
+        let said = there["warnings"][0]["message"].as_str().unwrap();
+        assert!(
+            said.starts_with("entry 1 was unconfirmed: it goes back at 2"),
+            "{said}"
+        );
+    }
+    sandbox.tcptune("rollback").exits(0);
+    sandbox.killed_at_write(3, "apply fail-fast");
+    let taken = sandbox.tcptune("snapshot").exits(0).out;
+    sandbox.file("/run/host.json", &taken);
+    let there = sandbox.tcptune("diff fail-fast --against /run/host.json");
+    assert!(there.err.contains("was interrupted"), "{}", there.err);
+}
+
+#[test]
+fn what_a_kernel_gives_by_default_is_its_own() {
+    let sandbox = Sandbox::new();
+    let taken = sandbox.tcptune("snapshot").exits(0).out;
+    let mut document: Json = serde_json::from_str(&taken).unwrap();
+    for place in ["keys", "defaults"] {
+        document[place]["net.core.somaxconn"] = "128".into();
+    }
+    sandbox.file("/run/old.json", &document.to_string());
+    sandbox
+        .tcptune("diff kernel-defaults --against /run/old.json")
+        .exits(0);
+}
+
+#[test]
+fn a_link_in_a_checkout_leads_nowhere_else() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("mkdir -p /run/pr/profiles; printf 'password hunter2\\n' > /run/secret
+                ln -s /run/secret /run/pr/profiles/x.toml; ln -s /run /run/pr/out; ln -s a.toml /run/pr/profiles/b.toml
+                printf '[tcp]\\nsyn_retries = 2\\n' > /run/pr/profiles/a.toml");
+    let binary = crate::sandbox::binary();
+    let check = |words: &str| {
+        sandbox.run(
+            "sh",
+            &[
+                "-c",
+                &format!("cd /run/pr; {} check {words}", binary.display()),
+            ],
+        )
+    };
+    for words in [
+        "profiles/x.toml",
+        "/run/pr/profiles/x.toml",
+        "out/secret.toml",
+        "/proc/self/environ/x.toml",
+    ] {
+        let run = check(words);
+        assert!(
+            run.code != Some(0) && !run.out.contains("hunter2") && !run.err.contains("hunter2"),
+            "{run:?}"
+        );
+    }
+    check("profiles/a.toml profiles/b.toml ./profiles/a.toml /run/pr/profiles/b.toml").exits(0);
+}
+
 #[test]
 fn git_shows_what_a_profile_wants_at_two_revisions() {
     let sandbox = Sandbox::new();

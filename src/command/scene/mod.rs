@@ -52,6 +52,7 @@ impl<'a> Scene<'a> {
         namespace: &'a Namespace,
         state: &'a State,
     ) -> Result<Self, Error> {
+        let elsewhere = world.elsewhere.as_deref();
         let boot = namespace.init.then(|| Boot::read(world)).flatten();
         let mut scene = Self {
             world,
@@ -60,16 +61,21 @@ impl<'a> Scene<'a> {
             forgotten: state.forgotten(&world.machine, namespace),
             memory: Memory::default(),
             pending: &state.pending,
-            unconfirmed: confirm::waiting(&world.store, state, &world.machine, namespace.id),
+            unconfirmed: match elsewhere {
+                Some(facts) => facts.waits.clone(),
+                None => confirm::waiting(&world.store, state, &world.machine, namespace.id),
+            },
             persisted: state.persisted.clone(),
             gone: None,
             boot,
-            recorded: BTreeMap::new(),
+            recorded: elsewhere
+                .map(|facts| facts.recorded.clone())
+                .unwrap_or_default(),
         };
         scene.gone = scene.gone();
         scene.memory = match (&scene.unconfirmed, scene.remembered) {
             _ if world.root.is_image() => Memory::default(),
-            _ if let Some(facts) = &world.elsewhere => facts.memory.clone(),
+            _ if let Some(facts) = elsewhere => facts.memory.clone(),
             (Some(entry), _) => entry.after.clone(),
             (None, Some(one)) => one.memory.clone(),
             (None, None) => scene.woken()?,

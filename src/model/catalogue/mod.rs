@@ -124,7 +124,8 @@ impl Entry {
     /// The default of current kernels, where that is one number that is the same on every machine.
     pub fn default_number(&self) -> Option<i128> {
         let first = self.default.split([' ', ',']).next()?;
-        first.parse().ok().filter(|_| self.fresh == Fresh::Constant)
+        let of_all = self.fresh == Fresh::Constant && !self.default.contains("older kernels");
+        first.parse().ok().filter(|_| of_all)
     }
 
     /// Finds a key of the table by key.

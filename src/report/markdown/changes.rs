@@ -1,15 +1,16 @@
 //! What would change in one namespace, in Markdown.
 
+use crate::model::expected::Expected;
 use crate::model::finding::Finding;
 use crate::model::memory::BY_HAND;
-use crate::model::plan::{Cause, Change, Plan};
+use crate::model::plan::{Cause, Change, KeptWhy, Plan};
 use crate::model::setting::{Origin, Setting};
 use crate::report::meaning::{Meaning, meanings};
 use crate::report::remark::name;
 use crate::report::{Changes, NamespaceChanges, diff};
 
-use super::Page;
 use super::words::{code, escaped, row};
+use super::{Page, Room};
 
 impl Page {
     pub(super) fn namespace(&mut self, changes: &Changes, one: &NamespaceChanges) {
@@ -19,7 +20,9 @@ impl Page {
                 self.line(format!("{}\n", escaped(&hint)));
             }
         }
-        let Some(plan) = &one.plan else { return };
+        let Some(plan) = one.plan.as_ref().filter(|_| self.room > Room::Headings) else {
+            return;
+        };
         self.table(one, plan);
         self.boot(one, plan);
         let live = diff::unified(one, &format!("live {} namespace", one.netns), "wanted");
@@ -40,13 +43,7 @@ impl Page {
                 .unwrap_or_default();
             self.line(format!("- {}: {}{was}", code(&name), escaped(&then)));
         }
-        for skipped in &plan.skipped {
-            self.line(format!(
-                "- {} is passed over: {}",
-                code(skipped.key.as_str()),
-                escaped(&skipped.reason)
-            ));
-        }
+        self.left_alone(plan);
         for finding in &one.findings {
             self.finding(finding);
         }
@@ -105,24 +102,50 @@ impl Page {
             };
             self.line(format!("Next boot: {does} {}\n", code(&file.path)));
         }
-        if let (Some(boot), Some(expected)) = (&plan.boot, &one.expected) {
-            let beaten = boot.beats.iter().map(|beaten| code(&beaten.win.place()));
-            let beaten: Vec<String> = beaten.collect();
-            if !beaten.is_empty() {
-                self.line(format!("It beats {}.\n", beaten.join(", ")));
-            }
-            for lost in expected.iter().filter(|one| !one.is_right()) {
-                let value = lost
-                    .value
-                    .as_ref()
-                    .map_or("unknown", |value| value.as_str());
+        let beaten = plan.boot.iter().flat_map(|boot| &boot.beats);
+        let beaten: Vec<String> = beaten.map(|beaten| code(&beaten.win.place())).collect();
+        if !beaten.is_empty() {
+            self.line(format!("It beats {}.\n", beaten.join(", ")));
+        }
+        let Some(expected) = one.expected.as_ref().filter(|_| plan.writes()) else {
+            return;
+        };
+        let lost: Vec<&Expected> = expected.iter().filter(|one| !one.is_right()).collect();
+        if lost.is_empty() {
+            return self.line("It survives a reboot.\n");
+        }
+        if plan.boot.is_none() {
+            self.line("**Live only**: nothing is on disk, and a reboot forgets it.\n");
+        }
+        for Expected { key, value, by, .. } in lost {
+            let value = value.as_ref().map_or("unknown", |value| value.as_str());
+            self.line(format!(
+                "- after a reboot, {} is {} ({})",
+                code(key.as_str()),
+                code(value),
+                escaped(by)
+            ));
+        }
+        self.line("");
+    }
+
+    fn left_alone(&mut self, plan: &Plan) {
+        for kept in &plan.kept {
+            if let KeptWhy::OtherWriter(wrote) = &kept.why {
                 self.line(format!(
-                    "{} will be {} ({}).\n",
-                    code(lost.key.as_str()),
-                    code(value),
-                    escaped(&lost.by)
+                    "- {} stays {}, held by another writer: tcptune had written {}",
+                    code(kept.key.as_str()),
+                    code(kept.value.as_str()),
+                    code(wrote.as_str())
                 ));
             }
+        }
+        for skipped in &plan.skipped {
+            self.line(format!(
+                "- {} is passed over: {}",
+                code(skipped.key.as_str()),
+                escaped(&skipped.reason)
+            ));
         }
     }
 

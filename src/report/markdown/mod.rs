@@ -21,6 +21,9 @@ use words::{code, escaped, fence, marker};
 /// As many hosts of a group as a comment names.
 const NAMED: usize = 20;
 
+/// As many groups of hosts as a comment has.
+const GROUPS: usize = 200;
+
 /// Most lines of a folded part.
 const LONGEST: usize = 200;
 
@@ -29,18 +32,27 @@ const LARGEST: usize = 60_000;
 
 /// The whole comment.
 pub fn render(report: &Report) -> String {
-    let whole = page(report, true);
-    if whole.chars().count() <= LARGEST {
-        whole
-    } else {
-        page(report, false)
-    }
+    let rooms = [Room::All, Room::Tables].into_iter();
+    let mut pages = rooms.map(|room| page(report, room));
+    let fits = pages.find(|page| page.chars().count() <= LARGEST);
+    fits.unwrap_or_else(|| page(report, Room::Headings))
 }
 
-fn page(report: &Report, folds: bool) -> String {
+/// How much there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Room {
+    /// What each group of hosts comes to.
+    Headings,
+    /// That, and tables and sentences.
+    Tables,
+    /// That, and parts to open.
+    All,
+}
+
+fn page(report: &Report, room: Room) -> String {
     let mut page = Page {
         text: String::new(),
-        folds,
+        room,
     };
     match &report.body {
         Body::Checked(checked) => page.checked(checked, report),
@@ -64,8 +76,7 @@ fn page(report: &Report, folds: bool) -> String {
 
 struct Page {
     text: String,
-    /// Whether there is room for parts to open.
-    folds: bool,
+    room: Room,
 }
 
 impl Page {
@@ -90,7 +101,7 @@ impl Page {
 
     /// Something to open, of one kind or another.
     fn folded(&mut self, summary: &str, language: &str, text: &str) {
-        if !self.folds {
+        if self.room < Room::All {
             return self.line(format!("{summary}: too long for a comment\n"));
         }
         let count = text.lines().count();
@@ -110,17 +121,28 @@ impl Page {
 
     fn review(&mut self, review: &Review) {
         self.head("diff", &title(review.hosts().map(|host| &host.changes)));
-        for group in &review.groups {
+        if self.room == Room::Headings {
+            self.line("The tables are too long for a comment.\n");
+        }
+        for group in review.groups.iter().take(GROUPS) {
             let Some(first) = group.first() else { continue };
             let hosts = match group.as_slice() {
                 [one] => format!("{}: {}", code(&one.name), one.outcome()),
                 many => same(many),
             };
             self.line(format!("**{hosts}**\n"));
-            self.taken(group);
+            if self.room > Room::Headings {
+                self.taken(group);
+            }
             for one in &first.changes.namespaces {
                 self.namespace(&first.changes, one);
             }
+        }
+        if review.groups.len() > GROUPS {
+            self.line(format!(
+                "… and {} groups more\n",
+                review.groups.len() - GROUPS
+            ));
         }
         self.hashes(review.hosts().flat_map(|host| &host.changes.namespaces));
     }

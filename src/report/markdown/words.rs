@@ -33,9 +33,27 @@ pub(super) fn code(text: &str) -> String {
 /// Plain words, whatever is in them. What would become a link or a mention is a code span: forges look for those in the
 /// finished page, where no escape helps.
 pub(super) fn escaped(text: &str) -> String {
-    let words = printable(text);
+    let text = printable(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    // Backticks in pairs are code to whoever wrote them.
+    let paired =
+        parts.len() % 2 == 1 && parts.iter().skip(1).step_by(2).all(|part| !part.is_empty());
+    if !paired {
+        return words(&text);
+    }
+    let told = parts.iter().enumerate().map(|(index, part)| {
+        if index % 2 == 1 {
+            code(part)
+        } else {
+            words(part)
+        }
+    });
+    told.collect()
+}
+
+fn words(text: &str) -> String {
+    let words = text.split(' ');
     let words: Vec<String> = words
-        .split(' ')
         .map(|word| {
             if is_live(word) {
                 code(word)
@@ -55,7 +73,7 @@ fn is_live(word: &str) -> bool {
             .into_iter()
             .any(|text| text.starts_with(|c: char| c.is_ascii_digit()))
     };
-    let parts = ["@", "`", "://", "www."];
+    let parts = ["@", "`", "$", "://", "www."];
     number("#") || number("GH-") || parts.iter().any(|part| word.contains(part))
 }
 

@@ -1,6 +1,7 @@
 //! `check` for people.
 
 use crate::model::finding::{Finding, Severity};
+use crate::model::memory::desired_hash;
 use crate::model::setting::Origin;
 use crate::report::remark::name;
 use crate::report::{Checked, CheckedFile, printable};
@@ -14,6 +15,12 @@ impl Page {
         }
         for finding in checked.findings() {
             self.finding(finding);
+        }
+        for file in &checked.files {
+            if let Some(settings) = &file.settings {
+                let hash = desired_hash(settings);
+                self.line(printable(&format!("{}: desired {hash}", file.name)));
+            }
         }
         let counts = checked.counts();
         let told = counts.iter().filter(|(count, _)| *count > 0);

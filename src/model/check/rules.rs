@@ -1,17 +1,14 @@
-//! What a profile asks for that the kernel allows, and that still does not do what its author probably wants.
-//!
-//! Every rule looks at settings beside the values that the kernel will hold; it speaks only where the profile itself
-//! asks for one of the keys. Sources are named in each reason; all were measured on Linux 6.18.
+//! The rules: data, and the few that take more than a line to find their case.
 
 use std::collections::BTreeMap;
 
-use super::catalogue::{self, Entry};
-use super::finding::{Finding, Severity};
-use super::handshake::{View, established_ms, seconds};
-use super::key::Key;
-use super::memory::Settings;
-use super::setting::Setting;
-use super::value::Value;
+use super::super::catalogue::{self, Entry};
+use super::super::finding::Severity;
+use super::super::handshake::{View, established_ms, seconds};
+use super::super::key::Key;
+use super::super::memory::Settings;
+use super::super::setting::Setting;
+use super::super::value::Value;
 
 /// A rule, and what it is for.
 #[derive(Debug, Clone, Copy)]
@@ -26,21 +23,21 @@ pub struct Rule {
     pub reason: &'static str,
     /// Whether it speaks of the text of a profile, whatever host that is for.
     pub of_text: bool,
-    find: fn(&Case<'_>) -> Vec<Found>,
+    pub(super) find: fn(&Case<'_>) -> Vec<Found>,
 }
 
 /// What a rule found: a key of the settings, what is wrong, what would mend it.
-struct Found {
-    key: &'static str,
-    message: String,
-    hint: Option<&'static str>,
+pub(super) struct Found {
+    pub(super) key: &'static str,
+    pub(super) message: String,
+    pub(super) hint: Option<&'static str>,
 }
 
 /// Wishes, and the values that follow from them.
 #[derive(Debug, Clone, Copy)]
-struct Case<'a> {
-    settings: &'a Settings,
-    values: &'a BTreeMap<Key, Value>,
+pub(super) struct Case<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) values: &'a BTreeMap<Key, Value>,
 }
 
 impl Case<'_> {
@@ -67,7 +64,9 @@ const RTO_MAX: &str = "net.ipv4.tcp_rto_max_ms";
 const RETRIES2: &str = "net.ipv4.tcp_retries2";
 const SOMAXCONN: &str = "net.core.somaxconn";
 const SYN: &str = "net.ipv4.tcp_syn_retries";
+const SYNACK: &str = "net.ipv4.tcp_synack_retries";
 const TIMESTAMPS: &str = "net.ipv4.tcp_timestamps";
+const TW_REUSE: &str = "net.ipv4.tcp_tw_reuse";
 
 /// A connect() that ends before this many milliseconds outlives no lossy second: 7 s is what two retransmissions of
 /// doubling intervals give.
@@ -166,6 +165,24 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        code: "cookies-off",
+        severity: Severity::Warning,
+        summary: "A small flood keeps every new client out",
+        reason: "without SYN cookies a full SYN queue drops every SYN, and its last quarter is kept for peers that are known (tcp_conn_request in net/ipv4/tcp_input.c)",
+        of_text: false,
+        find: |case| {
+            let found = case.wanted(COOKIES) == Some(0);
+            found
+                .then(|| Found {
+                    key: COOKIES,
+                    message: "a full SYN queue drops every SYN: a handful of spoofed ones keeps all clients out".to_owned(),
+                    hint: Some("1 (\"when-full\") costs nothing while the queue is not full"),
+                })
+                .into_iter()
+                .collect()
+        },
+    },
+    Rule {
         code: "cookies-without-timestamps",
         severity: Severity::Warning,
         summary: "Connections made through a SYN cookie lose their TCP options",
@@ -209,10 +226,31 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        code: "fastopen-no-client",
+        severity: Severity::Note,
+        summary: "Local clients cannot use Fast Open",
+        reason: "MSG_FASTOPEN and TCP_FASTOPEN_CONNECT fail with EOPNOTSUPP while bit 0x1 is off (tcp_sendmsg_fastopen in net/ipv4/tcp.c)",
+        of_text: false,
+        find: |case| {
+            let found = case
+                .wanted(FASTOPEN)
+                .is_some_and(|bits| bits & 0x1 == 0 && bits != 0);
+            found
+                .then(|| Found {
+                    key: FASTOPEN,
+                    message: "without 0x1, clients on this host that ask for it get EOPNOTSUPP"
+                        .to_owned(),
+                    hint: Some("add 0x1, unless no program here is a client"),
+                })
+                .into_iter()
+                .collect()
+        },
+    },
+    Rule {
         code: "fastopen-option",
         severity: Severity::Note,
         summary: "Fast Open takes part only where the application asks for it",
-        reason: "a listener needs the socket option TCP_FASTOPEN (or 0x400, at its next listen()), a client MSG_FASTOPEN or TCP_FASTOPEN_CONNECT (tcp(7))",
+        reason: "a listener needs the socket option TCP_FASTOPEN (or 0x400 before it is made), a client MSG_FASTOPEN or TCP_FASTOPEN_CONNECT (tcp(7))",
         of_text: false,
         find: |case| {
             let server = case
@@ -261,7 +299,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: "global-key",
-        severity: Severity::Warning,
+        severity: Severity::Note,
         summary: "A key of the whole machine among keys of a network namespace",
         reason: "a namespace must not change the machine, so that such a profile is refused there as a whole",
         of_text: true,
@@ -302,57 +340,44 @@ pub const RULES: &[Rule] = &[
         of_text: false,
         find: shortened,
     },
+    Rule {
+        code: "synack-brittle",
+        severity: Severity::Warning,
+        summary: "A half-open request dies before a lost packet comes again",
+        reason: "a request is dropped when its SYN-ACKs are spent, and nobody is told (reqsk_timer_handler in net/ipv4/inet_connection_sock.c)",
+        of_text: false,
+        find: |case| {
+            let found = case.wanted(SYNACK).is_some_and(|retries| retries < 1);
+            found
+                .then(|| Found {
+                    key: SYNACK,
+                    message: "a half-open request lives 1 s: one lost SYN-ACK or ACK fails the connection".to_owned(),
+                    hint: Some("2 gives it 7 s"),
+                })
+                .into_iter()
+                .collect()
+        },
+    },
+    Rule {
+        code: "tw-reuse-inert",
+        severity: Severity::Warning,
+        summary: "TIME-WAIT ports are reused only with timestamps",
+        reason: "whether a segment is old is told by its timestamp (tcp_twsk_unique in net/ipv4/tcp_ipv4.c)",
+        of_text: false,
+        find: |case| {
+            let found = case.wanted(TW_REUSE).is_some_and(|mode| mode != 0)
+                && case.holds(TIMESTAMPS) == Some(0);
+            found
+                .then(|| Found {
+                    key: TW_REUSE,
+                    message: "no effect while tcp_timestamps is 0".to_owned(),
+                    hint: Some("tcp_timestamps = 1"),
+                })
+                .into_iter()
+                .collect()
+        },
+    },
 ];
-
-/// The findings about settings, beside the values that the kernel will hold; ordered by key, then by rule.
-pub fn check(settings: &Settings, values: &BTreeMap<Key, Value>) -> Vec<Finding> {
-    findings(settings, values, |rule| !rule.of_text)
-}
-
-/// The same about the text of a profile, for no host in particular: the kernel's defaults stand for its values.
-pub fn check_text(settings: &Settings) -> Vec<Finding> {
-    let mut values = catalogue::defaults();
-    for (key, setting) in settings {
-        if let Some(value) = setting
-            .nearest(values.get(key))
-            .or_else(|| setting.nearest(None))
-        {
-            values.insert(key.clone(), value);
-        }
-    }
-    let mut all = findings(settings, &values, |_| true);
-    all.extend(unexplained(settings));
-    all.sort_by(|a, b| (&a.key, a.code).cmp(&(&b.key, b.code)));
-    all
-}
-
-fn findings(
-    settings: &Settings,
-    values: &BTreeMap<Key, Value>,
-    counts: impl Fn(&Rule) -> bool,
-) -> Vec<Finding> {
-    let case = Case { settings, values };
-    let each = RULES.iter().filter(|rule| counts(rule)).flat_map(|rule| {
-        let found = (rule.find)(&case).into_iter();
-        found.filter_map(|found| finding(rule, settings, found))
-    });
-    let mut all: Vec<Finding> = each.collect();
-    all.sort_by(|a, b| a.key.cmp(&b.key));
-    all
-}
-
-fn finding(rule: &Rule, settings: &Settings, found: Found) -> Option<Finding> {
-    let (key, setting) = settings.get_key_value(found.key)?;
-    Some(Finding {
-        code: rule.code,
-        severity: rule.severity,
-        key: key.clone(),
-        message: found.message,
-        reason: rule.reason,
-        hint: found.hint.map(str::to_owned),
-        origin: setting.origin().cloned(),
-    })
-}
 
 /// Bounds on the side of the kernel's default.
 fn bounds(case: &Case<'_>) -> Vec<Found> {
@@ -395,25 +420,6 @@ fn globals(case: &Case<'_>) -> Vec<Found> {
     each.collect()
 }
 
-/// Settings without a reason.
-fn unexplained(settings: &Settings) -> impl Iterator<Item = Finding> {
-    let rule = RULES.iter().find(|rule| rule.code == "no-why");
-    let silent = settings
-        .iter()
-        .filter(|(_, setting)| setting.why().is_none());
-    rule.into_iter().flat_map(move |rule| {
-        silent.clone().map(|(key, setting)| Finding {
-            code: rule.code,
-            severity: rule.severity,
-            key: key.clone(),
-            message: "nobody says why".to_owned(),
-            reason: rule.reason,
-            hint: Some("`{ value = …, why = \"…\" }`".to_owned()),
-            origin: setting.origin().cloned(),
-        })
-    })
-}
-
 /// What a lower `tcp_rto_max_ms` shortens.
 fn shortened(case: &Case<'_>) -> Vec<Found> {
     let Some(ms) = case.wanted(RTO_MAX).and_then(|ms| u64::try_from(ms).ok()) else {
@@ -452,116 +458,4 @@ fn shortened(case: &Case<'_>) -> Vec<Found> {
         message: said.join(", "),
         hint: Some("the socket option TCP_RTO_MAX_MS concerns one application only"),
     }]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::problem::Source;
-    use super::super::profile;
-    use super::*;
-
-    /// The codes that a profile gets, without `no-why`, and the first message.
-    fn told(text: &str) -> (Vec<&'static str>, String) {
-        let profile = profile::parse("p", &Source::new("p.toml", text)).unwrap();
-        let settings = profile
-            .settings
-            .into_iter()
-            .map(|(key, (setting, _))| (key, setting))
-            .collect();
-        let mut all = check_text(&settings);
-        all.retain(|finding| finding.code != "no-why");
-        assert!(all.iter().all(|finding| finding.origin.is_some()));
-        let message = all.first().map(|first| first.message.clone());
-        let codes = all.into_iter().map(|finding| finding.code).collect();
-        (codes, message.unwrap_or_default())
-    }
-
-    #[test]
-    fn every_rule_finds_its_case_and_leaves_its_neighbour() {
-        let cases: [(&str, &[&str], &str); 14] = [
-            (
-                "abort_on_overflow = true",
-                &["abort-on-overflow"],
-                "clients of a burst",
-            ),
-            (
-                "max_syn_backlog = 9000",
-                &["backlog-unused"],
-                "no effect while tcp_syncookies is 1",
-            ),
-            (
-                "somaxconn = { at_least = 1000 }",
-                &["bound-below-default", "listen-again"],
-                "at least 1000 is no change: the default is 4096",
-            ),
-            (
-                "syn_retries = 1",
-                &["connect-brittle"],
-                "connect() fails after 3 s",
-            ),
-            ("syncookies = 2", &["cookies-always"], "2 answers every SYN"),
-            (
-                "timestamps = \"off\"",
-                &["cookies-without-timestamps"],
-                "with tcp_timestamps = 0",
-            ),
-            (
-                "fastopen = 1024",
-                &["fastopen-inert"],
-                "0x400 does nothing without 0x2",
-            ),
-            (
-                "fastopen = 5",
-                &["fastopen-without-cookie"],
-                "0x4 sends data",
-            ),
-            (
-                "fastopen = 514",
-                &["fastopen-option", "fastopen-without-cookie"],
-                "listeners accept",
-            ),
-            (
-                "fastopen = [\"client\", \"server\"]",
-                &["fastopen-option"],
-                "listeners accept",
-            ),
-            (
-                "rto_max_ms = 5000",
-                &["rto-max-shortens"],
-                "connect() fails after 31 s instead of 131, an established connection is given up after ",
-            ),
-            (
-                "netdev_max_backlog = 4000\nsyncookies = 1",
-                &["global-key"],
-                "one value",
-            ),
-            (
-                "netdev_max_backlog = { value = 4000, optional = true }\nsyncookies = 1",
-                &[],
-                "",
-            ),
-            ("netdev_max_backlog = 4000", &[], ""),
-        ];
-        for (text, codes, message) in cases {
-            let (found, first) = told(&format!("[tcp]\n{text}\n"));
-            assert_eq!(found, codes, "{text}");
-            assert!(first.starts_with(message), "{text}: {first}");
-        }
-    }
-
-    #[test]
-    fn what_the_profile_does_not_ask_for_is_none_of_its_faults() {
-        let none = "syncookies = 0\nmax_syn_backlog = 9000\nsyn_retries = 2\nrto_max_ms = 120000\nsynack_retries = 3\nfastopen = 1";
-        assert_eq!(told(&format!("[tcp]\n{none}\n")).0, [""; 0]);
-    }
-
-    #[test]
-    fn rules_are_sorted_and_a_reason_is_a_sentence() {
-        assert!(RULES.is_sorted_by_key(|rule| rule.code));
-        assert!(
-            RULES
-                .iter()
-                .all(|rule| rule.reason.len() > 40 && !rule.reason.ends_with('.'))
-        );
-    }
 }
