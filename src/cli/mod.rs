@@ -147,6 +147,7 @@ impl Verb {
             | Verb::History(_)
             | Verb::Snapshot(_)
             | Verb::Schema(_)
+            | Verb::Check(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,

@@ -340,6 +340,9 @@ fn a_link_in_a_checkout_leads_nowhere_else() {
         );
     }
     check("profiles/a.toml profiles/b.toml ./profiles/a.toml /run/pr/profiles/b.toml").exits(0);
+    // What the administrator has installed is another matter.
+    sandbox.sh("ln -s /run/pr/profiles/a.toml /etc/tcptune/profiles/linked.toml");
+    check("linked").exits(0);
 }
 
 #[test]
