@@ -9,7 +9,6 @@ use crate::model::check::check_text;
 use crate::model::finding::Severity;
 use crate::model::memory::Settings;
 use crate::model::problem::Problem;
-use crate::model::stack;
 use crate::report::{Body, Checked, CheckedFile, Report};
 
 /// The words of `check`.
@@ -64,10 +63,8 @@ pub fn run(request: &Check) -> Report {
 }
 
 fn check(file: &str) -> CheckedFile {
-    let library = Library::for_review();
-    let mut load = |reference: &str, from: Option<&str>| library.load(reference, from);
-    let (settings, problems) = match stack::resolve(&[file.to_owned()], &Settings::new(), &mut load)
-    {
+    let resolved = Library::for_review().resolve(&[file.to_owned()], &Settings::new());
+    let (settings, problems) = match resolved {
         Ok(desired) => (Some(desired.settings), Vec::new()),
         Err(problems) => (None, problems),
     };

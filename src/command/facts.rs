@@ -17,7 +17,7 @@ use crate::host::files;
 use crate::host::fragments::{self, Writer};
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
-use crate::model::catalogue::{self, KEYS, Shape};
+use crate::model::catalogue::{self, KEYS};
 use crate::model::dropin;
 use crate::model::key::Key;
 use crate::model::memory::Memory;
@@ -107,7 +107,7 @@ impl Facts {
         if let Some(ours) = scene.boot.as_ref().and_then(|boot| boot.declared()) {
             known.extend(ours.drop_in.active.settings.keys().cloned());
         }
-        known.retain(|key| !is_secret(key));
+        known.retain(|key| !catalogue::is_secret(key));
         let boot = scene.boot.as_ref().map(|boot| Boot {
             loader: boot.loader,
             files: dropin::essence(boot.tree()),
@@ -204,10 +204,6 @@ impl Facts {
             .filter_map(|key| Some((key.clone(), self.defaults.get(key)?.clone())));
         known.collect()
     }
-}
-
-fn is_secret(key: &Key) -> bool {
-    catalogue::Entry::of(key).is_some_and(|entry| matches!(entry.shape, Shape::Secret))
 }
 
 /// Other programs that write sysctls here. Of their files only the essence is told.

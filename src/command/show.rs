@@ -12,7 +12,6 @@ use crate::model::handshake::{CONTEXT, VERIFIED_FROM};
 use crate::model::key::Key;
 use crate::model::memory::{Settings, desired_hash};
 use crate::model::profile;
-use crate::model::stack;
 use crate::model::value::Value;
 use crate::report::{Active, Body, Report, Show as Shown, Warning};
 
@@ -49,9 +48,7 @@ pub fn run(world: &World, request: &Show) -> Report {
         };
     }
 
-    let library = Library::for_review();
-    let mut load = |reference: &str, from: Option<&str>| library.load(reference, from);
-    let desired = match stack::resolve(&request.profiles, &Settings::new(), &mut load) {
+    let desired = match Library::for_review().resolve(&request.profiles, &Settings::new()) {
         Ok(desired) => desired,
         Err(problems) => return failed("show", Error::Problems(problems)),
     };

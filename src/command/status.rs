@@ -9,14 +9,13 @@ use crate::change::journal::Stage;
 use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
-use crate::host::library;
+use crate::host::library::Library;
 use crate::host::netns::Namespace;
 use crate::model::expected::Expected;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory};
 use crate::model::setting::Setting;
 use crate::model::snapshot::Reading;
-use crate::model::stack;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
 use super::cautions::misfit;
@@ -241,7 +240,7 @@ fn leftovers(scene: &Scene<'_>) -> Vec<StatusRow> {
 
 /// Whether the profiles resolve to something else by now. Where they cannot be read, that is said, not guessed.
 fn outdated(active: &ActiveSet, warnings: &mut Vec<Warning>) -> bool {
-    match stack::resolve(&active.profiles, &active.settings, &mut library::load) {
+    match Library::default().resolve(&active.profiles, &active.settings) {
         Ok(desired) => !active.profiles.is_empty() && desired.profiles_hash != active.profiles_hash,
         Err(problems) => {
             let messages: Vec<_> = problems

@@ -68,11 +68,7 @@ pub(super) fn wanted(words: &Words, library: &Library) -> Result<Wish, Error> {
 pub(super) fn resolve(words: &Words, library: &Library) -> Result<Wish, Error> {
     let by_hand = by_hand(&words.set);
     let nothing = Settings::new();
-    let desired = stack::resolve(
-        &words.profiles,
-        by_hand.as_ref().unwrap_or(&nothing),
-        &mut |reference, from| library.load(reference, from),
-    );
+    let desired = library.resolve(&words.profiles, by_hand.as_ref().unwrap_or(&nothing));
     let (
         Desired {
             profiles,

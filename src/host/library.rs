@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::model::catalogue::{Complaint, KEYS, Raw, parse_value};
 use crate::model::key::Key;
 use crate::model::memory::Settings;
-use crate::model::problem::Source;
+use crate::model::problem::{Problem, Source};
 use crate::model::profile::{self, LARGEST};
 use crate::model::setting::{BUILT_IN, COMPUTED, Origin, Part, Setting};
-use crate::model::stack::{Listed, Loaded};
+use crate::model::stack::{self, Desired, Listed, Loaded};
 use crate::model::value::Value;
 
 use super::{defaults, files};
@@ -49,14 +49,6 @@ pub struct Library {
     defaults: Option<BTreeMap<Key, Value>>,
 }
 
-/// Finds what a name or path leads to; see [`Library::load`].
-///
-/// # Errors
-/// As [`Library::load`].
-pub fn load(reference: &str, from: Option<&str>) -> Result<Loaded, Complaint> {
-    Library::default().load(reference, from)
-}
-
 impl Library {
     /// For a review: nothing will be written, so that root reads anybody's files.
     pub fn for_review() -> Self {
@@ -82,6 +74,15 @@ impl Library {
             defaults: Some(defaults),
             ..self
         }
+    }
+
+    /// Resolves profiles in the order in which they are named; see [`stack::resolve`].
+    ///
+    /// # Errors
+    /// As there: every problem of every file.
+    pub fn resolve(&self, names: &[String], by_hand: &Settings) -> Result<Desired, Vec<Problem>> {
+        let mut load = |reference: &str, from: Option<&str>| self.load(reference, from);
+        stack::resolve(names, by_hand, &mut load)
     }
 
     /// Finds what a name or path leads to; `from` is the file of the profile that says it. A file outside of the
@@ -326,12 +327,13 @@ pub fn list() -> Vec<Listed> {
 mod tests {
     use super::*;
     use crate::model::catalogue::{Entry, near};
-    use crate::model::stack::resolve;
 
     #[test]
     fn every_built_in_profile_gives_a_reason_for_every_setting() {
         for (name, _) in PROFILES {
-            let desired = resolve(&[name.to_owned()], &Settings::new(), &mut load).unwrap();
+            let desired = Library::default()
+                .resolve(&[name.to_owned()], &Settings::new())
+                .unwrap();
             assert!(
                 !desired.profiles.first().unwrap().description.is_empty(),
                 "{name}"
@@ -350,11 +352,8 @@ mod tests {
     fn any_two_built_in_profiles_stack_unless_they_mean_the_opposite() {
         for (one, _) in PROFILES {
             for (two, _) in PROFILES {
-                let stacked = resolve(
-                    &[one.to_owned(), two.to_owned()],
-                    &Settings::new(),
-                    &mut load,
-                );
+                let stacked =
+                    Library::default().resolve(&[one.to_owned(), two.to_owned()], &Settings::new());
                 let opposite = one != two
                     && [one, two]
                         .iter()
@@ -377,14 +376,23 @@ mod tests {
 
     #[test]
     fn unknown_names_have_neighbours() {
-        let complaint = load("hihg-traffic", None).unwrap_err();
+        let complaint = Library::default().load("hihg-traffic", None).unwrap_err();
         assert_eq!(
             (complaint.code, complaint.hint.as_deref()),
             ("unknown-profile", Some("did you mean `high-traffic`?"))
         );
-        assert_eq!(load("a\u{1b}[2J", None).unwrap_err().code, "bad-name");
         assert_eq!(
-            load("/no/such/file.toml", None).unwrap_err().code,
+            Library::default()
+                .load("a\u{1b}[2J", None)
+                .unwrap_err()
+                .code,
+            "bad-name"
+        );
+        assert_eq!(
+            Library::default()
+                .load("/no/such/file.toml", None)
+                .unwrap_err()
+                .code,
             "unknown-profile"
         );
     }

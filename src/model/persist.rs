@@ -26,6 +26,15 @@ pub struct FileChange {
 }
 
 impl FileChange {
+    /// What happens to the file, in a word.
+    pub fn does(&self) -> &'static str {
+        match (&self.from, &self.to) {
+            (None, _) => "create",
+            (_, None) => "remove",
+            _ => "replace",
+        }
+    }
+
     /// The change that takes this one back.
     #[must_use]
     pub fn undone(&self) -> Self {

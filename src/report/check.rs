@@ -4,6 +4,9 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::memory::Settings;
 use crate::model::problem::Problem;
 
+use super::once;
+use super::text::plural_of;
+
 /// What was found in profiles.
 #[derive(Debug)]
 pub struct Checked {
@@ -32,11 +35,10 @@ impl Checked {
     }
 
     /// How many problems, warnings and notes there are, each told once.
-    pub fn counts(&self) -> [(usize, Severity); 3] {
+    fn counts(&self) -> [(usize, Severity); 3] {
         let count = |severity| {
-            self.findings()
-                .filter(|one| one.severity == severity)
-                .count()
+            let findings = self.findings().into_iter();
+            findings.filter(|one| one.severity == severity).count()
         };
         [
             (self.problems().len(), Severity::Error),
@@ -45,26 +47,27 @@ impl Checked {
         ]
     }
 
+    /// The same in words: `2 errors, 1 warning`.
+    pub(super) fn summary(&self) -> String {
+        let counts = self.counts().into_iter().filter(|(count, _)| *count > 0);
+        let told: Vec<String> = counts
+            .map(|(count, severity)| format!("{count} {}", plural_of(count, severity.word())))
+            .collect();
+        if told.is_empty() {
+            "nothing to remark".to_owned()
+        } else {
+            told.join(", ")
+        }
+    }
+
     /// Every problem once, also where several profiles extend the one that has it.
     pub fn problems(&self) -> Vec<&Problem> {
-        let mut all: Vec<&Problem> = Vec::new();
-        for problem in self.files.iter().flat_map(|file| &file.problems) {
-            if !all.contains(&problem) {
-                all.push(problem);
-            }
-        }
-        all
+        once(self.files.iter().flat_map(|file| &file.problems))
     }
 
     /// Every finding once.
-    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        let mut all: Vec<&Finding> = Vec::new();
-        for finding in self.files.iter().flat_map(|file| &file.findings) {
-            if !all.contains(&finding) {
-                all.push(finding);
-            }
-        }
-        all.into_iter()
+    pub fn findings(&self) -> Vec<&Finding> {
+        once(self.files.iter().flat_map(|file| &file.findings))
     }
 }
 

@@ -34,12 +34,8 @@ fn command(remark: &Remark) -> String {
         .chain([title])
         .map(|(name, value)| format!("{name}={}", property(&value)))
         .collect();
-    let message: Vec<String> = std::iter::once(&remark.message)
-        .chain(&remark.more)
-        .map(|line| printable(line))
-        .collect();
     let properties = properties.join(",");
-    format!("::{verb} {properties}::{}\n", data(&message.join("\n")))
+    format!("::{verb} {properties}::{}\n", data(&remark.text()))
 }
 
 /// What follows the second `::`.

@@ -74,13 +74,8 @@ impl Report {
             }
             _ => Vec::new(),
         };
-        let mut doubts: Vec<&Finding> = Vec::new();
-        for finding in namespaces.into_iter().flat_map(|one| &one.findings) {
-            if finding.severity > Severity::Note && !doubts.contains(&finding) {
-                doubts.push(finding);
-            }
-        }
-        doubts
+        let all = namespaces.into_iter().flat_map(|one| &one.findings);
+        once(all.filter(|finding| finding.severity > Severity::Note))
     }
 
     /// What failed in single namespaces, or for single hosts, with what they are called.
@@ -108,6 +103,17 @@ impl Report {
             _ => Vec::new(),
         }
     }
+}
+
+/// Each thing once, where it comes first.
+fn once<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
 }
 
 /// The answer of a verb.

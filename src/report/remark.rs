@@ -8,7 +8,7 @@ use crate::model::plan::Cause;
 use crate::model::problem::Problem;
 use crate::model::setting::{BUILT_IN, COMPUTED, Origin};
 
-use super::{Body, Compared, NamespaceChanges, Report, Reviewed, Warning};
+use super::{Body, Compared, NamespaceChanges, Report, Reviewed, Warning, once, printable};
 
 /// One thing to say, perhaps about a line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,15 @@ pub(super) struct Remark {
     /// Why that is so, or what would mend it.
     pub(super) more: Vec<String>,
     pub(super) place: Option<Place>,
+}
+
+impl Remark {
+    /// What it says and why, a line each.
+    pub(super) fn text(&self) -> String {
+        let lines = std::iter::once(&self.message).chain(&self.more);
+        let lines: Vec<String> = lines.map(|line| printable(line)).collect();
+        lines.join("\n")
+    }
 }
 
 /// Line and column count from 1.
@@ -44,7 +53,7 @@ pub(super) fn remarks(report: &Report) -> Vec<Remark> {
     match &report.body {
         Body::Checked(checked) => {
             all.extend(checked.problems().into_iter().map(problem));
-            all.extend(checked.findings().map(finding));
+            all.extend(checked.findings().into_iter().map(finding));
         }
         Body::Changes(body) => {
             for one in &body.namespaces {
@@ -70,13 +79,7 @@ pub(super) fn remarks(report: &Report) -> Vec<Remark> {
     }
     all.extend(report.warnings.iter().map(warning));
     all.extend(changes);
-    let mut once: Vec<Remark> = Vec::new();
-    for remark in all {
-        if !once.contains(&remark) {
-            once.push(remark);
-        }
-    }
-    once
+    once(all)
 }
 
 /// What a key is called for people.
@@ -171,12 +174,8 @@ fn planned(one: &NamespaceChanges, there: &str) -> Vec<Remark> {
         note("change", message, plan.origin(change))
     });
     let files = plan.files().iter().map(|file| {
-        let does = match (&file.from, &file.to) {
-            (None, _) => "create",
-            (_, None) => "remove",
-            _ => "replace",
-        };
-        note("drop-in", format!("{does} {} on {there}", file.path), None)
+        let message = format!("{} {} on {there}", file.does(), file.path);
+        note("drop-in", message, None)
     });
     live.chain(files).collect()
 }

@@ -8,8 +8,8 @@ use crate::exit::Exit;
 use crate::model::check::RULES;
 use crate::model::finding::Severity;
 
+use super::Report;
 use super::remark::{Place, Remark, remarks};
-use super::{Report, printable};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -73,18 +73,12 @@ fn rule(remark: &Remark) -> Json {
     })
 }
 
-fn text(remark: &Remark) -> Json {
-    let lines = std::iter::once(&remark.message).chain(&remark.more);
-    let lines: Vec<String> = lines.map(|line| printable(line)).collect();
-    json!({ "text": lines.join("\n") })
-}
-
 /// §3.58: what is about no line of any file.
 fn note(remark: &Remark) -> Json {
     json!({
         "descriptor": { "id": remark.code },
         "level": remark.severity.word(),
-        "message": text(remark),
+        "message": { "text": remark.text() },
     })
 }
 
@@ -94,7 +88,7 @@ fn result(remark: &Remark) -> Json {
     json!({
         "ruleId": remark.code,
         "level": remark.severity.word(),
-        "message": text(remark),
+        "message": { "text": remark.text() },
         "locations": places,
     })
 }

@@ -238,7 +238,7 @@ pub fn may_be_secret(text: &str) -> bool {
 }
 
 /// Whether a key holds a secret, which is not managed.
-pub(super) fn is_secret(key: &Key) -> bool {
+pub fn is_secret(key: &Key) -> bool {
     match Entry::of(key) {
         Some(entry) => matches!(entry.shape, Shape::Secret),
         None => key.as_str().ends_with(".stable_secret"),

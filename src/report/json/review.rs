@@ -57,6 +57,6 @@ pub(super) fn checked(checked: &Checked) -> Json {
     });
     json!({
         "files": files.collect::<Vec<_>>(),
-        "findings": checked.findings().map(finding).collect::<Vec<_>>(),
+        "findings": checked.findings().into_iter().map(finding).collect::<Vec<_>>(),
     })
 }

@@ -95,12 +95,7 @@ impl Page {
 
     fn boot(&mut self, one: &NamespaceChanges, plan: &Plan) {
         for file in plan.files() {
-            let does = match (&file.from, &file.to) {
-                (None, _) => "create",
-                (_, None) => "remove",
-                _ => "replace",
-            };
-            self.line(format!("Next boot: {does} {}\n", code(&file.path)));
+            self.line(format!("Next boot: {} {}\n", file.does(), code(&file.path)));
         }
         let beaten = plan.boot.iter().flat_map(|boot| &boot.beats);
         let beaten: Vec<String> = beaten.map(|beaten| code(&beaten.win.place())).collect();

@@ -270,22 +270,7 @@ impl Page {
             Exit::Done => "passed",
             _ => "failed",
         };
-        let counts = checked.counts();
-        let counts = counts.iter().filter(|(count, _)| *count > 0);
-        let told: Vec<String> = counts
-            .map(|(count, severity)| {
-                format!(
-                    "{count} {}{}",
-                    severity.word(),
-                    if *count == 1 { "" } else { "s" }
-                )
-            })
-            .collect();
-        let told = if told.is_empty() {
-            "nothing to remark".to_owned()
-        } else {
-            told.join(", ")
-        };
+        let told = checked.summary();
         self.line(format!("**{verdict}**: {told}\n"));
         for remark in &remarks(report) {
             self.remark(remark);

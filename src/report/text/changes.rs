@@ -13,6 +13,7 @@ use crate::model::plan::{Cause, KeptWhy, Plan};
 use crate::model::refusal::Shadow;
 use crate::model::setting::Setting;
 use crate::report::meaning::{Meaning, meanings};
+use crate::report::remark::name;
 use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
 
 use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
@@ -333,7 +334,7 @@ pub(super) fn next(all: &[&Expected]) -> String {
         ..
     } in all
     {
-        let name = Entry::of(key).map_or(key.as_str(), |entry| entry.short);
+        let name = name(key);
         let value = value.as_ref().map_or("unknown", |value| value.as_str());
         let said = format!("{name} {value}");
         match by.iter_mut().find(|(place, _)| place == who) {

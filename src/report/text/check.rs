@@ -4,7 +4,7 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::memory::desired_hash;
 use crate::model::setting::Origin;
 use crate::report::remark::name;
-use crate::report::{Checked, CheckedFile, printable};
+use crate::report::{Checked, printable};
 
 use super::{BAD, GOOD, PLACE, Page, plural_of};
 
@@ -22,21 +22,10 @@ impl Page {
                 self.line(printable(&format!("{}: desired {hash}", file.name)));
             }
         }
-        let counts = checked.counts();
-        let told = counts.iter().filter(|(count, _)| *count > 0);
-        let told: Vec<String> = told
-            .map(|(count, severity)| format!("{count} {}", plural_of(*count, severity.word())))
-            .collect();
         let files = checked.files.len();
-        let good = checked
-            .files
-            .iter()
-            .map(CheckedFile::worst)
-            .all(|worst| worst.is_none());
-        let said = if good {
-            self.styled(GOOD, "nothing to remark")
-        } else {
-            told.join(", ")
+        let said = match checked.worst() {
+            None => self.styled(GOOD, &checked.summary()),
+            Some(_) => checked.summary(),
         };
         self.line(format!("{files} {}: {said}", plural_of(files, "profile")));
     }

@@ -163,7 +163,7 @@ impl Page {
 }
 
 /// The noun for a count of things.
-fn plural_of(count: usize, noun: &str) -> String {
+pub(super) fn plural_of(count: usize, noun: &str) -> String {
     plural(i128::try_from(count).unwrap_or(i128::MAX), noun)
 }
 
