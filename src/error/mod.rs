@@ -105,6 +105,11 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// The kernel did not tell about its TCP sockets.
+    Sockets {
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A write failed, and every key that had been written was put back.
     PutBack(Failure),
     /// A write failed, and putting back failed as well for the keys of `left`.
@@ -132,7 +137,7 @@ impl Error {
                 Exit::Failed
             }
             Error::File { source, .. } if rights(source) => Exit::Refused,
-            Error::File { .. } | Error::PutBack(_) => Exit::Failed,
+            Error::File { .. } | Error::Sockets { .. } | Error::PutBack(_) => Exit::Failed,
             Error::Untrusted { .. }
             | Error::Locked { .. }
             | Error::Denied(_)
@@ -176,6 +181,7 @@ impl Error {
             Error::Later => "later-state",
             Error::Interrupted => "interrupted",
             Error::Namespace { .. } => "namespace",
+            Error::Sockets { .. } => "sockets",
             Error::PutBack(_) => "put-back",
             Error::Mixed(..) => "mixed",
         }
@@ -195,6 +201,7 @@ impl Error {
             Error::File { source, .. } | Error::Namespace { source, .. } if denied(source) => {
                 Some("run it as root".into())
             }
+            Error::Sockets { .. } => Some("the module tcp_diag has it: `modprobe tcp_diag`".into()),
             Error::File { .. } | Error::Namespace { .. } | Error::Declined | Error::Interrupted => None,
             Error::Unconfirmed(..) => Some("`tcptune confirm` keeps it, `tcptune rollback` takes it back now".into()),
             Error::NothingToConfirm(Some(netns)) => Some(format!("an entry waits in another namespace: `tcptune confirm --netns {netns}`")),
@@ -312,6 +319,7 @@ impl fmt::Display for Error {
                 name,
                 source,
             } => write!(f, "{doing} {name}: {source}"),
+            Error::Sockets { source } => write!(f, "ask the kernel for its TCP sockets (sock_diag): {source}"),
             Error::PutBack(failure) => {
                 write!(f, "{failure}; everything that was written was put back")
             }

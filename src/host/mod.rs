@@ -1,6 +1,7 @@
 //! The edges: the kernel's keys and defaults, files that root may trust, where profiles come from, network namespaces.
 
 pub mod clock;
+pub mod counters;
 pub mod defaults;
 #[cfg(test)]
 pub mod fake;
@@ -12,6 +13,8 @@ pub mod library;
 pub mod log;
 pub mod machine;
 pub mod netns;
+pub mod owners;
 pub mod root;
 pub mod signals;
+pub mod sockets;
 pub mod staged;

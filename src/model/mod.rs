@@ -5,6 +5,8 @@
 pub mod approval;
 pub mod catalogue;
 pub mod check;
+pub mod counters;
+pub mod diagnose;
 pub mod dropin;
 pub mod expected;
 pub mod finding;
@@ -16,6 +18,7 @@ mod laws;
 #[cfg(test)]
 mod literals;
 pub mod memory;
+pub mod observation;
 pub mod persist;
 pub mod plan;
 pub mod printable;

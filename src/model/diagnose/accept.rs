@@ -1,0 +1,273 @@
+//! The accept queue: overflows now and in the past, whose limit it is, who is too slow, and who pays for it.
+
+use super::application;
+use super::finding::{Finding, Remedy, Severity};
+use super::view::{Track, View};
+use crate::model::observation::Listener;
+
+/// Samples that it takes to call something persistent.
+const PERSISTENT: usize = 3;
+
+/// Limits that were the default of `somaxconn` on some kernel: 128 before 5.4. Programs ask for 128 as well, so only
+/// the current default speaks for itself.
+const DEFAULT: u32 = 4096;
+
+/// What a listener suffers from.
+enum Ill {
+    /// It has overflowed, and drains between bursts.
+    Burst,
+    /// It is full all the time.
+    Slow { overflows: bool },
+}
+
+pub(super) fn findings(view: &View<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut ill = Vec::new();
+    for listener in &view.last.listeners {
+        let track = view.track(listener);
+        let Some(kind) = illness(view, listener, track) else {
+            continue;
+        };
+        findings.push(match kind {
+            Ill::Slow { overflows } => out_of_files(view, listener, track, overflows)
+                .unwrap_or_else(|| slow(view, listener, track, overflows)),
+            Ill::Burst => out_of_files(view, listener, track, true)
+                .unwrap_or_else(|| burst(view, listener, track)),
+        });
+        ill.push(listener);
+    }
+    findings.extend(abort(view, &ill));
+    findings.extend(phantoms(view));
+    findings.extend(past(view));
+    findings
+}
+
+fn illness(view: &View<'_>, listener: &Listener, track: Track) -> Option<Ill> {
+    let overflows = overflows(view, listener, track);
+    let holds = u64::from(listener.limit) + 1;
+    // Four fifths of what it holds, in every one of several samples.
+    let full =
+        track.seen >= PERSISTENT && track.least > 0 && u64::from(track.least) * 5 >= holds * 4;
+    match (full, overflows) {
+        (true, overflows) => Some(Ill::Slow { overflows }),
+        (false, true) => Some(Ill::Burst),
+        (false, false) => None,
+    }
+}
+
+/// Whether this listener overflowed during the window. Its drops are those of both queues, so where the SYN queue
+/// drops as well, it must have been seen full.
+fn overflows(view: &View<'_>, listener: &Listener, track: Track) -> bool {
+    let only_overflows = view.moved("ListenDrops") <= view.moved("ListenOverflows");
+    view.moved("ListenOverflows") > 0
+        && (track.peak > listener.limit || (track.drops > 0 && only_overflows))
+}
+
+/// The words for a queue and what it lost.
+fn state(view: &View<'_>, listener: &Listener, track: Track) -> String {
+    let mut text = format!("{} of {} waited", track.peak, u64::from(listener.limit) + 1);
+    if track.drops > 0 {
+        text += &format!(", {} segments dropped", track.drops);
+    }
+    if let Some(depth) = view.depth(u64::from(listener.limit)) {
+        text += &format!("; {depth}");
+    }
+    text
+}
+
+const DROPS: &str = "a full accept queue drops every SYN and every final ACK, each time it is sent again \
+                     (tcp_conn_request in net/ipv4/tcp_input.c)";
+
+fn burst(view: &View<'_>, listener: &Listener, track: Track) -> Finding {
+    let somaxconn = view.somaxconn().unwrap_or(DEFAULT);
+    let owner = view.owner(listener);
+    let limit = listener.limit;
+    let go = owner.is_some_and(|owner| owner.go);
+    let stale = limit < somaxconn && (go || limit == DEFAULT || view.seen.former.contains(&limit));
+    let message = state(view, listener, track);
+    let finding = if stale {
+        let cause = format!(
+            "{DROPS}; its limit {limit} is a somaxconn of before, and a listener takes the new one, {somaxconn}, \
+             only when it calls listen() again"
+        );
+        let again = Remedy::action(application::relisten(owner));
+        Finding::new("listener-stale", Severity::Critical, message, cause).remedy([again])
+    } else if limit < somaxconn {
+        let cause = format!(
+            "{DROPS}; the limit {limit} is what the program asked for: somaxconn is {somaxconn}, and raising it does nothing"
+        );
+        Finding::new(
+            "accept-queue-app-backlog",
+            Severity::Critical,
+            message,
+            cause,
+        )
+        .remedy([application::longer(owner, listener, somaxconn)])
+    } else {
+        let cause = format!("{DROPS}; somaxconn {somaxconn} caps whatever the program asked for");
+        let wanted = limit.saturating_mul(4).max(DEFAULT);
+        Finding::new("accept-queue-somaxconn", Severity::Critical, message, cause)
+            .remedy(Remedy::at_least("net.core.somaxconn", wanted))
+            .remedy([Remedy::action(application::relisten(owner))])
+    };
+    evidence(view, finding, listener, track)
+}
+
+fn evidence(view: &View<'_>, finding: Finding, listener: &Listener, track: Track) -> Finding {
+    finding
+        .at(listener)
+        .moved(view, &["ListenOverflows", "ListenDrops"])
+        .counted("drops", track.drops)
+        .stood("queued", track.peak)
+}
+
+fn slow(view: &View<'_>, listener: &Listener, track: Track, overflows: bool) -> Finding {
+    let severity = if overflows {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let accepted = view.rates().map_or(0.0, |rates| rates.accepted);
+    let message = format!(
+        "never fewer than {} waited in {} samples; {}",
+        track.least,
+        track.seen,
+        state(view, listener, track)
+    );
+    let cause = format!(
+        "connections come faster than accept() takes them, {accepted:.0}/s in this namespace: a longer queue only delays them"
+    );
+    let finding = Finding::new("application-slow", severity, message, cause)
+        .stood("least_queued", track.least)
+        .remedy([Remedy::action(
+            "accept faster: more workers or threads, or find out what keeps it from accept()",
+        )]);
+    evidence(view, finding, listener, track)
+}
+
+/// `accept()` fails with EMFILE or ENFILE, and the connection stays in the queue.
+fn out_of_files(
+    view: &View<'_>,
+    listener: &Listener,
+    track: Track,
+    overflows: bool,
+) -> Option<Finding> {
+    let owner = view.owner(listener)?;
+    let (open, limit) = owner.files.filter(|(open, limit)| open >= limit)?;
+    let severity = if overflows {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let message = format!(
+        "all {limit} files that it may have are open; {}",
+        state(view, listener, track)
+    );
+    let cause = "accept() fails with EMFILE and leaves the connection in the queue (accept(2))";
+    let finding = Finding::new("descriptors", severity, message, cause)
+        .stood("open_files", open)
+        .remedy([Remedy::Action {
+            what: format!(
+                "more files for it: `LimitNOFILE=` in its unit, or at once for pid {}",
+                owner.pid
+            ),
+            command: Some(format!(
+                "prlimit --pid {} --nofile={}",
+                owner.pid,
+                limit * 4
+            )),
+        }]);
+    Some(evidence(view, finding, listener, track))
+}
+
+/// Requests that were half-open before the queue filled, and whose final ACK met it full.
+fn abort(view: &View<'_>, ill: &[&Listener]) -> Option<Finding> {
+    let abort = view
+        .number("net.ipv4.tcp_abort_on_overflow")
+        .is_some_and(|on| on != 0);
+    if !abort || view.moved("EmbryonicRsts") == 0 || view.moved("ListenOverflows") == 0 {
+        return None;
+    }
+    let message = format!(
+        "{} handshakes were reset at their final ACK",
+        view.moved("EmbryonicRsts")
+    );
+    let finding = Finding::new(
+        "abort-on-overflow",
+        Severity::Critical,
+        message,
+        "with tcp_abort_on_overflow a final ACK that meets a full accept queue is answered with RST, after connect() \
+         succeeded at the client (tcp_check_req in net/ipv4/tcp_minisocks.c)",
+    );
+    let finding = match ill {
+        [only] => finding.at(only),
+        _ => finding,
+    };
+    let steps = [
+        Remedy::exactly("net.ipv4.tcp_abort_on_overflow", 0),
+        Some(Remedy::action(
+            "then mend the queue itself: see the other findings",
+        )),
+    ];
+    Some(
+        finding
+            .moved(view, &["EmbryonicRsts", "ListenOverflows"])
+            .remedy(steps.into_iter().flatten()),
+    )
+}
+
+/// Half-open requests that outlive the window at a full queue: their final ACKs were dropped.
+fn phantoms(view: &View<'_>) -> Vec<Finding> {
+    let abort = view
+        .number("net.ipv4.tcp_abort_on_overflow")
+        .is_some_and(|on| on != 0);
+    if abort || view.moved("ListenOverflows") == 0 || view.moved("TCPSynRetrans") == 0 {
+        return Vec::new();
+    }
+    let full = view.last.listeners.iter().filter(|one| one.is_full());
+    let phantom = |listener: &Listener| {
+        let again = view.last.half_open_again(listener);
+        (again > 0).then(|| {
+            let finding = Finding::new(
+                "phantom-clients",
+                Severity::Warning,
+                format!("{again} half-open requests had their SYN-ACK sent again, at a full accept queue"),
+                "their final ACK was dropped: connect() succeeded at the client, and this host does not know the \
+                 connection until the queue drains or tcp_synack_retries gives up",
+            );
+            finding
+                .at(listener)
+                .moved(view, &["ListenOverflows", "TCPSynRetrans"])
+                .stood("half_open", view.last.half_open(listener))
+                .remedy([Remedy::action("mend the queue itself: see the other findings")])
+        })
+    };
+    full.filter_map(phantom).collect()
+}
+
+/// History: said, but nothing is recommended from it.
+fn past(view: &View<'_>) -> Option<Finding> {
+    let total = view
+        .last
+        .counters
+        .get("ListenOverflows")
+        .filter(|total| *total > 0)?;
+    let now =
+        view.moved("ListenOverflows") > 0 || view.last.listeners.iter().any(Listener::is_full);
+    if now || view.rates().is_none() {
+        return None;
+    }
+    let dropped = view.last.listeners.iter().filter(|one| one.drops > 0);
+    let worst = dropped.max_by_key(|one| one.drops);
+    let finding = Finding::new(
+        "overflow-past",
+        Severity::Info,
+        format!("accept queues overflowed {total} times since this namespace began, and not now"),
+        "a burst, or something that is mended by now; counted are segments, not clients",
+    );
+    let finding = finding.stood("total_overflows", total);
+    Some(match worst {
+        Some(listener) => finding.at(listener).stood("total_drops", listener.drops),
+        None => finding,
+    })
+}
