@@ -10,8 +10,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, check, confirm, diff, guard, history, hold, import, list, off, persist,
-    rollback, schema, set, show, snapshot, status, verify, whence,
+    self, World, apply, check, confirm, diff, doctor, guard, history, hold, import, list, off,
+    persist, rollback, schema, set, show, snapshot, status, verify, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -123,6 +123,8 @@ enum Verb {
     History(history::History),
     /// A sysctl.conf, or what this machine boots with, as a profile
     Import(import::Import),
+    /// What the handshake suffers from now, who suffers, and what helps; exit 1 if anything is lost
+    Doctor(doctor::Doctor),
     /// This host's facts as JSON, for `diff --against` anywhere
     Snapshot(snapshot::Snapshot),
     /// The JSON Schema of profiles, for editors and linters
@@ -148,6 +150,7 @@ impl Verb {
             | Verb::Snapshot(_)
             | Verb::Schema(_)
             | Verb::Check(_)
+            | Verb::Doctor(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
@@ -165,6 +168,7 @@ impl Verb {
             Verb::Show(request) => show::run(world, request),
             Verb::Diff(request) => diff::run(world, request),
             Verb::Check(request) => check::run(request),
+            Verb::Doctor(request) => doctor::run(world, request),
             Verb::Verify(request) => verify::run(world, request),
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::model::memory::HOST;
 
+use super::owners;
+
 /// What the network namespace of process 1 is called where that is not the machine's first: in a container.
 const CONTAINER: &str = "container";
 
@@ -226,36 +228,48 @@ pub fn expand(targets: &[Target]) -> Vec<Target> {
     let mut expanded = Vec::new();
     for target in targets {
         match target {
-            Target::All => expanded.extend(all()),
+            Target::All => expanded.extend(visible().into_values().map(|one| one.target)),
             other => expanded.push(other.clone()),
         }
     }
     expanded
 }
 
-fn all() -> Vec<Target> {
-    let entries = |path: &str| -> Vec<String> {
-        let names = fs::read_dir(path).into_iter().flatten().flatten();
-        names
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect()
-    };
-    let mut names = entries(NAMES);
-    names.sort();
-    let mut pids: Vec<u32> = entries("/proc")
-        .iter()
-        .filter_map(|name| name.parse().ok())
+/// A namespace that can be seen from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visible {
+    /// How to enter it: by its name, if it has one, else by its lowest process.
+    pub target: Target,
+    /// Its lowest process, if it has one: it can be looked at through that without being entered.
+    pub pid: Option<u32>,
+}
+
+/// Every namespace that can be seen, by its inode, each once. Namespaces of other users' processes show only to root.
+pub fn visible() -> BTreeMap<u64, Visible> {
+    let mut names: Vec<String> = fs::read_dir(NAMES)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    pids.sort_unstable();
-    let targets = pids.into_iter().map(Target::Pid);
-    let mut seen = BTreeMap::new();
-    // Names come last, so that they win over processes.
-    for target in targets.rev().chain(names.into_iter().map(Target::Name)) {
-        if let Ok(found) = fs::metadata(target.path()) {
-            seen.insert(found.ino(), target);
+    names.sort();
+    let mut seen: BTreeMap<u64, Visible> = BTreeMap::new();
+    let inode = |target: &Target| fs::metadata(target.path()).ok().map(|found| found.ino());
+    for pid in owners::processes() {
+        let target = Target::Pid(pid);
+        if let Some(inode) = inode(&target) {
+            let pid = Some(pid);
+            seen.entry(inode).or_insert(Visible { target, pid });
         }
     }
-    seen.into_values().collect()
+    for name in names {
+        let target = Target::Name(name);
+        if let Some(inode) = inode(&target) {
+            let pid = seen.get(&inode).and_then(|one| one.pid);
+            seen.insert(inode, Visible { target, pid });
+        }
+    }
+    seen
 }
 
 /// Runs `look` in a new, empty network namespace, and comes back.

@@ -3,6 +3,7 @@
 mod boot;
 mod check;
 mod diff;
+pub(crate) mod doctor;
 pub mod github;
 pub mod json;
 pub mod markdown;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 pub use boot::{BootStatus, Compliance, KeyWinner, Verified, Winners};
 pub use check::{Checked, CheckedFile};
+pub use doctor::{Diagnosed, Doctor, Examined};
 pub use review::{Compared, Differs, Review, Reviewed};
 
 use crate::change::hold::Hold;
@@ -96,6 +98,11 @@ impl Report {
                 .iter()
                 .filter_map(|one| named(&one.netns, &one.error))
                 .collect(),
+            Body::Doctor(doctor) => doctor
+                .namespaces
+                .iter()
+                .filter_map(|one| named(&one.netns, &one.error))
+                .collect(),
             Body::Status(all) => all
                 .iter()
                 .filter_map(|one| named(&one.netns, &one.error))
@@ -149,6 +156,8 @@ pub enum Body {
     Compared(Compared),
     /// `check`.
     Checked(Checked),
+    /// `doctor`.
+    Doctor(Doctor),
     /// `schema`: the document.
     Schema(String),
     /// `snapshot`: the document.

@@ -1,6 +1,7 @@
 //! The report for programs: one document, schema 1. Adding a field keeps the schema, renaming one does not.
 
 mod boot;
+mod doctor;
 mod review;
 
 use serde_json::{Map, Value as Json, json};
@@ -87,6 +88,7 @@ pub fn render(report: &Report) -> String {
             "hashes": { "desired": one.desired, "plan": null },
         }),
         Body::Verified(all) => verified(all),
+        Body::Doctor(one) => doctor::doctor(one),
         Body::Schema(document) => {
             json!({ "document": serde_json::from_str::<Json>(document).unwrap_or_default() })
         }

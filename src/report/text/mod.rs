@@ -3,6 +3,7 @@
 mod boot;
 mod changes;
 mod check;
+mod doctor;
 mod review;
 mod show;
 mod status;
@@ -59,6 +60,7 @@ pub fn page(report: &Report, manner: Manner) -> String {
             page.line(printable(&format!("no longer {}", before.words())));
         }
         Body::Unhold(None) => page.line("there was no hold"),
+        Body::Doctor(doctor) => page.doctor(doctor),
         Body::Schema(document) => page.text += document,
         Body::Checked(checked) => page.checked(checked),
         Body::Review(review) => page.review(review),

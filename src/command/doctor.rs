@@ -1,0 +1,94 @@
+//! `doctor`: what the handshake suffers from now, who suffers, and what helps.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::host::library::Library;
+use crate::model::diagnose::{Finding, Severity, diagnose};
+use crate::model::memory::Settings;
+use crate::model::observation::Observation;
+use crate::report::{Body, Diagnosed, Doctor as Told, Examined, Report};
+
+use super::observe::{Watched, not_examined, observe};
+use super::{World, failed, judged, told};
+
+/// The words of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    /// How long to look; with 0s only what stands in the queues is told
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = window)]
+    window: Duration,
+    /// Say of each finding whether this profile would cure it; repeatable
+    #[arg(long, value_name = "PROFILE")]
+    profile: Vec<String>,
+}
+
+/// Nothing, or a tenth of a second to an hour: in less, nothing moves.
+pub(super) fn window(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|why| why.to_string())?;
+    let range = Duration::from_millis(100)..=Duration::from_secs(3600);
+    if time.is_zero() || range.contains(&time) {
+        Ok(time)
+    } else {
+        Err("0s, or between 100ms and 1h".to_owned())
+    }
+}
+
+/// Runs `doctor`.
+pub fn run(world: &World, request: &Doctor) -> Report {
+    let settings = match request.profile.as_slice() {
+        [] => None,
+        profiles => match Library::default().resolve(profiles, &Settings::new()) {
+            Ok(desired) => Some(desired.settings),
+            Err(problems) => return failed("doctor", Error::Problems(problems)),
+        },
+    };
+    let watched = observe(world, request.window);
+    let not_examined = not_examined(&watched);
+    let namespaces: Vec<Examined> = watched
+        .into_iter()
+        .map(|one| examined(one, settings.as_ref()))
+        .collect();
+    let errors = namespaces.iter().filter_map(|one| one.error.as_ref());
+    let clean = namespaces
+        .iter()
+        .all(|one| one.worst() < Some(Severity::Warning));
+    let exit = judged(errors, clean);
+    let body = Body::Doctor(Told {
+        window: request.window,
+        profiles: request.profile.clone(),
+        namespaces,
+        not_examined,
+    });
+    Report {
+        exit: exit.max(Exit::Done),
+        ..told("doctor", body, Vec::new())
+    }
+}
+
+/// What is wrong in one namespace.
+pub(super) fn examined(one: Watched, settings: Option<&Settings>) -> Examined {
+    match one.seen {
+        Ok(seen) => {
+            let diagnosed = |finding: Finding| Diagnosed {
+                cure: settings.map(|settings| finding.cure(settings, &seen.values)),
+                finding,
+            };
+            Examined {
+                netns: one.label,
+                findings: diagnose(&seen).into_iter().map(diagnosed).collect(),
+                seen,
+                error: None,
+            }
+        }
+        Err(error) => Examined {
+            netns: one.label,
+            findings: Vec::new(),
+            seen: Observation::default(),
+            error: Some(error),
+        },
+    }
+}

@@ -1,0 +1,96 @@
+//! `doctor` for programs.
+
+use serde_json::{Value as Json, json};
+
+use crate::model::diagnose::{Finding, Remedy, rates};
+use crate::model::observation::{Listener, Sample};
+use crate::report::doctor::{Diagnosed, Doctor, Examined};
+
+use super::error;
+
+/// Listeners that are listed at most, the fullest first.
+const LISTED: usize = 100;
+
+pub(super) fn doctor(doctor: &Doctor) -> Json {
+    let namespaces: Vec<Json> = doctor.namespaces.iter().map(examined).collect();
+    // One namespace, the usual case, is also said without the list around it.
+    let mut document = match namespaces.as_slice() {
+        [one] => one.clone(),
+        _ => json!({}),
+    };
+    if let Json::Object(fields) = &mut document {
+        fields.remove("error");
+        fields.insert("window_s".to_owned(), json!(doctor.window.as_secs_f64()));
+        fields.insert("profiles".to_owned(), json!(doctor.profiles));
+        fields.insert("not_examined".to_owned(), json!(doctor.not_examined));
+        fields.insert("namespaces".to_owned(), json!(namespaces));
+    }
+    document
+}
+
+pub(super) fn examined(one: &Examined) -> Json {
+    let now = one.now();
+    let rates = rates(&one.seen);
+    let fullest = one.fullest(LISTED);
+    json!({
+        "netns": one.netns,
+        "findings": one.findings.iter().map(|diagnosed| finding(one, diagnosed)).collect::<Vec<_>>(),
+        "listeners": now.map(|now| now.listeners.len()),
+        "waiting": now.map(|_| fullest.iter().map(|listener| self::listener(one, listener)).collect::<Vec<_>>()),
+        "half_open": now.map(Sample::all_half_open),
+        "connects": now.map(|now| now.dialling.values().map(|dialling| dialling.count).sum::<u32>()),
+        "time_wait": now.map(|now| now.sockets.time_wait),
+        "rates": rates.map(|rates| json!({
+            "completed": rates.completed, "accepted": rates.accepted, "connects": rates.connects,
+        })),
+        "error": one.error.as_ref().map(error),
+    })
+}
+
+fn finding(one: &Examined, diagnosed: &Diagnosed) -> Json {
+    let Finding {
+        rule,
+        severity,
+        listener,
+        evidence,
+        gauges,
+        message,
+        cause,
+        remedy,
+    } = &diagnosed.finding;
+    json!({
+        "rule": rule,
+        "severity": severity,
+        "listener": listener.as_ref().map(|listener| self::listener(one, listener)),
+        "evidence": evidence,
+        "gauges": gauges,
+        "message": message,
+        "cause": cause,
+        "remedy": remedy.iter().map(step).collect::<Vec<_>>(),
+        "cure": diagnosed.cure,
+    })
+}
+
+fn listener(one: &Examined, listener: &Listener) -> Json {
+    let owner = one.owner(listener);
+    json!({
+        "address": listener.address.ip().to_string(),
+        "port": listener.address.port(),
+        "pid": owner.map(|owner| owner.pid),
+        "process": owner.map(|owner| &owner.process),
+        "queued": listener.queued,
+        "limit": listener.limit,
+        "drops": listener.drops,
+    })
+}
+
+fn step(step: &Remedy) -> Json {
+    match step {
+        Remedy::Key {
+            key,
+            value,
+            at_least,
+        } => json!({ "key": key, "value": value, "at_least": at_least }),
+        Remedy::Action { what, command } => json!({ "action": what, "command": command }),
+    }
+}

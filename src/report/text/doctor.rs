@@ -1,0 +1,169 @@
+//! Findings for people: what, who, why, the evidence, and what to do.
+
+use anstyle::{AnsiColor, Style};
+
+use crate::host::netns::words_for;
+use crate::model::diagnose::{Cure, RULES, Remedy, Severity, rates};
+use crate::model::handshake::plural;
+use crate::report::doctor::{Diagnosed, Doctor, Examined, place};
+use crate::report::printable;
+
+use super::{BAD, Page, plural_of};
+
+/// Listeners that are shown although nothing is wrong with them.
+const SHOWN: usize = 5;
+
+impl Page {
+    pub(super) fn doctor(&mut self, doctor: &Doctor) {
+        let window = humantime::format_duration(doctor.window);
+        let others = match doctor.not_examined {
+            0 => String::new(),
+            1 => "; 1 other not examined (--netns all)".to_owned(),
+            more => format!("; {more} others not examined (--netns all)"),
+        };
+        for one in &doctor.namespaces {
+            let place = printable(&one.netns);
+            self.line(if doctor.window.is_zero() {
+                format!("one look, {place} namespace{others}")
+            } else {
+                format!("{window}, {place} namespace{others}")
+            });
+            if one.error.is_none() {
+                self.examined(doctor, one);
+            }
+        }
+        if self.manner.verbose {
+            self.line("");
+            self.line("what no sample can tell, and what would:");
+            for rule in RULES {
+                if let Some(beyond) = rule.beyond {
+                    self.line(format!("  {:<20} {beyond}", rule.name));
+                }
+            }
+        }
+    }
+
+    fn examined(&mut self, doctor: &Doctor, one: &Examined) {
+        for diagnosed in &one.findings {
+            self.diagnosed(doctor, one, diagnosed);
+        }
+        if one.findings.is_empty() {
+            self.line(if doctor.window.is_zero() {
+                "nothing stands out; overflows, drops and rates show only between two looks (--window 5s)"
+            } else {
+                "nothing found"
+            });
+        }
+        self.gauges(one);
+    }
+
+    fn diagnosed(&mut self, doctor: &Doctor, one: &Examined, diagnosed: &Diagnosed) {
+        let finding = &diagnosed.finding;
+        let style = match finding.severity {
+            Severity::Critical => BAD,
+            Severity::Warning => AnsiColor::Yellow.on_default(),
+            Severity::Info => Style::new(),
+        };
+        let word = finding.severity.word();
+        let word = if finding.severity == Severity::Info {
+            word.to_owned()
+        } else {
+            word.to_uppercase()
+        };
+        let at = finding.listener.as_ref();
+        let at = at.map(|listener| format!("  {}", place(listener, one.owner(listener))));
+        let word = self.styled(style, &word);
+        self.line(format!(
+            "{word} {}{}",
+            finding.rule,
+            printable(&at.unwrap_or_default())
+        ));
+        self.line(format!("  {}", printable(&finding.message)));
+        let moved = finding
+            .evidence
+            .iter()
+            .map(|(name, count)| format!("{name} +{count}"));
+        let stood = finding
+            .gauges
+            .iter()
+            .map(|(name, count)| format!("{} {count}", name.replace('_', " ")));
+        let evidence: Vec<String> = moved.chain(stood).collect();
+        if !evidence.is_empty() {
+            self.line(format!("  seen: {}", evidence.join(", ")));
+        }
+        self.line(format!("  why: {}", printable(&finding.cause)));
+        for step in &finding.remedy {
+            self.step(one, step);
+        }
+        let cure = match diagnosed.cure {
+            None => return,
+            Some(Cure::Cured) => "would cure it",
+            Some(Cure::InPart) => "would set what has to be set; the other steps remain",
+            Some(Cure::No) => "would change nothing about it",
+        };
+        self.line(printable(&format!(
+            "  {}: {cure}",
+            doctor.profiles.join(" + ")
+        )));
+    }
+
+    fn step(&mut self, one: &Examined, step: &Remedy) {
+        match step {
+            Remedy::Key { key, value, .. } => {
+                let netns = match words_for(&one.netns) {
+                    Some("pid:1") | None => String::new(),
+                    Some(name) => format!(" --netns {name}"),
+                };
+                let value = if value.as_str().contains(' ') {
+                    format!("'{key}={value}'")
+                } else {
+                    format!("{key}={value}")
+                };
+                self.line(printable(&format!("  do: tcptune set {value}{netns}")));
+            }
+            Remedy::Action { what, command } => {
+                self.line(printable(&format!("  do: {what}")));
+                if let Some(command) = command {
+                    self.line(printable(&format!("      {command}")));
+                }
+            }
+        }
+    }
+
+    /// What stands in the queues, and how fast they move.
+    fn gauges(&mut self, one: &Examined) {
+        let Some(now) = one.now() else { return };
+        let rates = rates(&one.seen);
+        for listener in one.fullest(SHOWN) {
+            let holds = u64::from(listener.limit) + 1;
+            let open = match now.half_open(listener) {
+                0 => String::new(),
+                open => format!(", {open} half-open"),
+            };
+            self.line(printable(&format!(
+                "  {:>3} % full: {} of {holds} wait{open}  {}",
+                listener.fill(),
+                listener.queued,
+                place(listener, one.owner(listener))
+            )));
+        }
+        let dialling: u32 = now.dialling.values().map(|one| one.count).sum();
+        let count = |count: u32, noun: &str| format!("{count} {}", plural(i128::from(count), noun));
+        let mut words = vec![
+            format!(
+                "{} {}",
+                now.listeners.len(),
+                plural_of(now.listeners.len(), "listener")
+            ),
+            format!("{} waiting for accept()", now.all_queued()),
+            count(now.all_half_open(), "half-open request"),
+            format!("{} under way", count(dialling, "connect")),
+            format!("{} in TIME-WAIT", now.sockets.time_wait),
+        ];
+        if let Some(rates) = rates {
+            words.push(format!("{:.0} accepts/s", rates.accepted));
+            words.push(format!("{:.0} connects/s", rates.connects));
+        }
+        self.line(words.join(", "));
+    }
+}
