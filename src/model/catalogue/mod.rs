@@ -159,9 +159,10 @@ impl Entry {
         let told =
             self.is_testable() || self.default.contains(SINCE) || self.default.contains(BY_SOURCE);
         let figures = self.default.contains(|c: char| c.is_ascii_digit());
-        match figures && !told {
-            true => format!("{}, {BY_SOURCE}", self.default),
-            false => self.default.to_owned(),
+        if figures && !told {
+            format!("{}, {BY_SOURCE}", self.default)
+        } else {
+            self.default.to_owned()
         }
     }
 

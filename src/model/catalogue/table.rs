@@ -477,7 +477,7 @@ pub const TABLE: &[Entry] = &[
         effect: Effect::InProgress,
         since: "2.4",
         risk: "",
-        summary: "Retransmissions for a connection whose process has gone. By its source, 0 stands for 8 while the peer answers.",
+        summary: "Retransmissions for a connection whose process has gone. The 0 of a default stands for 8, by its source, while the peer answers.",
         source: "net/ipv4/tcp_timer.c (tcp_orphan_retries)",
         with: &["max_orphans", "retries2"],
         consequence: handshake::plain,

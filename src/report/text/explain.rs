@@ -113,9 +113,9 @@ impl Page {
         let lines = picture::of(key, &cases);
         if !lines.is_empty() {
             self.line("");
-            lines
-                .iter()
-                .for_each(|line| self.line(format!("    {line}")));
+            for line in &lines {
+                self.line(format!("    {line}"));
+            }
             self.line("");
         }
     }

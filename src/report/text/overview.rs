@@ -91,9 +91,10 @@ impl Page {
                 "  {:32}{queued:>9}{limit:>11}{half_open:>11}{drops:>11}",
                 address.to_string()
             );
-            let row = match listener.is_full() {
-                true => format!("{}  FULL", self.styled(BAD, &row)),
-                false => row,
+            let row = if listener.is_full() {
+                format!("{}  FULL", self.styled(BAD, &row))
+            } else {
+                row
             };
             self.line(row);
         }
@@ -147,8 +148,8 @@ fn path(view: View<'_>) -> Vec<(String, String)> {
         _ => "SYN queue full: SYN cookie",
     };
     let late = match view.number("net.ipv4.tcp_abort_on_overflow") {
-        Some(0) => "queue full: ACK dropped",
-        _ => "queue full: RST",
+        Some(0) => "full: ACK dropped",
+        _ => "full: RST",
     };
     let backlog = match cookies {
         Some(0) => format!(", {}", is("net.ipv4.tcp_max_syn_backlog")),
@@ -189,7 +190,7 @@ fn path(view: View<'_>) -> Vec<(String, String)> {
         (" client sends before the".to_owned(), String::new()),
         (
             " server agrees".to_owned(),
-            format!("accept {late} ({})", is("net.ipv4.tcp_abort_on_overflow")),
+            format!("{late} ({})", is("net.ipv4.tcp_abort_on_overflow")),
         ),
         (
             "             ---- ACK ------>".to_owned(),

@@ -74,9 +74,7 @@ fn timelines(key: &Key, cases: &[Case<'_>], segment: &str, end: &str) -> Vec<Str
     for (title, line) in &drawn {
         lines.extend(axis(title, line, longest));
     }
-    lines.push(format!(
-        "S {segment}   | {segment} again   + several   X {end}"
-    ));
+    lines.push(format!("S {segment}  | again  + several  X {end}"));
     lines.push("seconds since the first one; the axis is logarithmic".to_owned());
     lines
 }
@@ -130,7 +128,7 @@ fn queues(view: View<'_>) -> Vec<String> {
         format!("a listener that asks for {limit} or more"),
         " SYN".to_owned(),
     ];
-    let edge = |met: String, then: &str| format!("  |  {met:42}-> {then}");
+    let edge = |met: String, then: &str| format!("  |  {met:42} -> {then}");
     lines.push(match cookies {
         0 => edge(
             format!("SYN queue full ({syn} {requests})?"),
@@ -258,5 +256,101 @@ fn cell(outcome: Outcome) -> &'static str {
         Outcome::FromSecond => "in SYN, not first",
         Outcome::FromFirst => "in every SYN",
         Outcome::SentTwice => "data sent twice",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::value::Value;
+
+    fn drawn(key: &str, values: &[(&str, i128)]) -> String {
+        let values: BTreeMap<Key, Value> = values
+            .iter()
+            .map(|(key, value)| (key.parse().unwrap(), Value::from(*value)))
+            .collect();
+        let case = Case {
+            title: "now",
+            view: View(&values),
+        };
+        of(&key.parse().unwrap(), &[case]).join("\n")
+    }
+
+    #[test]
+    fn a_timeline_can_be_read_off_its_axis() {
+        let key = "net.ipv4.tcp_synack_retries";
+        assert_eq!(
+            drawn(key, &[(key, 3)]),
+            "\
+now      S-------------|-------------|-------------|-------------X
+         0             1             3             7             15
+S SYN-ACK  | again  + several  X the request is forgotten, nobody is told
+seconds since the first one; the axis is logarithmic"
+        );
+    }
+
+    #[test]
+    fn a_full_queue_drops_resets_or_sends_a_cookie() {
+        let somaxconn = "net.core.somaxconn";
+        let with = |cookies, abort| {
+            drawn(
+                somaxconn,
+                &[
+                    (somaxconn, 16),
+                    ("net.ipv4.tcp_syncookies", cookies),
+                    ("net.ipv4.tcp_max_syn_backlog", 2048),
+                    ("net.ipv4.tcp_abort_on_overflow", abort),
+                ],
+            )
+        };
+        assert_eq!(
+            with(1, 0),
+            "\
+a listener that asks for 16 or more
+ SYN
+  |  SYN queue full (17 requests)?              -> a SYN cookie
+  |  accept queue full (17 connections)?        -> dropped, no answer
+  v
+ SYN queue    [.......................|......................]
+              0                       8                       17
+  |  more than 8: the oldest may be forgotten after 7 s
+  |
+  |  final ACK
+  |  accept queue full, and it was half-open?   -> dropped; SYN-ACK again
+  |  accept queue full, and it had a cookie?    -> dropped, no answer
+  v
+ accept queue [..............................................]
+              0                                               17
+  |
+  v  accept()"
+        );
+        assert!(with(0, 1).contains("SYN queue full (17 requests)?              -> dropped"));
+        assert!(with(0, 1).contains("-> RST: ECONNRESET, later"));
+        assert!(with(2, 0).contains("no SYN queue"));
+    }
+
+    #[test]
+    fn the_bits_of_fast_open_are_marked_in_the_table() {
+        let key = "net.ipv4.tcp_fastopen";
+        let table = drawn(key, &[(key, 0x3)]);
+        assert!(table.contains("> with 0x1          data waits        in SYN, not first"));
+        assert!(
+            table.contains("\n                    ^                 ^\n"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn every_picture_fits_the_screen() {
+        for (key, value) in [
+            ("net.ipv4.tcp_syn_retries", 127),
+            ("net.ipv4.tcp_synack_retries", 255),
+            ("net.core.somaxconn", 2_147_483_647),
+            ("net.ipv4.tcp_fastopen", 0x607),
+        ] {
+            let picture = drawn(key, &[(key, value)]);
+            let widest = picture.lines().map(|line| line.chars().count()).max();
+            assert!(widest.is_some_and(|widest| widest <= 76), "{picture}");
+        }
     }
 }
