@@ -137,8 +137,7 @@ pub fn accept_queue(somaxconn: i128) -> i128 {
     somaxconn + 1
 }
 
-/// Half-open requests above which those whose SYN-ACK was sent twice again may be forgotten, where the listener asks
-/// for at least `somaxconn` (`reqsk_timer_handler` in net/ipv4/inet_connection_sock.c).
+/// Half-open requests above which the oldest may get only two retransmissions (`reqsk_timer_handler`).
 pub fn crowded(somaxconn: i128) -> i128 {
     somaxconn.max(8) / 2
 }
@@ -294,11 +293,10 @@ pub fn synack_retries(view: View<'_>) -> Vec<String> {
 
 /// `somaxconn`.
 pub fn somaxconn(view: View<'_>) -> Vec<String> {
-    let (Some(limit), Some((waiting, half_open))) =
-        (view.number("net.core.somaxconn"), view.queues())
-    else {
+    let Some((waiting, half_open)) = view.queues() else {
         return Vec::new();
     };
+    let limit = waiting - 1;
     vec![format!(
         "a listener that asks for {limit} or more lets {waiting} {} wait for accept() ({} of kernel memory when full) \
          and holds {half_open} half-open {} ({})",

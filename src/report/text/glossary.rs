@@ -5,7 +5,7 @@ pub(super) const LINES: &[&str] = &[
     "",
     "a LISTEN socket in `ss -lnt`",
     "  Recv-Q  connections that wait for accept()",
-    "  Send-Q  the limit: min(backlog, somaxconn) at the last listen(); limit + 1 wait",
+    "  Send-Q  the limit: min(backlog, somaxconn) at its listen(); limit + 1 wait",
     "  skmem   d: segments that this listener dropped (with -m)",
     "  its SYN queue is not shown: count `ss -Hnt state syn-recv`",
     "an ESTABLISHED socket in `ss -nt`",
