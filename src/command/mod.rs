@@ -19,6 +19,7 @@ mod observe;
 pub mod off;
 pub mod persist;
 mod reach;
+mod relisten;
 pub mod rollback;
 mod scene;
 pub mod schema;

@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
-use crate::change::state::State;
 use crate::error::Error;
 use crate::host::kernel::snapshot;
-use crate::host::netns::{self, Id, Namespace};
+use crate::host::netns::{self, Id};
 use crate::host::{clock, counters, owners, sockets};
 use crate::model::counters::Counters;
 use crate::model::diagnose::{KEYS, suspects};
-use crate::model::key::Key;
 use crate::model::observation::{Neighbour, Observation, Route, Sample};
-use crate::model::value::Value;
 
-use super::World;
+use super::{World, relisten};
 
 /// Samples of a window: enough to tell what lasts from what passes.
 const SAMPLES: u32 = 6;
@@ -106,28 +103,11 @@ fn complete(world: &World, watched: &mut [Watched]) {
         seen.values = snapshot(&world.kernel, KEYS.iter()).values();
         seen.owners = owners::of(&suspects(seen));
         if let Some(known) = &remembered {
-            seen.former = former(world, &namespace, &known.state, &seen.values);
+            let here = known.state.of(&world.machine, &namespace);
+            let former = here.map(|here| relisten::former(world, &namespace, &here.memory));
+            seen.former = former.unwrap_or_default();
         }
     });
-}
-
-/// Values that `somaxconn` had in this namespace and boot, as far as the journal tells.
-pub(super) fn former(
-    world: &World,
-    namespace: &Namespace,
-    state: &State,
-    values: &BTreeMap<Key, Value>,
-) -> BTreeSet<u32> {
-    const SOMAXCONN: &str = "net.core.somaxconn";
-    let held = state.of(&world.machine, namespace);
-    let held = held.and_then(|one| one.memory.held.get(SOMAXCONN));
-    let told = held
-        .iter()
-        .flat_map(|held| held.baseline.iter().chain([&held.wrote]));
-    let now = values.get(SOMAXCONN);
-    told.filter(|value| Some(*value) != now)
-        .filter_map(|value| value.integer()?.try_into().ok())
-        .collect()
 }
 
 fn sample(deep: bool) -> Result<Sample, Error> {

@@ -28,7 +28,7 @@ use super::cautions::{
 };
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
 use super::scene::Scene;
-use super::{World, told_unreadable};
+use super::{World, relisten, told_unreadable};
 
 /// Runs a verb over its namespaces.
 pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
@@ -128,6 +128,7 @@ impl Transaction<'_> {
             before: Snapshot::default(),
             notes: BTreeMap::new(),
             findings: Vec::new(),
+            listeners: Vec::new(),
             plan_hash: None,
             drop_in: None,
             expected: None,
@@ -198,6 +199,7 @@ impl Transaction<'_> {
             one.findings
                 .retain(|one| one.severity > Severity::Note || changes(&one.key));
         }
+        one.listeners = relisten::look(&scene, plan, &draft.before);
         let ours = scene.boot.as_ref().and_then(|boot| boot.declared());
         let live = &plan.after.active;
         one.drop_in = ours.map(|ours| ours.drop_in.active.wants_the_same(live));

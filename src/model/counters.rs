@@ -115,6 +115,26 @@ mod tests {
         assert_eq!(both.get("ListenOverflows"), None);
     }
 
+    /// The names that these kernels print, in their order; CentOS 5 and 7 have them.
+    #[test]
+    fn older_kernels_have_fewer() {
+        let old = Counters::parse(include_str!("../../tests/data/counters/linux-2.6.18"));
+        assert_eq!(old.get("ListenOverflows"), Some(3843));
+        assert_eq!(old.get("TcpPassiveOpens"), Some(635_078));
+        for later in [
+            "TCPReqQFullDrop",
+            "TCPReqQFullDoCookies",
+            "TCPSynRetrans",
+            "IPReversePathFilter",
+        ] {
+            assert_eq!(old.get(later), None, "{later}");
+        }
+        let newer = Counters::parse(include_str!("../../tests/data/counters/linux-3.10"));
+        assert_eq!(newer.get("TCPReqQFullDoCookies"), Some(12));
+        assert_eq!(newer.get("TCPSynRetrans"), None);
+        assert_eq!(newer.get("IpExtInMcastPkts"), Some(7));
+    }
+
     #[test]
     fn what_is_no_pair_is_passed_over() {
         let text = "TcpExt: A B\nIpExt: C\nIpExt: 1\ngarbage\nTcpExt: D\nTcpExt: 2\nTcpExt: E";

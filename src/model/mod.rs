@@ -26,6 +26,7 @@ pub mod printable;
 pub mod problem;
 pub mod profile;
 pub mod refusal;
+pub mod relisten;
 pub mod schema;
 pub mod setting;
 pub mod snapshot;

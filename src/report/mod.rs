@@ -35,6 +35,7 @@ use crate::model::memory::{Memory, Settings, desired_hash};
 use crate::model::persist::FileChange;
 use crate::model::plan::Plan;
 pub(crate) use crate::model::printable::printable;
+use crate::model::relisten::{Cap, Capped};
 use crate::model::snapshot::Snapshot;
 use crate::model::stack::{Listed, Named};
 use crate::model::value::Value;
@@ -288,6 +289,8 @@ pub struct NamespaceChanges {
     pub notes: BTreeMap<Key, String>,
     /// What is wanted although it does not do what it seems to.
     pub findings: Vec<Finding>,
+    /// Listeners whose limit stays below the `somaxconn` of the plan, the stale ones first.
+    pub listeners: Vec<Capped>,
     /// The hash of the plan, on this host in this boot.
     pub plan_hash: Option<String>,
     /// Whether the drop-in declares the same as the live axis; nothing where there is none.
@@ -311,6 +314,11 @@ impl NamespaceChanges {
     pub(crate) fn count(&self) -> usize {
         let plan = self.plan.as_ref();
         plan.map_or(0, |plan| plan.live.len() + plan.files().len())
+    }
+
+    /// The listeners that must listen again, or those that never get more.
+    pub(crate) fn capped(&self, cap: Cap) -> Vec<&Capped> {
+        self.listeners.iter().filter(|one| one.cap == cap).collect()
     }
 
     /// What it comes to, in a few words.

@@ -10,6 +10,8 @@ mod fastopen;
 mod finding;
 mod others;
 mod syn;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::BTreeSet;

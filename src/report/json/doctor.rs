@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::model::diagnose::{Finding, Remedy, rates};
-use crate::model::observation::{Listener, Sample};
+use crate::model::diagnose::{Finding, Remedy, rates, relisten};
+use crate::model::observation::{Listener, Owner, Sample};
+use crate::model::relisten::{Cap, Capped};
 use crate::report::doctor::{Diagnosed, Doctor, Examined};
 
 use super::error;
@@ -71,8 +72,25 @@ fn finding(one: &Examined, diagnosed: &Diagnosed) -> Json {
     })
 }
 
+/// A listener that a plan does not reach yet, or never.
+pub(super) fn capped(one: &Capped) -> Json {
+    let mut document = socket(&one.listener, one.owner.as_ref());
+    if let Json::Object(fields) = &mut document {
+        let (state, hint) = match one.cap {
+            Cap::Stale => ("must-listen-again", Some(relisten(one.owner.as_ref()))),
+            Cap::Application => ("limited-by-application", None),
+        };
+        fields.insert("state".to_owned(), json!(state));
+        fields.insert("hint".to_owned(), json!(hint));
+    }
+    document
+}
+
 fn listener(one: &Examined, listener: &Listener) -> Json {
-    let owner = one.owner(listener);
+    socket(listener, one.owner(listener))
+}
+
+fn socket(listener: &Listener, owner: Option<&Owner>) -> Json {
     json!({
         "address": listener.address.ip().to_string(),
         "port": listener.address.port(),

@@ -164,6 +164,7 @@ pub(super) fn namespace(one: &NamespaceChanges) -> Json {
         "plan": one.plan.as_ref().map(|plan| self::plan(one, plan)),
         "plan_hash": one.plan_hash,
         "findings": one.findings.iter().map(finding).collect::<Vec<_>>(),
+        "listeners": one.listeners.iter().map(doctor::capped).collect::<Vec<_>>(),
         "next_boot": one.expected.as_ref().map(|all| all.iter().map(expected).collect::<Vec<_>>()),
         "journal": journal,
         "unconfirmed_until": one.until,

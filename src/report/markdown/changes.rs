@@ -1,10 +1,13 @@
 //! What would change in one namespace, in Markdown.
 
+use crate::model::diagnose::relisten;
 use crate::model::expected::Expected;
 use crate::model::finding::Finding;
 use crate::model::memory::BY_HAND;
 use crate::model::plan::{Cause, Change, KeptWhy, Plan};
+use crate::model::relisten::{Cap, Capped};
 use crate::model::setting::{Origin, Setting};
+use crate::report::doctor::place;
 use crate::report::meaning::{Meaning, meanings};
 use crate::report::remark::name;
 use crate::report::{Changes, NamespaceChanges, diff};
@@ -43,6 +46,7 @@ impl Page {
                 .unwrap_or_default();
             self.line(format!("- {}: {}{was}", code(&name), escaped(&then)));
         }
+        self.listeners(one);
         self.left_alone(plan);
         for finding in &one.findings {
             self.finding(finding);
@@ -122,6 +126,21 @@ impl Page {
             ));
         }
         self.line("");
+    }
+
+    /// Whom a change of `somaxconn` does not reach yet.
+    fn listeners(&mut self, one: &NamespaceChanges) {
+        for Capped {
+            listener, owner, ..
+        } in one.capped(Cap::Stale)
+        {
+            self.line(format!(
+                "- {} must listen again, and keeps its limit of {} until then: {}",
+                code(&place(listener, owner.as_ref())),
+                listener.limit,
+                escaped(&relisten(owner.as_ref()))
+            ));
+        }
     }
 
     fn left_alone(&mut self, plan: &Plan) {

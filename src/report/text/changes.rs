@@ -5,18 +5,24 @@ use std::collections::BTreeMap;
 use anstyle::Style;
 
 use crate::model::catalogue::{Effect, Entry};
+use crate::model::diagnose::relisten;
 use crate::model::expected::{Expected, all_right};
 use crate::model::key::Key;
 use crate::model::memory::HOST;
 use crate::model::persist::{Action, BootPlan};
 use crate::model::plan::{Cause, KeptWhy, Plan};
 use crate::model::refusal::Shadow;
+use crate::model::relisten::{Cap, Capped};
 use crate::model::setting::Setting;
+use crate::report::doctor::place;
 use crate::report::meaning::{Meaning, meanings};
 use crate::report::remark::name;
 use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
 
 use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
+
+/// Listeners of one kind that are named one by one.
+const LISTENERS: usize = 5;
 
 impl Page {
     pub(super) fn changes(&mut self, changes: &Changes) {
@@ -60,6 +66,7 @@ impl Page {
                 self.boot(boot);
             }
             self.consequences(one, plan);
+            self.listeners(one);
             self.left_alone(one, plan);
             self.summary(changes, one, plan);
             if !plan.live.is_empty() {
@@ -142,6 +149,43 @@ impl Page {
                     self.line(format!("why: {}: {}", change.key, printable(why)));
                 }
             }
+        }
+    }
+
+    /// Whom a change of `somaxconn` does not reach.
+    fn listeners(&mut self, one: &NamespaceChanges) {
+        for capped in first(&one.capped(Cap::Stale)) {
+            let Capped {
+                listener, owner, ..
+            } = capped;
+            self.line(printable(&format!(
+                "must listen again: {} keeps its limit of {} until then: {}",
+                place(listener, owner.as_ref()),
+                listener.limit,
+                relisten(owner.as_ref())
+            )));
+        }
+        self.more(one, Cap::Stale, "must listen again");
+        for Capped {
+            listener, owner, ..
+        } in first(&one.capped(Cap::Application))
+        {
+            self.line(printable(&format!(
+                "no effect on {}: its limit of {} is its own backlog",
+                place(listener, owner.as_ref()),
+                listener.limit
+            )));
+        }
+        self.more(one, Cap::Application, "have a backlog of their own");
+    }
+
+    fn more(&mut self, one: &NamespaceChanges, cap: Cap, what: &str) {
+        if let Some(more) = one.capped(cap).len().checked_sub(LISTENERS + 1) {
+            let more = more + 1;
+            self.line(format!(
+                "{more} more {} {what}",
+                plural_of(more, "listener")
+            ));
         }
     }
 
@@ -291,6 +335,11 @@ impl Page {
             _ => self.line("undo: tcptune rollback"),
         }
     }
+}
+
+/// As many listeners as people read.
+fn first<'a, 'b>(all: &'a [&'b Capped]) -> &'a [&'b Capped] {
+    all.get(..LISTENERS).unwrap_or(all)
 }
 
 /// What a plan comes to.

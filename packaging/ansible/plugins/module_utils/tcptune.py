@@ -84,6 +84,13 @@ def outcome(document):
     )
 
 
+def needs_relisten(document):
+    """Listeners that an earlier somaxconn still caps: they get what is declared when they listen again."""
+    parts = ('address', 'port', 'pid', 'process', 'limit', 'hint')
+    listeners = document['namespaces'][0]['listeners']
+    return [{part: one[part] for part in parts} for one in listeners if one['state'] == 'must-listen-again']
+
+
 def diff(document, wanted):
     """The differences for `--diff`: one for the live keys, and one for each file."""
     one = document['namespaces'][0]

@@ -157,6 +157,32 @@ held:
   description: Who holds the host, since when, until when and why.
   returned: success, V(none) if nobody does
   type: dict
+needs_relisten:
+  description:
+    - Listeners that an earlier C(net.core.somaxconn) still caps. They keep that limit until they call C(listen()) again.
+    - Once they have, they are listed no longer. So a handler can be notified by it, also after a run that changed nothing.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    address:
+      description: Where it listens.
+      type: str
+    port:
+      description: The port.
+      type: int
+    pid:
+      description: The process, if it may be known.
+      type: int
+    process:
+      description: What that calls itself.
+      type: str
+    limit:
+      description: How many connections may wait, less one.
+      type: int
+    hint:
+      description: What makes it listen again.
+      type: str
 hashes:
   description: What stands for the contents of the run.
   returned: success
@@ -206,7 +232,8 @@ left:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tcptune.tcptune.plugins.module_utils.tcptune import OPTIONS, Tcptune, diff, hinted, outcome
+from ansible_collections.tcptune.tcptune.plugins.module_utils.tcptune import (
+    OPTIONS, Tcptune, diff, hinted, needs_relisten, outcome)
 
 # Keys whose fields the kernel takes with commas; all others with blanks.
 COMMAS = ('fastopen', 'tcp_fastopen', 'ip_local_reserved_ports')
@@ -308,11 +335,12 @@ def main():
         module.fail_json(msg=hinted(refusals[0]), hint=refusals[0]['hint'], code='held', rc=document['exit'], **told)
     if refusals:
         module.warn(hinted(refusals[0]))
-        module.exit_json(changed=False, changes=[], kept=[], skipped=[], hashes=dict(desired=None, plan=None),
-                         journal_id=None, unconfirmed_until=None, next_boot=None, **told)
+        module.exit_json(changed=False, changes=[], kept=[], skipped=[], needs_relisten=[],
+                         hashes=dict(desired=None, plan=None), journal_id=None, unconfirmed_until=None, next_boot=None, **told)
 
     tcptune.warn(document)
     result = outcome(document)
+    result['needs_relisten'] = needs_relisten(document)
     if module._diff:
         result['diff'] = diff(document, wanted(params))
     module.exit_json(**result, **told)

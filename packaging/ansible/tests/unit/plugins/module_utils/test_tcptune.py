@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.tcptune.tcptune.plugins.module_utils.tcptune import diff, hinted, message, outcome
+from ansible_collections.tcptune.tcptune.plugins.module_utils.tcptune import (
+    diff, hinted, message, needs_relisten, outcome)
 
 FILE = '/etc/sysctl.d/99-tcptune.conf'
 
@@ -16,7 +17,7 @@ def document(**parts):
         skipped=[],
         boot=None,
     )
-    one = dict(netns='host', plan=dict(plan, **parts), journal=None, unconfirmed_until=None, next_boot=[])
+    one = dict(netns='host', plan=dict(plan, **parts), listeners=[], journal=None, unconfirmed_until=None, next_boot=[])
     return dict(changed=True, hashes=dict(desired='d', plan='p'), namespaces=[one])
 
 
@@ -56,3 +57,11 @@ def test_the_diff_has_keys_in_order_and_whole_files():
 
 def test_what_does_not_change_has_no_diff():
     assert diff(document(live=[]), 'high-traffic') == []
+
+
+def test_only_who_must_listen_again_is_told():
+    told = document()
+    stale = dict(address='0.0.0.0', port=443, pid=7, process='web', limit=4096, hint='restart it')
+    own = dict(stale, port=22, limit=128, hint=None, state='limited-by-application')
+    told['namespaces'][0]['listeners'] = [dict(stale, state='must-listen-again', queued=0), own]
+    assert needs_relisten(told) == [stale]
