@@ -28,7 +28,7 @@ impl Page {
         }
         self.line("");
         self.totals(overview);
-        self.listeners(overview);
+        self.all_listeners(overview);
         if self.manner.verbose {
             for line in glossary::LINES {
                 self.line(line);
@@ -61,7 +61,7 @@ impl Page {
         }
     }
 
-    fn listeners(&mut self, overview: &Overview) {
+    fn all_listeners(&mut self, overview: &Overview) {
         let Some(listeners) = &overview.listeners else {
             self.line("the listeners could not be asked for");
             return;
