@@ -28,7 +28,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, sysctld, handshake |
+//! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, sysctld, handshake, fastopen |
 //! | [`error`] | everything that can go wrong, with its exit code and hint |
 //! | [`host`] | the edges: kernel, trusted files, profiles, fragments, network namespaces, the guard, the system's log |
 //! | [`change`] | the only writer: journal, state, execute, recover, confirm |

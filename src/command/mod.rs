@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod diff;
 pub mod doctor;
 mod draft;
+pub mod explain;
 pub mod facts;
 pub mod guard;
 pub mod history;

@@ -137,6 +137,11 @@ pub fn accept_queue(somaxconn: i128) -> i128 {
     somaxconn + 1
 }
 
+/// Half-open requests above which the oldest may get only two retransmissions (`reqsk_timer_handler`).
+pub fn crowded(somaxconn: i128) -> i128 {
+    somaxconn.max(8) / 2
+}
+
 /// Half-open requests that one listener holds at most, where it asks for at least `somaxconn`
 /// (`tcp_conn_request` in net/ipv4/tcp_input.c). `max_syn_backlog` counts only without SYN cookies, and its last
 /// quarter is kept for peers that are known.
@@ -154,7 +159,8 @@ pub fn syn_queue(syncookies: i128, somaxconn: i128, max_syn_backlog: i128) -> i1
 pub struct View<'a>(pub &'a BTreeMap<Key, Value>);
 
 impl View<'_> {
-    fn number(self, key: &str) -> Option<i128> {
+    /// The value of a key, by its full name, if it is known and one number.
+    pub fn number(self, key: &str) -> Option<i128> {
         self.0.get(key)?.integer()
     }
 
@@ -178,6 +184,25 @@ impl View<'_> {
             rto_max_ms: self.rto_max_ms(),
             user_timeout_ms: None,
         }))
+    }
+
+    /// The timeline that a key has a part in, if it has one in a handshake.
+    pub fn timeline(self, key: &str) -> Option<Timeline> {
+        match key {
+            "net.ipv4.tcp_syn_retries"
+            | "net.ipv4.tcp_syn_linear_timeouts"
+            | "net.ipv4.tcp_rto_max_ms" => self.syn(),
+            "net.ipv4.tcp_synack_retries" => self.synack(),
+            _ => None,
+        }
+    }
+
+    /// Connections that wait, and half-open requests, that a listener holds at most if it asks for `somaxconn` or more.
+    pub fn queues(self) -> Option<(i128, i128)> {
+        let limit = self.number("net.core.somaxconn")?;
+        let cookies = self.number("net.ipv4.tcp_syncookies").unwrap_or(1);
+        let backlog = self.number("net.ipv4.tcp_max_syn_backlog").unwrap_or(limit);
+        Some((accept_queue(limit), syn_queue(cookies, limit, backlog)))
     }
 
     /// The SYN-ACK timeline of these values.
@@ -268,13 +293,10 @@ pub fn synack_retries(view: View<'_>) -> Vec<String> {
 
 /// `somaxconn`.
 pub fn somaxconn(view: View<'_>) -> Vec<String> {
-    let Some(limit) = view.number("net.core.somaxconn") else {
+    let Some((waiting, half_open)) = view.queues() else {
         return Vec::new();
     };
-    let waiting = accept_queue(limit);
-    let cookies = view.number("net.ipv4.tcp_syncookies").unwrap_or(1);
-    let backlog = view.number("net.ipv4.tcp_max_syn_backlog").unwrap_or(limit);
-    let half_open = syn_queue(cookies, limit, backlog);
+    let limit = waiting - 1;
     vec![format!(
         "a listener that asks for {limit} or more lets {waiting} {} wait for accept() ({} of kernel memory when full) \
          and holds {half_open} half-open {} ({})",

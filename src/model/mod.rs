@@ -9,6 +9,7 @@ pub mod counters;
 pub mod diagnose;
 pub mod dropin;
 pub mod expected;
+pub mod fastopen;
 pub mod finding;
 pub mod handshake;
 pub mod import;

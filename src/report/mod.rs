@@ -4,6 +4,7 @@ mod boot;
 mod check;
 mod diff;
 pub(crate) mod doctor;
+mod explain;
 pub mod github;
 pub mod json;
 pub mod markdown;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 pub use boot::{BootStatus, Compliance, KeyWinner, Verified, Winners};
 pub use check::{Checked, CheckedFile};
 pub use doctor::{Diagnosed, Doctor, Examined};
+pub use explain::{Explained, ExplainedKey, Holds, Overview, Planned, STEPS, Step};
 pub use review::{Compared, Differs, Review, Reviewed};
 
 use crate::change::hold::Hold;
@@ -157,6 +159,10 @@ pub enum Body {
     Compared(Compared),
     /// `check`.
     Checked(Checked),
+    /// `explain KEY…`.
+    Explained(Explained),
+    /// `explain` alone.
+    Overview(Overview),
     /// `doctor`.
     Doctor(Doctor),
     /// `schema`: the document.

@@ -144,11 +144,11 @@ fn the_tours_of_the_readme_are_what_a_user_sees() {
         rest = behind;
         tours += 1;
     }
-    assert_eq!(tours, 3);
+    assert_eq!(tours, 4);
     check(&format!("{wanted}{rest}"));
 }
 
-/// What a user sees who says the commands of a tour; the third one is about a profile.
+/// What a user sees who says the commands of a tour; the last one is about a profile.
 fn walked(tour: &str, number: usize, profile: &str) -> String {
     let sandbox = on_a_host();
     if number == 1 {
@@ -158,7 +158,7 @@ fn walked(tour: &str, number: usize, profile: &str) -> String {
         sandbox.sh("/lib/systemd/systemd-sysctl --prefix=net/core");
     }
     sandbox.sh("mkdir -p /run/review/profiles /run/review/snapshots");
-    if number == 2 {
+    if number == 3 {
         sandbox.file("/run/review/profiles/web.toml", profile);
         sandbox.sh(&format!(
             "{} snapshot > /run/review/snapshots/web-18.json",
@@ -179,7 +179,7 @@ fn walked(tour: &str, number: usize, profile: &str) -> String {
         let gap = if index > 0 { "\n" } else { "" };
         seen += &format!("{gap}{command}\n{}", as_on_a_host(&run.out));
     }
-    assert!(commands.len() >= 5);
+    assert!(commands.len() >= 2);
     seen
 }
 

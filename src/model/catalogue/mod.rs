@@ -75,8 +75,10 @@ pub struct Entry {
     pub name: &'static str,
     /// The name in the `[tcp]` table of a profile.
     pub short: &'static str,
-    /// What values it takes: stricter than the kernel, which accepts `-1` and unknown bits.
+    /// What values it takes.
     pub shape: Shape,
+    /// Whether the kernel stores values that the shape refuses, such as `-1` or unknown bits.
+    pub stricter: bool,
     /// The default and its history, for readers.
     pub default: &'static str,
     /// Where `kernel-defaults` may take its value from.
@@ -91,9 +93,19 @@ pub struct Entry {
     pub risk: &'static str,
     /// Two sentences.
     pub summary: &'static str,
+    /// Where the rules about it stand: file and function of the kernel, its documentation, or the RFC.
+    pub source: &'static str,
+    /// Short names of the keys that change what its value does.
+    pub with: &'static [&'static str],
     /// What its value means beside the other values.
     pub consequence: Consequence,
 }
+
+/// What marks a figure that was read in the source and not measured.
+pub const BY_SOURCE: &str = "by its source";
+
+/// What marks a version of the kernel that is known from its history and was not tried.
+pub const SINCE: &str = "since about";
 
 impl Entry {
     /// Finds a key by full name, short name, or short name with `tcp_` in front.
@@ -119,6 +131,39 @@ impl Entry {
     /// Whether a new network namespace shows the default.
     pub fn is_constant(&self) -> bool {
         self.fresh == Fresh::Constant && self.scope == Scope::PerNamespace
+    }
+
+    /// Whether each namespace has its own copy, so that a test can write it and harm nobody.
+    pub fn is_testable(&self) -> bool {
+        self.scope == Scope::PerNamespace && !matches!(self.shape, Shape::Removed(_))
+    }
+
+    /// What values it takes, in words, and how far the kernel goes beyond them.
+    pub fn range(&self) -> String {
+        let Some(accepts) = self.shape.accepts() else {
+            return match self.shape {
+                Shape::Removed(why) => format!("nothing: {why}"),
+                Shape::Secret => "a secret, which is not managed".to_owned(),
+                _ => "nothing: nobody can write it".to_owned(),
+            };
+        };
+        match (self.is_testable(), self.stricter) {
+            (true, true) => format!("{accepts} (the kernel takes more, which means nothing new)"),
+            (true, false) => accepts,
+            (false, _) => format!("{accepts}, {BY_SOURCE}"),
+        }
+    }
+
+    /// The default and its history, with a mark where no test can look it up in a namespace of its own.
+    pub fn default_words(&self) -> String {
+        let told =
+            self.is_testable() || self.default.contains(SINCE) || self.default.contains(BY_SOURCE);
+        let figures = self.default.contains(|c: char| c.is_ascii_digit());
+        if figures && !told {
+            format!("{}, {BY_SOURCE}", self.default)
+        } else {
+            self.default.to_owned()
+        }
     }
 
     /// The default of current kernels, where that is one number that is the same on every machine.
@@ -180,6 +225,7 @@ pub fn near(name: &str) -> Option<&'static str> {
     if SIBLINGS.contains(&name) {
         return None;
     }
+    let name = name.strip_prefix("tcp_").unwrap_or(name);
     let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
     let known = known.filter(|known| known.len().abs_diff(name.len()) <= 2);
     let measured = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
@@ -289,6 +335,29 @@ mod tests {
     }
 
     #[test]
+    fn every_row_names_its_source_and_keys_of_the_table() {
+        for entry in TABLE {
+            assert!(!entry.source.is_empty(), "{}", entry.name);
+            for other in entry.with {
+                let short = Entry::named(other).map(|other| other.short);
+                assert_eq!(short, Some(*other), "{} is with {other}", entry.name);
+                assert_ne!(*other, entry.short);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_test_can_write_is_marked() {
+        let words = |name| Entry::named(name).map(|entry| (entry.range(), entry.default_words()));
+        let backlog = words("netdev_max_backlog").unwrap();
+        assert_eq!(backlog.0, "1 to 2147483647 packets, by its source");
+        assert_eq!(backlog.1, "1000, by its source");
+        let retries = words("synack_retries").unwrap();
+        assert_eq!(retries.0, "0 to 255 retransmissions");
+        assert_eq!(retries.1, "5");
+    }
+
+    #[test]
     fn every_secret_is_one_to_a_careful_reader() {
         let secrets = TABLE
             .iter()
@@ -305,6 +374,7 @@ mod tests {
     fn a_slip_finds_its_neighbour() {
         assert_eq!(near("synack_retires"), Some("synack_retries"));
         assert_eq!(near("net.core.somaxcon"), Some("net.core.somaxconn"));
+        assert_eq!(near("tcp_synack_retires"), Some("synack_retries"));
         assert_eq!(near("banana"), None);
     }
 

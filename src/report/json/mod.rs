@@ -2,6 +2,7 @@
 
 mod boot;
 mod doctor;
+mod explain;
 mod review;
 
 use serde_json::{Map, Value as Json, json};
@@ -95,6 +96,8 @@ pub fn render(report: &Report) -> String {
         Body::Checked(one) => review::checked(one),
         Body::Review(one) => review::review(one),
         Body::Compared(one) => review::compared(one),
+        Body::Explained(one) => explain::keys(one),
+        Body::Overview(one) => explain::overview(one),
         Body::Snapshot(facts) => json!({ "snapshot": facts }),
     };
     if let Json::Object(fields) = body {
@@ -314,11 +317,7 @@ fn scope(scope: Scope) -> &'static str {
 
 /// Seconds, as numbers.
 fn timeline(key: &Key, view: View<'_>) -> Json {
-    let line = match key.as_str() {
-        "net.ipv4.tcp_syn_retries" | "net.ipv4.tcp_syn_linear_timeouts" => view.syn(),
-        "net.ipv4.tcp_synack_retries" => view.synack(),
-        _ => None,
-    };
+    let line = view.timeline(key.as_str());
     line.map_or(Json::Null, |Timeline { at_ms, give_up_ms }| {
         json!({
             "retransmissions": at_ms.len(),

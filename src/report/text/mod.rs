@@ -4,6 +4,10 @@ mod boot;
 mod changes;
 mod check;
 mod doctor;
+mod explain;
+mod glossary;
+mod overview;
+mod picture;
 mod review;
 mod show;
 mod status;
@@ -61,6 +65,8 @@ pub fn page(report: &Report, manner: Manner) -> String {
         }
         Body::Unhold(None) => page.line("there was no hold"),
         Body::Doctor(doctor) => page.doctor(doctor),
+        Body::Explained(explained) => page.explained(explained),
+        Body::Overview(overview) => page.overview(overview),
         Body::Schema(document) => page.text += document,
         Body::Checked(checked) => page.checked(checked),
         Body::Review(review) => page.review(review),

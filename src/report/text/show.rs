@@ -73,7 +73,7 @@ impl Page {
                 if self.manner.verbose {
                     self.line(format!("  what: {}", entry.summary));
                     self.line(format!(
-                        "  default: {}; first in Linux {}",
+                        "  default: {}; the key is there since about Linux {}",
                         entry.default, entry.since
                     ));
                 }
