@@ -7,6 +7,7 @@ use clap::Args;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::library::Library;
+use crate::host::netns::words_for;
 use crate::model::diagnose::{Finding, Severity, diagnose};
 use crate::model::memory::Settings;
 use crate::model::observation::Observation;
@@ -73,11 +74,13 @@ pub fn run(world: &World, request: &Doctor) -> Report {
 pub(super) fn examined(one: Watched, settings: Option<&Settings>) -> Examined {
     match one.seen {
         Ok(seen) => {
+            let enter = words_for(&one.label).filter(|name| *name != "pid:1");
             let diagnosed = |finding: Finding| Diagnosed {
                 cure: settings.map(|settings| finding.cure(settings, &seen.values)),
                 finding,
             };
             Examined {
+                enter: enter.map(ToOwned::to_owned),
                 netns: one.label,
                 findings: diagnose(&seen).into_iter().map(diagnosed).collect(),
                 seen,
@@ -86,6 +89,7 @@ pub(super) fn examined(one: Watched, settings: Option<&Settings>) -> Examined {
         }
         Err(error) => Examined {
             netns: one.label,
+            enter: None,
             findings: Vec::new(),
             seen: Observation::default(),
             error: Some(error),

@@ -15,7 +15,7 @@ use crate::model::observation::{Neighbour, Observation, Route, Sample};
 use super::{World, relisten};
 
 /// Samples of a window: enough to tell what lasts from what passes.
-const SAMPLES: u32 = 6;
+const SAMPLES: u32 = 11;
 
 /// Local ports of a route are counted where so many percent of them could be in use: to list every connection is
 /// slow.

@@ -1,7 +1,7 @@
 //! What was seen of one network namespace: listeners, half-open requests, counters, in samples some time apart.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::counters::Counters;
 use super::key::Key;

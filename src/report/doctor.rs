@@ -24,6 +24,8 @@ pub struct Doctor {
 pub struct Examined {
     /// What outputs call it.
     pub netns: String,
+    /// How `--netns` names it, where that takes an option and it has a name.
+    pub enter: Option<String>,
     /// What is wrong, worst first.
     pub findings: Vec<Diagnosed>,
     /// What was seen.

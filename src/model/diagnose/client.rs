@@ -1,7 +1,7 @@
 //! This host as a client: connects that nobody answers, local ports that run out, TIME-WAITs that are cut short.
 
+use core::net::SocketAddr;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use super::finding::{Finding, Remedy, Severity};
 use super::view::View;
@@ -73,8 +73,11 @@ fn silent(view: &View<'_>) -> Option<Finding> {
                 .remedy(steps),
         );
     }
-    let refused = view.moved("TcpAttemptFails").saturating_sub(given_up);
-    let many = refused >= REFUSED && refused * 2 > view.moved("TcpActiveOpens");
+    // A peer's RST to a half-open request is a failed attempt as well, of the peer.
+    let theirs = given_up + view.moved("EmbryonicRsts");
+    let refused = view.moved("TcpAttemptFails").saturating_sub(theirs);
+    let opens = view.moved("TcpActiveOpens");
+    let many = refused >= REFUSED && refused * 2 > opens && opens > 0;
     many.then(|| {
         Finding::new(
             "client-side",

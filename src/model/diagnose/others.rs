@@ -202,7 +202,8 @@ fn memory(view: &View<'_>) -> Option<Finding> {
 
 /// Trouble next door, while nothing is wrong with the queues here.
 pub(super) fn wrong_namespace(view: &View<'_>, findings: &[Finding]) -> Vec<Finding> {
-    if findings.iter().any(|one| one.severity > Severity::Info) {
+    let here = |one: &Finding| one.listener.is_some() && one.severity > Severity::Info;
+    if findings.iter().any(here) {
         return Vec::new();
     }
     let troubled = |one: &&Neighbour| queues(&one.deltas) > 0;

@@ -1,7 +1,7 @@
 //! Every rule from literals, and every pair of rules that could be taken for each other.
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 
 use super::{Cure, RULES, Remedy, Severity, diagnose};
 use crate::model::counters::Counters;
@@ -214,6 +214,7 @@ fn who_pays_for_a_full_queue() {
         ("ListenOverflows", 100),
         ("ListenDrops", 100),
         ("EmbryonicRsts", 30),
+        ("TcpOutRsts", 30),
     ];
     let abort = Scene::new(11, &[("net.ipv4.tcp_abort_on_overflow", "1")])
         .queue(FULL, 100)

@@ -2,7 +2,6 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::host::netns::words_for;
 use crate::model::diagnose::{Cure, RULES, Remedy, Severity, rates};
 use crate::model::handshake::plural;
 use crate::report::doctor::{Diagnosed, Doctor, Examined, place};
@@ -110,10 +109,8 @@ impl Page {
     fn step(&mut self, one: &Examined, step: &Remedy) {
         match step {
             Remedy::Key { key, value, .. } => {
-                let netns = match words_for(&one.netns) {
-                    Some("pid:1") | None => String::new(),
-                    Some(name) => format!(" --netns {name}"),
-                };
+                let netns = one.enter.as_ref();
+                let netns = netns.map_or_else(String::new, |name| format!(" --netns {name}"));
                 let value = if value.as_str().contains(' ') {
                     format!("'{key}={value}'")
                 } else {
