@@ -101,12 +101,12 @@ fn complete(world: &World, watched: &mut [Watched]) {
         };
         let Ok(seen) = &mut one.seen else { return };
         seen.values = snapshot(&world.kernel, KEYS.iter()).values();
-        seen.owners = owners::of(&suspects(seen));
         if let Some(known) = &remembered {
             let here = known.state.of(&world.machine, &namespace);
             let former = here.map(|here| relisten::former(world, &namespace, &here.memory));
             seen.former = former.unwrap_or_default();
         }
+        seen.owners = owners::of(&suspects(seen));
     });
 }
 

@@ -15,6 +15,7 @@ mod check;
 mod claims;
 mod confirm;
 mod docs;
+mod doctor;
 mod dropin;
 mod explain;
 mod faults;

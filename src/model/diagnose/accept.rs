@@ -223,10 +223,15 @@ fn phantoms(view: &View<'_>) -> Vec<Finding> {
     if abort || view.moved("ListenOverflows") == 0 || view.moved("TCPSynRetrans") == 0 {
         return Vec::new();
     }
-    let full = view.last.listeners.iter().filter(|one| one.is_full());
     let phantom = |listener: &Listener| {
-        let again = view.last.half_open_again(listener);
-        (again > 0).then(|| {
+        let again = view
+            .seen
+            .samples
+            .iter()
+            .map(|sample| sample.half_open_again(listener));
+        let again = again.max().unwrap_or(0);
+        let was_full = view.track(listener).peak > listener.limit;
+        (again > 0 && was_full).then(|| {
             let finding = Finding::new(
                 "phantom-clients",
                 Severity::Warning,
@@ -241,7 +246,7 @@ fn phantoms(view: &View<'_>) -> Vec<Finding> {
                 .remedy([Remedy::action("mend the queue itself: see the other findings")])
         })
     };
-    full.filter_map(phantom).collect()
+    view.last.listeners.iter().filter_map(phantom).collect()
 }
 
 /// History: said, but nothing is recommended from it.

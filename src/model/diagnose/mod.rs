@@ -22,7 +22,7 @@ pub use finding::{Cure, Finding, Remedy, Severity};
 pub use view::{Rates, rates};
 
 use super::key::Key;
-use super::observation::{Listener, Observation};
+use super::observation::Observation;
 use view::View;
 
 /// One thing that can be wrong.
@@ -215,18 +215,16 @@ pub fn diagnose(seen: &Observation) -> Vec<Finding> {
     findings
 }
 
-/// Inodes of the listeners that a finding may name: whose owners are worth looking for.
+/// Inodes of the listeners that a finding names, and of those that are full: whose owners are worth looking for, as
+/// every process has to be asked for that. With the owners known, a finding may come to say more.
 pub fn suspects(seen: &Observation) -> BTreeSet<u32> {
-    let Some(view) = View::new(seen) else {
-        return BTreeSet::new();
-    };
-    let suspect = |listener: &&Listener| {
-        let track = view.track(listener);
-        track.drops > 0 || track.peak >= listener.limit.max(1) || view.last.half_open(listener) > 0
-    };
-    let listeners = view.last.listeners.iter().filter(suspect);
-    listeners
-        .map(|listener| listener.inode)
-        .filter(|inode| *inode != 0)
-        .collect()
+    let named = diagnose(seen).into_iter().filter_map(|one| one.listener);
+    let last = seen
+        .samples
+        .last()
+        .into_iter()
+        .flat_map(|last| &last.listeners);
+    let full = last.filter(|listener| listener.is_full()).copied();
+    let inodes = named.chain(full).map(|listener| listener.inode);
+    inodes.filter(|inode| *inode != 0).collect()
 }
