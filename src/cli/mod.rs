@@ -10,8 +10,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, check, confirm, diff, doctor, guard, history, hold, import, list, off,
-    persist, rollback, schema, set, show, snapshot, status, verify, whence,
+    self, World, apply, check, confirm, diff, doctor, guard, history, hold, import, list, metrics,
+    off, persist, rollback, schema, set, show, snapshot, status, verify, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -125,6 +125,8 @@ enum Verb {
     Import(import::Import),
     /// What the handshake suffers from now, who suffers, and what helps; exit 1 if anything is lost
     Doctor(doctor::Doctor),
+    /// Drift, the journal and the queues for Prometheus; exit 0 also where something drifted
+    Metrics(metrics::Metrics),
     /// This host's facts as JSON, for `diff --against` anywhere
     Snapshot(snapshot::Snapshot),
     /// The JSON Schema of profiles, for editors and linters
@@ -151,6 +153,7 @@ impl Verb {
             | Verb::Schema(_)
             | Verb::Check(_)
             | Verb::Doctor(_)
+            | Verb::Metrics(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
@@ -169,6 +172,7 @@ impl Verb {
             Verb::Diff(request) => diff::run(world, request),
             Verb::Check(request) => check::run(request),
             Verb::Doctor(request) => doctor::run(world, request),
+            Verb::Metrics(request) => metrics::run(world, request),
             Verb::Verify(request) => verify::run(world, request),
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),
