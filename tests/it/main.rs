@@ -24,6 +24,7 @@ mod layers;
 mod loaders;
 mod log;
 mod memory;
+mod metrics;
 mod powercut;
 mod regressions;
 mod review;

@@ -314,3 +314,234 @@ fn encoded((family, samples): &(&'static Family, Vec<Sample>)) -> MetricFamily {
     encoded.set_metric(samples.iter().map(metric).collect());
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::counters::Counters;
+    use crate::model::memory::Memory;
+    use crate::model::observation::{HalfOpen, Listener};
+
+    fn status() -> Status {
+        Status {
+            netns: "host".to_owned(),
+            image: false,
+            memory: Memory::default(),
+            rows: Vec::new(),
+            time: None,
+            forgotten: None,
+            outdated: false,
+            boot: None,
+            pending: None,
+            unconfirmed: None,
+            taken_back: None,
+            hold: None,
+            head: 0,
+            next_undo: None,
+            error: None,
+        }
+    }
+
+    fn found(listeners: Vec<Listener>) -> Found {
+        Found {
+            status: status(),
+            profiles_known: true,
+            declared: None,
+            newest: None,
+            values: BTreeMap::new(),
+            seen: Seen {
+                listeners,
+                ..Seen::default()
+            },
+            owners: BTreeMap::new(),
+        }
+    }
+
+    fn listener(address: &str, queued: u32, limit: u32) -> Listener {
+        Listener {
+            cookie: 0,
+            address: address.parse().unwrap(),
+            v6_only: false,
+            queued,
+            limit,
+            drops: 1,
+            inode: queued,
+        }
+    }
+
+    fn metrics(found: Found, most: usize, labels: &[Label]) -> Metrics {
+        Metrics {
+            at: 1_764_021_600,
+            hold: None,
+            choice: Choice {
+                most,
+                labels: labels.to_vec(),
+            },
+            namespaces: vec![Measured {
+                netns: "host".to_owned(),
+                found: Ok(found),
+            }],
+            written: None,
+        }
+    }
+
+    const PLACE: [Label; 2] = [Label::Address, Label::Port];
+
+    /// The samples of one family, as they are written.
+    fn lines(metrics: &Metrics, family: &str) -> Vec<String> {
+        let text = metrics.text();
+        let begin = format!("tcptune_{family}");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&begin));
+        let lines = lines.filter(|rest| rest.starts_with(['{', ' ']));
+        lines.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn only_the_fullest_are_told_one_by_one_and_all_are_counted() {
+        let all = (0..50).map(|port| listener(&format!("10.0.0.1:{}", 8000 + port), port % 7, 9));
+        let found = found(all.collect());
+        let metrics = metrics(found, 3, &PLACE);
+        let host = |port| format!(r#"{{netns="host",address="10.0.0.1",port="{port}"}} 6"#);
+        assert_eq!(
+            lines(&metrics, "listener_accept_queue"),
+            [host(8006), host(8013), host(8020)],
+            "those that are as full come by their labels"
+        );
+        assert_eq!(lines(&metrics, "listeners"), [r#"{netns="host"} 50"#]);
+        assert_eq!(
+            lines(&metrics, "accept_queue_fill_max_ratio"),
+            [r#"{netns="host"} 0.6"#]
+        );
+    }
+
+    #[test]
+    fn sharers_of_an_address_are_added_up() {
+        let all = vec![
+            listener("[::]:80", 4, 3),
+            listener("[::]:80", 1, 3),
+            listener("[::1]:90", 0, 5),
+        ];
+        let mut found = found(all);
+        let requests = HalfOpen {
+            count: 5,
+            ..HalfOpen::default()
+        };
+        let to = (80, "192.0.2.1".parse().unwrap());
+        found.seen.half_open.insert(to, requests);
+        let metrics = metrics(found, 20, &PLACE);
+        let first = |family| lines(&metrics, family).first().cloned().unwrap();
+        let labels = r#"{netns="host",address="::",port="80"}"#;
+        assert_eq!(first("listener_accept_queue"), format!("{labels} 5"));
+        assert_eq!(first("listener_accept_queue_limit"), format!("{labels} 6"));
+        assert_eq!(first("listener_half_open"), format!("{labels} 5"));
+        assert_eq!(first("listener_drops_total"), format!("{labels} 2"));
+        assert_eq!(lines(&metrics, "listeners_full"), [r#"{netns="host"} 1"#]);
+    }
+
+    #[test]
+    fn a_process_may_call_itself_anything() {
+        let mut found = found(vec![listener("0.0.0.0:80", 2, 3)]);
+        let owner = Owner {
+            pid: 7,
+            process: "a\"b\\c\nd}\u{202e} 1".to_owned(),
+            ..Owner::default()
+        };
+        found.owners.insert(2, owner);
+        let metrics = metrics(found, 20, &[Label::Process]);
+        assert_eq!(
+            lines(&metrics, "listener_accept_queue"),
+            [r#"{netns="host",process="a\"b\\c\\nd}\\u{202e} 1"} 2"#],
+            "what would act is shown, and the format's own characters are escaped"
+        );
+    }
+
+    #[test]
+    fn a_newline_is_escaped_even_if_it_came_so_far() {
+        let sample = Sample {
+            labels: vec![("netns", "a\nb\"c\\d".to_owned())],
+            value: 1.0,
+        };
+        let family = encoded(&(&table::LISTENERS, vec![sample]));
+        let text = TextEncoder::new().encode_to_string(&[family]).unwrap();
+        assert!(text.ends_with("{netns=\"a\\nb\\\"c\\\\d\"} 1\n"), "{text}");
+    }
+
+    #[test]
+    fn a_counter_that_is_absent_is_not_zero_and_those_of_others_are_left_to_them() {
+        let mut counted = found(Vec::new());
+        counted.seen.counters =
+            Counters::parse("TcpExt: TCPReqQFullDrop ListenDrops TCPAbortOnNews\nTcpExt: 0 5 7\n");
+        let metrics = metrics(counted, 20, &PLACE);
+        assert_eq!(
+            lines(&metrics, "netstat_total"),
+            [
+                r#"{netns="host",name="TCPAbortOnNews"} 7"#,
+                r#"{netns="host",name="TCPReqQFullDrop"} 0"#
+            ]
+        );
+        assert!(
+            lines(
+                &super::tests::metrics(found(Vec::new()), 20, &PLACE),
+                "netstat_total"
+            )
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn secrets_and_vectors_have_no_number() {
+        let mut found = found(Vec::new());
+        for (key, value) in [
+            ("net.ipv4.tcp_fastopen_key", "7"),
+            ("net.ipv4.tcp_mem", "1 2 3"),
+            ("net.ipv4.tcp_syn_retries", "6"),
+        ] {
+            found.values.insert(key.parse().unwrap(), Value::new(value));
+        }
+        assert_eq!(
+            lines(&metrics(found, 20, &PLACE), "sysctl_value"),
+            [r#"{netns="host",key="net.ipv4.tcp_syn_retries"} 6"#]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_told_has_no_sample() {
+        let mut found = found(Vec::new());
+        found.profiles_known = false;
+        found.status.unconfirmed = Some((3, None, "2026-11-24T22:00:00Z".to_owned()));
+        let metrics = metrics(found, 20, &PLACE);
+        assert!(lines(&metrics, "outdated").is_empty());
+        assert!(lines(&metrics, "hold_until_timestamp_seconds").is_empty());
+        assert_eq!(
+            lines(&metrics, "unconfirmed_deadline_timestamp_seconds"),
+            [r#"{netns="host"} 1795557600"#]
+        );
+    }
+
+    #[test]
+    fn half_an_answer_is_none_and_no_series_comes_twice() {
+        let mut metrics = metrics(found(Vec::new()), 20, &PLACE);
+        let once = metrics.text();
+        metrics.namespaces.push(Measured {
+            netns: "host".to_owned(),
+            found: Ok(found(Vec::new())),
+        });
+        assert_eq!(metrics.text(), once);
+        metrics.namespaces.push(Measured {
+            netns: "gone".to_owned(),
+            found: Err(Error::Declined),
+        });
+        assert!(metrics.families().is_empty() && !metrics.is_whole());
+    }
+
+    #[test]
+    fn every_family_says_what_it_is() {
+        for family in TABLE {
+            assert!(family.help.ends_with('.') && !family.help.contains('\n'));
+            let counts = family.kind == Kind::Counter;
+            assert_eq!(counts, family.name.ends_with("_total"), "{}", family.name);
+            let same = TABLE.iter().filter(|one| one.name == family.name);
+            assert_eq!(same.count(), 1, "{}", family.name);
+        }
+    }
+}
