@@ -77,7 +77,7 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
         },
     });
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    let metrics = Told {
+    let mut metrics = Told {
         at: since_1970.unwrap_or_default().as_secs(),
         hold,
         choice: Choice {
@@ -85,12 +85,13 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
             labels: request.label.clone(),
         },
         namespaces,
-        written: file.map(|file| file.display().to_string()),
+        written: None,
     };
     let errors = metrics.namespaces.iter();
     let exit = judged(errors.filter_map(|one| one.found.as_ref().err()), true);
     if let Some(file) = file.filter(|_| exit == Exit::Done) {
         textfile::publish(file, &metrics.text(), MARK)?;
+        metrics.written = Some(file.display().to_string());
     }
     Ok(Report {
         exit,

@@ -175,6 +175,23 @@ fn a_file_is_replaced_whole_and_only_if_it_is_ours() {
 }
 
 #[test]
+fn whoever_reads_while_several_write_reads_a_whole_file() {
+    let sandbox = Sandbox::new();
+    let binary = crate::sandbox::binary();
+    sandbox.sh(&format!(
+        "mkdir /run/node; write() {{ {} metrics --write /run/node/a.prom; }}; write
+         for one in 1 2 3 4; do (for again in 1 2 3 4 5; do write || touch /run/failed; done; touch /run/done-$one) & done
+         until [ -e /run/done-1 -a -e /run/done-2 -a -e /run/done-3 -a -e /run/done-4 ]; do
+             cp /run/node/a.prom /run/copy
+             head -n 1 /run/copy | grep -q '^# Written by'
+             tail -n 1 /run/copy | grep -q '^tcptune_netstat_total.* [0-9]*$'
+         done
+         wait; [ ! -e /run/failed ]; [ \"$(ls -A /run/node)\" = a.prom ]",
+        binary.display()
+    ));
+}
+
+#[test]
 fn whoever_may_read_gets_the_same_without_root() {
     let sandbox = Sandbox::new();
     sandbox.tcptune("apply high-traffic").exits(0);
