@@ -11,7 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::change::store::Store;
 use crate::command::{
     self, World, apply, check, confirm, diff, doctor, explain, guard, history, hold, import, list,
-    off, persist, rollback, schema, set, show, snapshot, status, verify, whence,
+    metrics, off, persist, rollback, schema, set, show, snapshot, status, verify, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -127,6 +127,8 @@ enum Verb {
     Doctor(doctor::Doctor),
     /// What the kernel really does with a key; alone: the handshake in one screen
     Explain(explain::Explain),
+    /// Drift, the journal and the queues for Prometheus; exit 0 also where something drifted
+    Metrics(metrics::Metrics),
     /// This host's facts as JSON, for `diff --against` anywhere
     Snapshot(snapshot::Snapshot),
     /// The JSON Schema of profiles, for editors and linters
@@ -154,6 +156,7 @@ impl Verb {
             | Verb::Check(_)
             | Verb::Doctor(_)
             | Verb::Explain(_)
+            | Verb::Metrics(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
@@ -173,6 +176,7 @@ impl Verb {
             Verb::Check(request) => check::run(request),
             Verb::Doctor(request) => doctor::run(world, request),
             Verb::Explain(request) => explain::run(world, request),
+            Verb::Metrics(request) => metrics::run(world, request),
             Verb::Verify(request) => verify::run(world, request),
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),

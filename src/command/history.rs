@@ -91,6 +91,19 @@ fn in_effect(state: &State, parents: &BTreeMap<u64, u64>) -> Vec<u64> {
     ids
 }
 
+/// The newest of some entries, newest first, that is of this namespace, as `history` tells it.
+pub(super) fn newest(
+    world: &World,
+    state: &State,
+    entries: &[Entry],
+    namespace: netns::Id,
+) -> Option<Past> {
+    let newest = entries.iter().find(|entry| entry.netns_id == namespace)?;
+    // Nothing stands on it, so it is at a head or not in effect.
+    let heads = in_effect(state, &BTreeMap::new());
+    Some(past(world, newest, &heads, &state.persisted))
+}
+
 fn past(world: &World, entry: &Entry, in_effect: &[u64], persisted: &[u64]) -> Past {
     let state = match entry.state {
         Stage::Pending if entry.in_progress(&world.machine) => "in progress",

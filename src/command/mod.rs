@@ -15,6 +15,7 @@ pub mod history;
 pub mod hold;
 pub mod import;
 pub mod list;
+pub mod metrics;
 mod observe;
 pub mod off;
 pub mod persist;

@@ -110,7 +110,8 @@ fn complete(world: &World, watched: &mut [Watched]) {
     });
 }
 
-fn sample(deep: bool) -> Result<Sample, Error> {
+/// What there is to see of the namespace that we are in; `deep` with its routes.
+pub(super) fn sample(deep: bool) -> Result<Sample, Error> {
     let at_ms = clock::since_boot();
     let handshakes = sockets::handshakes()?;
     let sockets = counters::sockets();

@@ -75,12 +75,14 @@ fn blank(netns: String) -> Told {
         unconfirmed: None,
         taken_back: None,
         hold: None,
+        head: 0,
         next_undo: None,
         error: None,
     }
 }
 
-fn one(
+/// What is declared for one namespace, in which we are, and whether it holds.
+pub(super) fn one(
     world: &World,
     state: &State,
     namespace: &Namespace,
@@ -112,6 +114,7 @@ fn one(
     told.rows.extend(leftovers(&scene));
     told.outdated = outdated(active, warnings);
     let head = scene.head();
+    told.head = head;
     told.next_undo = (head > 0).then(|| describe(&world.store, head));
     told.time = scene
         .remembered
@@ -238,6 +241,9 @@ fn leftovers(scene: &Scene<'_>) -> Vec<StatusRow> {
     left.map(row).collect()
 }
 
+/// The warning that nobody can say whether profiles changed.
+pub(super) const PROFILE_UNREADABLE: &str = "profile-unreadable";
+
 /// Whether the profiles resolve to something else by now. Where they cannot be read, that is said, not guessed.
 fn outdated(active: &ActiveSet, warnings: &mut Vec<Warning>) -> bool {
     match Library::default().resolve(&active.profiles, &active.settings) {
@@ -248,7 +254,7 @@ fn outdated(active: &ActiveSet, warnings: &mut Vec<Warning>) -> bool {
                 .map(|problem| problem.message.clone())
                 .collect();
             warnings.push(Warning {
-                code: "profile-unreadable",
+                code: PROFILE_UNREADABLE,
                 message: format!(
                     "whether the profiles changed cannot be said: {}",
                     messages.join("; ")

@@ -37,6 +37,13 @@ pub enum Error {
         /// Why it is not trusted.
         why: String,
     },
+    /// A file would be replaced that tcptune did not write.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        what: &'static str,
+    },
     /// A file could not be used.
     File {
         /// What was tried: "read", "write", "create".
@@ -139,6 +146,7 @@ impl Error {
             Error::File { source, .. } if rights(source) => Exit::Refused,
             Error::File { .. } | Error::Sockets { .. } | Error::PutBack(_) => Exit::Failed,
             Error::Untrusted { .. }
+            | Error::Foreign { .. }
             | Error::Locked { .. }
             | Error::Denied(_)
             | Error::Refused { .. }
@@ -166,6 +174,7 @@ impl Error {
                 _ => "problems",
             },
             Error::Untrusted { .. } => "untrusted",
+            Error::Foreign { .. } => "foreign-file",
             Error::File { .. } => "file",
             Error::Locked { .. } => "locked",
             Error::Denied(_) => "not-permitted",
@@ -198,6 +207,7 @@ impl Error {
             Error::Untrusted { .. } => {
                 Some("root reads only what no other user can write: `install -m 0644 FILE /etc/tcptune/profiles/`".into())
             }
+            Error::Foreign { .. } => Some("move it away, or choose another name".into()),
             Error::File { source, .. } | Error::Namespace { source, .. } if denied(source) => {
                 Some("run it as root".into())
             }
@@ -259,6 +269,7 @@ impl fmt::Display for Error {
                 problems => write!(f, "{} problems in the input", problems.len()),
             },
             Error::Untrusted { path, why } => write!(f, "read {} as root: {why}", path.display()),
+            Error::Foreign { path, what } => write!(f, "replace {}: it is {what}; nothing was touched", path.display()),
             Error::File {
                 doing,
                 path,

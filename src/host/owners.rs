@@ -17,6 +17,7 @@ pub fn of(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Owner> {
         return owners;
     }
     for pid in processes() {
+        let mut found = None;
         let files = fs::read_dir(format!("/proc/{pid}/fd"))
             .into_iter()
             .flatten()
@@ -29,7 +30,8 @@ pub fn of(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Owner> {
                 continue;
             };
             if inodes.contains(&inode) && !owners.contains_key(&inode) {
-                owners.insert(inode, owner(pid));
+                let owner = found.get_or_insert_with(|| owner(pid));
+                owners.insert(inode, owner.clone());
             }
         }
         if owners.len() == inodes.len() {

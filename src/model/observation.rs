@@ -118,6 +118,21 @@ impl Sample {
         self.shared(listener, |open| open.count)
     }
 
+    /// The half-open requests of several listeners together; with all that share an address, all of that address.
+    pub fn half_open_together(&self, listeners: &[&Listener]) -> u64 {
+        let mut shares: BTreeMap<SocketAddr, (&Listener, u64)> = BTreeMap::new();
+        for listener in listeners {
+            shares.entry(listener.address).or_insert((listener, 0)).1 += 1;
+        }
+        let share = |(listener, some): (&Listener, u64)| {
+            let requests = self.requests(listener).map(|open| u64::from(open.count));
+            let all = self.listeners.iter();
+            let all = all.filter(|one| one.address == listener.address).count();
+            requests.sum::<u64>() * some / u64::try_from(all).unwrap_or(u64::MAX).max(1)
+        };
+        shares.into_values().map(share).sum()
+    }
+
     /// Those among them whose SYN-ACK was sent again.
     pub fn half_open_again(&self, listener: &Listener) -> u32 {
         self.shared(listener, |open| open.again)

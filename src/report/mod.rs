@@ -9,6 +9,7 @@ pub mod github;
 pub mod json;
 pub mod markdown;
 mod meaning;
+pub mod metrics;
 mod problem;
 mod remark;
 mod review;
@@ -21,6 +22,7 @@ pub use boot::{BootStatus, Compliance, KeyWinner, Verified, Winners};
 pub use check::{Checked, CheckedFile};
 pub use doctor::{Diagnosed, Doctor, Examined};
 pub use explain::{Explained, ExplainedKey, Holds, Overview, Planned, STEPS, Step};
+pub use metrics::Metrics;
 pub use review::{Compared, Differs, Review, Reviewed};
 
 use crate::change::hold::Hold;
@@ -106,6 +108,16 @@ impl Report {
                 .iter()
                 .filter_map(|one| named(&one.netns, &one.error))
                 .collect(),
+            Body::Metrics(metrics) => metrics
+                .namespaces
+                .iter()
+                .filter_map(|one| {
+                    Some((
+                        format!("{} namespace", one.netns),
+                        one.found.as_ref().err()?,
+                    ))
+                })
+                .collect(),
             Body::Status(all) => all
                 .iter()
                 .filter_map(|one| named(&one.netns, &one.error))
@@ -165,6 +177,8 @@ pub enum Body {
     Overview(Overview),
     /// `doctor`.
     Doctor(Doctor),
+    /// `metrics`.
+    Metrics(Metrics),
     /// `schema`: the document.
     Schema(String),
     /// `snapshot`: the document.
@@ -391,6 +405,8 @@ pub struct Status {
     pub taken_back: Option<(u64, String)>,
     /// The hold that is in force.
     pub hold: Option<Hold>,
+    /// The entry in effect, 0 for none.
+    pub head: u64,
     /// What the next rollback would undo, in words.
     pub next_undo: Option<String>,
     /// Why it could not be found out.

@@ -11,6 +11,7 @@ use tcptune::exit::Exit;
 use tcptune::host::library;
 use tcptune::model::catalogue::{Scope, TABLE};
 use tcptune::model::memory::hex;
+use tcptune::report::metrics;
 
 use crate::sandbox::Sandbox;
 
@@ -103,9 +104,22 @@ fn marked_blocks_of_the_readme_are_what_the_program_says() {
             entry.effect.words().to_owned(),
         ]
     });
+    let families = metrics::TABLE.iter().map(|family| {
+        let labels = family.labels.iter().map(|label| format!("`{label}`"));
+        vec![
+            format!("`{}`", family.name),
+            family.kind.name().to_owned(),
+            labels.collect::<Vec<_>>().join(", "),
+            family.help.to_owned(),
+        ]
+    });
     let _one_at_a_time = README.lock();
     let mut readme = document("README.md");
     for (marker, content) in [
+        (
+            "metrics",
+            table(&["metric", "type", "labels", "says"], families),
+        ),
         ("commands", table(&["verb", "does"], commands)),
         ("exit-codes", table(&["code", "means"], codes)),
         ("profiles", table(&["profile", "for"], profiles)),

@@ -28,6 +28,7 @@ mod loaders;
 mod log;
 mod measured;
 mod memory;
+mod metrics;
 mod powercut;
 mod regressions;
 mod review;

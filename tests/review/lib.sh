@@ -37,3 +37,14 @@ review_build() {
     touch "$tools/complete"
     echo "review: tools: $((SECONDS - start)) s"
 }
+
+# promtool alone, into TOOLS: its Debian package would start a server as well.
+review_promtool() {
+    local unpacked
+    [ -x "$TOOLS/promtool" ] && return
+    unpacked=$(mktemp -d)
+    apt-get -q update
+    (cd "$unpacked" && apt-get -q -o APT::Sandbox::User=root download prometheus && dpkg -x prometheus_*.deb .)
+    install "$unpacked/usr/bin/promtool" "$TOOLS/promtool"
+    rm -rf "$unpacked"
+}

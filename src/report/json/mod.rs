@@ -3,6 +3,7 @@
 mod boot;
 mod doctor;
 mod explain;
+mod metrics;
 mod review;
 
 use serde_json::{Map, Value as Json, json};
@@ -90,6 +91,7 @@ pub fn render(report: &Report) -> String {
         }),
         Body::Verified(all) => verified(all),
         Body::Doctor(one) => doctor::doctor(one),
+        Body::Metrics(one) => metrics::metrics(one),
         Body::Schema(document) => {
             json!({ "document": serde_json::from_str::<Json>(document).unwrap_or_default() })
         }

@@ -24,7 +24,7 @@ use crate::model::setting::{BUILT_IN, COMPUTED};
 use crate::model::stack::Named;
 
 use super::remark::name;
-use super::{Body, Report, printable, problem};
+use super::{Body, Metrics, Report, printable, problem};
 
 /// How text is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,6 +47,7 @@ pub fn page(report: &Report, manner: Manner) -> String {
         manner,
     };
     match &report.body {
+        Body::Metrics(metrics) => page.metrics(metrics),
         Body::Empty => {}
         Body::Profiles(profiles) => page.profiles(profiles),
         Body::Desired(show) => page.show(show),
@@ -119,6 +120,13 @@ impl Page {
     fn line(&mut self, line: impl AsRef<str>) {
         self.text += line.as_ref();
         self.text += "\n";
+    }
+
+    /// What is in a file is not said once more; half of it, where a namespace could not be read, is not said at all.
+    fn metrics(&mut self, metrics: &Metrics) {
+        if metrics.written.is_none() && metrics.is_whole() {
+            self.text += &metrics.text();
+        }
     }
 
     fn styled(&self, style: Style, text: &str) -> String {
