@@ -22,10 +22,7 @@ pub(super) fn findings(view: &View<'_>) -> Vec<Finding> {
 /// A listener that closed while others listen at its address: what waited with it is reset, or moves over.
 fn restart(view: &View<'_>) -> Option<Finding> {
     let closed = view.seen.samples.iter().flat_map(|sample| {
-        let gone = sample
-            .listeners
-            .iter()
-            .filter(|one| view.last.listener(one.cookie).is_none());
+        let gone = sample.listeners.iter().filter(|one| !view.track(one).lasts);
         gone.map(move |one| {
             (
                 one,
@@ -40,11 +37,11 @@ fn restart(view: &View<'_>) -> Option<Finding> {
             .any(|one| one.address == gone.address)
     };
     let worst = closed
-        .filter(|(one, _)| replaced(one))
+        .filter(|(one, lost)| *lost > 0 && replaced(one))
         .max_by_key(|(_, lost)| *lost);
     let failed = view.moved("TCPMigrateReqFailure");
     let reset = view.moved("TcpEstabResets") + view.moved("TcpOutRsts");
-    let lost = worst.filter(|(_, lost)| *lost > 0 && reset > 0);
+    let lost = worst.filter(|_| reset > 0);
     let migrates = view.number("net.ipv4.tcp_migrate_req");
     if failed == 0 && (lost.is_none() || migrates == Some(1)) {
         return None;

@@ -18,6 +18,8 @@ pub(super) struct Track {
     pub(super) least: u32,
     /// Segments that it dropped during the window.
     pub(super) drops: u64,
+    /// Whether it is there in the last sample.
+    pub(super) lasts: bool,
 }
 
 pub(super) struct View<'a> {
@@ -68,6 +70,7 @@ impl<'a> View<'a> {
                 track.peak = track.peak.max(listener.queued);
                 track.least = track.least.min(listener.queued);
                 track.drops = listener.drops.saturating_sub(base);
+                track.lasts = std::ptr::eq(sample, last);
             }
         }
         Some(Self {
