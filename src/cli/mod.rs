@@ -11,7 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::change::store::Store;
 use crate::command::{
     self, World, apply, check, confirm, diff, doctor, guard, history, hold, import, list, off,
-    persist, rollback, schema, set, show, snapshot, status, verify, whence,
+    persist, rollback, schema, set, show, snapshot, status, verify, watch, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -125,6 +125,8 @@ enum Verb {
     Import(import::Import),
     /// What the handshake suffers from now, who suffers, and what helps; exit 1 if anything is lost
     Doctor(doctor::Doctor),
+    /// The handshake live: rates, queues, findings, values and their drift
+    Watch(watch::Watch),
     /// This host's facts as JSON, for `diff --against` anywhere
     Snapshot(snapshot::Snapshot),
     /// The JSON Schema of profiles, for editors and linters
@@ -151,6 +153,7 @@ impl Verb {
             | Verb::Schema(_)
             | Verb::Check(_)
             | Verb::Doctor(_)
+            | Verb::Watch(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
@@ -169,6 +172,7 @@ impl Verb {
             Verb::Diff(request) => diff::run(world, request),
             Verb::Check(request) => check::run(request),
             Verb::Doctor(request) => doctor::run(world, request),
+            Verb::Watch(request) => watch::run(world, request),
             Verb::Verify(request) => verify::run(world, request),
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),
@@ -252,12 +256,22 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
             netns: options.netns.clone(),
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
+            screen: screen(options),
             elsewhere: None,
         }),
         Err(error) => command::failed(verb_of(args), error),
     };
     publish(&report, options);
     report.exit
+}
+
+/// The terminal on standard output, for whoever looks at it.
+fn screen(options: &Options) -> Option<command::Screen> {
+    let text = options.output == Output::Text && !options.json && !options.quiet;
+    let terminal = std::io::stdout().is_terminal();
+    (text && terminal).then(|| command::Screen {
+        color: colored(options.color, terminal),
+    })
 }
 
 fn root(options: &Options, verb: &Verb) -> Result<Root, Error> {

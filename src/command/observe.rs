@@ -110,7 +110,8 @@ fn complete(world: &World, watched: &mut [Watched]) {
     });
 }
 
-fn sample(deep: bool) -> Result<Sample, Error> {
+/// One sample of the namespace that the process is in. A deep one counts the local ports of routes as well.
+pub(super) fn sample(deep: bool) -> Result<Sample, Error> {
     let at_ms = clock::since_boot();
     let handshakes = sockets::handshakes()?;
     let sockets = counters::sockets();

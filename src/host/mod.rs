@@ -18,3 +18,4 @@ pub mod root;
 pub mod signals;
 pub mod sockets;
 pub mod staged;
+pub mod terminal;

@@ -13,6 +13,7 @@ mod remark;
 mod review;
 pub mod sarif;
 pub mod text;
+pub mod watch;
 
 use std::collections::BTreeMap;
 
@@ -159,6 +160,8 @@ pub enum Body {
     Checked(Checked),
     /// `doctor`.
     Doctor(Doctor),
+    /// `watch --once`.
+    Watch(Box<watch::Watch>),
     /// `schema`: the document.
     Schema(String),
     /// `snapshot`: the document.

@@ -32,4 +32,5 @@ mod sequence;
 mod trust;
 mod verbs;
 mod verify;
+mod watch;
 mod winners;

@@ -3,7 +3,7 @@
 mod boot;
 mod changes;
 mod check;
-mod doctor;
+pub(super) mod doctor;
 mod review;
 mod show;
 mod status;
@@ -61,6 +61,7 @@ pub fn page(report: &Report, manner: Manner) -> String {
         }
         Body::Unhold(None) => page.line("there was no hold"),
         Body::Doctor(doctor) => page.doctor(doctor),
+        Body::Watch(watch) => page.text += &watch.text(manner.color),
         Body::Schema(document) => page.text += document,
         Body::Checked(checked) => page.checked(checked),
         Body::Review(review) => page.review(review),
