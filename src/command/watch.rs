@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::host::kernel::snapshot;
 use crate::host::library::Library;
 use crate::host::netns::Namespace;
+use crate::host::owners;
 use crate::host::terminal::{self, Screen};
-use crate::host::{clock, owners};
 use crate::model::diagnose::KEYS;
 use crate::model::memory::Settings;
 use crate::model::observation::{Owner, Sample};
@@ -25,8 +25,8 @@ use super::scene::Scene;
 use super::status::holds;
 use super::{World, failed, told};
 
-/// How often is looked who owns new listeners, what is declared and what was declared before, in milliseconds: every
-/// process and every file of the next boot is read for that.
+/// How often, at most, is looked who owns new listeners, and what is declared; in milliseconds. Every process is looked
+/// at for the one, and every file of the next boot is read for the other.
 const SELDOM: u64 = 5000;
 
 /// Columns of text that no terminal shows.
@@ -129,7 +129,10 @@ struct Eye<'a> {
     namespace: Namespace,
     /// Owners by inode; nothing where nobody was found.
     owners: BTreeMap<u32, Option<Owner>>,
-    seldom: u64,
+    /// When owners were looked for.
+    searched: Option<u64>,
+    /// When was looked what is declared.
+    remembered: Option<u64>,
     former: BTreeSet<u32>,
     /// The newest entry of the journal that `former` knows.
     entry: Option<u64>,
@@ -143,7 +146,8 @@ impl<'a> Eye<'a> {
             world,
             namespace: world.place("watch")?,
             owners: BTreeMap::new(),
-            seldom: 0,
+            searched: None,
+            remembered: None,
             former: BTreeSet::new(),
             entry: None,
             declared: None,
@@ -153,12 +157,11 @@ impl<'a> Eye<'a> {
     fn look(&mut self) -> Result<Look, Error> {
         let sample = sample(true)?;
         let values = snapshot(&self.world.kernel, KEYS.iter()).values();
-        let now = clock::since_boot();
-        if self.seldom == 0 || now >= self.seldom + SELDOM {
-            self.seldom = now;
-            self.find_owners(&sample);
+        if self.remembered.is_none_or(|at| sample.at_ms >= at + SELDOM) {
+            self.remembered = Some(sample.at_ms);
             self.remember();
         }
+        self.find_owners(&sample);
         let owners = self.owners.iter();
         let owners = owners.filter_map(|(inode, owner)| Some((*inode, owner.clone()?)));
         Ok(Look {
@@ -200,6 +203,11 @@ impl<'a> Eye<'a> {
         let new: BTreeSet<u32> = new
             .filter(|inode| !self.owners.contains_key(inode))
             .collect();
+        let now = sample.at_ms;
+        if new.is_empty() || self.searched.is_some_and(|at| now < at + SELDOM) {
+            return;
+        }
+        self.searched = Some(now);
         let mut found = owners::of(&new);
         self.owners
             .extend(new.into_iter().map(|inode| (inode, found.remove(&inode))));

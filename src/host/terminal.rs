@@ -71,7 +71,10 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        // A panic has done it: once more would put the cursor where it was before the message.
+        if !std::thread::panicking() {
+            ratatui::restore();
+        }
     }
 }
 

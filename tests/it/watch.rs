@@ -1,31 +1,18 @@
 //! `watch` in a real terminal: tmux, in a sandbox.
 
+use std::fs;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+use tcptune::model::memory::hex;
+
+use crate::docs::on_a_host;
 use crate::sandbox::{Sandbox, binary};
 
-/// A full listener on 8080 whose clients keep on coming, and a quiet one on 8443.
-const TRAFFIC: &str = r"
-import socket, time
-def listen(port, backlog):
-    listener = socket.socket()
-    listener.bind(('127.0.0.1', port))
-    listener.listen(backlog)
-    return listener
-listeners = listen(8080, 8), listen(8443, 100)
-clients = []
-while True:
-    for _ in range(12):
-        client = socket.socket()
-        client.setblocking(False)
-        client.connect_ex(('127.0.0.1', 8080))
-        clients.append(client)
-    # What waits stays, so that the queue is full all the time.
-    while len(clients) > 500:
-        clients.pop(20).close()
-    time.sleep(0.2)
-";
+/// A full listener on 8080, and one on 8443 that accepts what comes.
+const TRAFFIC: &str = include_str!("../watch/traffic.py");
 
 /// A terminal with a shell in it.
 struct Terminal {
@@ -34,15 +21,20 @@ struct Terminal {
 
 impl Terminal {
     fn new(columns: u16, rows: u16) -> Self {
-        let sandbox = Sandbox::new();
+        Self::on(Sandbox::new(), columns, rows)
+    }
+
+    fn on(sandbox: Sandbox, columns: u16, rows: u16) -> Self {
         sandbox.file("/run/traffic.py", TRAFFIC);
-        sandbox.sh("setsid python3 /run/traffic.py >/dev/null 2>&1 </dev/null &");
+        sandbox.sh("ln -s $(python3 -c 'import sys; print(sys.executable)') /run/api");
+        sandbox.sh("setsid /run/api /run/traffic.py >/dev/null 2>&1 </dev/null &");
         let shell = "env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=screen-256color PS1='$ ' sh";
+        sandbox.sh("timeout 10 sh -c 'while ! ss -Hltn | grep -q :8443; do sleep 0.1; done'");
         sandbox.sh(&format!(
             "tmux -S /run/tmux -f /dev/null new-session -d -x {columns} -y {rows} \"{shell}\""
         ));
         let terminal = Self { sandbox };
-        terminal.shows("$ ");
+        terminal.shows("$");
         terminal
     }
 
@@ -51,7 +43,7 @@ impl Terminal {
     }
 
     fn types(&self, line: &str) {
-        self.tmux(&format!("send-keys -l \"{line}\""));
+        self.tmux(&format!("send-keys -l '{line}'"));
         self.tmux("send-keys Enter");
     }
 
@@ -121,7 +113,7 @@ fn three_sizes_and_every_key() {
             "tcptune watch",
             "127.0.0.1:8080",
             "9/9!",
-            "python3[",
+            "api[",
             "nothing declared",
         ] {
             assert!(
@@ -245,7 +237,8 @@ fn a_terminal_that_goes_away() {
     terminal.shows("127.0.0.1:8080");
     terminal.sandbox.sh("tmux -S /run/tmux kill-server");
     let begun = Instant::now();
-    while terminal.sandbox.sh("pgrep -cx tcptune || true") != "0" {
+    // Nobody in the sandbox waits for dead processes.
+    while terminal.sandbox.sh("pgrep -x -r R,S,D,T tcptune || true") != "" {
         assert!(begun.elapsed() < Duration::from_secs(10));
         sleep(Duration::from_millis(50));
     }
@@ -285,7 +278,6 @@ fn one_look_as_text_and_as_json() {
     sandbox.stranger("net.ipv4.tcp_synack_retries", "7");
     let files =
         sandbox.sh("find /var/lib/tcptune /run/tcptune* -printf '%p %T@\n' 2>/dev/null || true");
-    sandbox.sh("while ! ss -Hltn | grep -q :8080; do sleep 0.1; done");
     let text = sandbox.tcptune("watch --once --every 1s").exits(0).out;
     assert!(text.is_ascii() && !text.contains('\u{1b}'), "{text}");
     for part in [
@@ -342,4 +334,66 @@ fn another_namespace() {
         "{}",
         run.out
     );
+}
+
+/// The picture of the README shows `packaging/watch.txt`, and that is what an operator sees, but for the figures.
+#[test]
+fn the_picture_of_the_readme_is_what_an_operator_sees() {
+    let terminal = Terminal::on(on_a_host(), 100, 24);
+    terminal.sandbox.tcptune("apply high-traffic").exits(0);
+    terminal
+        .sandbox
+        .stranger("net.ipv4.tcp_synack_retries", "7");
+    terminal.runs("clear; tcptune watch");
+    let update = std::env::var_os("UPDATE").is_some();
+    // For the picture the bars have to get somewhere.
+    sleep(Duration::from_secs(if update { 30 } else { 0 }));
+    terminal.waits("the finding", |screen| {
+        screen.contains("CRITICAL") && screen.contains("application-slow")
+    });
+    let seen = terminal.tmux("capture-pane -p -e");
+    // The sandbox is a container to the program; the bar above all is as long all the same.
+    let seen = seen.replace(
+        "container namespace, web-17, Linux 6.18.44",
+        "host namespace, web-17, Linux 6.18.44     ",
+    );
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let text = packaging.join("watch.txt");
+    if update {
+        fs::write(&text, format!("{seen}\n")).unwrap();
+    }
+    let kept = fs::read_to_string(text).unwrap();
+    assert_eq!(
+        words(&kept),
+        words(&seen),
+        "`UPDATE=1 cargo test --test it watch` mends it, then `tests/watch/picture`"
+    );
+    let picture = fs::read_to_string(packaging.join("watch.svg")).unwrap();
+    assert!(
+        picture.contains(&hex(&Sha256::digest(kept))),
+        "`tests/watch/picture` draws it again"
+    );
+}
+
+/// What a screen says, without styles, figures and bars; of the findings their rules.
+fn words(screen: &str) -> Vec<String> {
+    let mut pieces = screen.split('\u{1b}');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    let plain = pieces.fold(first, |text, piece| {
+        text + piece
+            .split_once(|c: char| c.is_ascii_alphabetic())
+            .map_or("", |(_, text)| text)
+    });
+    let words = |line: &str| {
+        let line = line.replace(
+            |c: char| !(c.is_ascii_alphabetic() || "-/?: ".contains(c)),
+            "",
+        );
+        let words = line
+            .split_whitespace()
+            .filter(|word| *word != "-" && *word != "k");
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let told = |line: &&str| !line.starts_with("  ");
+    plain.lines().filter(told).map(words).collect()
 }

@@ -107,7 +107,7 @@ pub(super) fn figure(number: Option<f64>) -> String {
         Some(n) if n >= 9_999_950.0 => format!("{:.0}M", n / 1e6),
         Some(n) if n >= 99_999.5 => format!("{:.0}k", n / 1e3),
         Some(n) if n > 0.0 && n < 0.05 => "<0.1".to_owned(),
-        Some(n) if n > 0.0 && n < 9.95 => format!("{n:.1}"),
+        Some(n) if n.fract() > 0.0 && n < 9.95 => format!("{n:.1}"),
         Some(n) => format!("{n:.0}"),
     }
 }
