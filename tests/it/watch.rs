@@ -238,7 +238,11 @@ fn a_terminal_that_goes_away() {
     terminal.sandbox.sh("tmux -S /run/tmux kill-server");
     let begun = Instant::now();
     // Nobody in the sandbox waits for dead processes.
-    while terminal.sandbox.sh("pgrep -x -r R,S,D,T tcptune || true") != "" {
+    while !terminal
+        .sandbox
+        .sh("pgrep -x -r R,S,D,T tcptune || true")
+        .is_empty()
+    {
         assert!(begun.elapsed() < Duration::from_secs(10));
         sleep(Duration::from_millis(50));
     }

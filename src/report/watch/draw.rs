@@ -1,9 +1,8 @@
 //! The screen as characters. Every colour only repeats what a word, a number or a mark says; but for the bars of the
 //! sparklines, which stand beside their figures, all of it is ASCII.
 
-use anstyle::AnsiColor;
 use ratatui::Frame;
-use ratatui::buffer::{Buffer, Cell};
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Margin, Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -19,6 +18,7 @@ use crate::report::remark::name;
 use crate::report::text::doctor::{cure_words, step_words};
 
 use super::keys::Focus;
+use super::lines::{fill, indented, line, uncolor};
 use super::stages::{ROWS, Stage, figure};
 use super::{Told, Watch};
 
@@ -350,9 +350,9 @@ impl Watch {
         }
         let filter = printable(&self.view.filter);
         if self.view.typing {
-            let line = Line::from(format!("/{filter}"));
-            let typed = u16::try_from(line.width()).unwrap_or(u16::MAX);
-            line.render(area, buffer);
+            let prompt = Line::from(format!("/{filter}"));
+            let typed = u16::try_from(prompt.width()).unwrap_or(u16::MAX);
+            prompt.render(area, buffer);
             let cursor = area
                 .x
                 .saturating_add(typed)
@@ -460,36 +460,6 @@ fn value(key: &Key, holds: Option<&Value>) -> String {
     }
 }
 
-/// As many pieces in each line as find room.
-fn fill(
-    pieces: impl IntoIterator<Item = Span<'static>>,
-    gap: usize,
-    width: u16,
-) -> Vec<Line<'static>> {
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    for piece in pieces {
-        match lines.last_mut() {
-            Some(line) if line.width() + gap + piece.width() <= usize::from(width) => {
-                line.push_span(" ".repeat(gap));
-                line.push_span(piece);
-            }
-            _ => lines.push(piece.into()),
-        }
-    }
-    lines
-}
-
-/// A text in lines that are indented, as long ones have to be told apart from the next head.
-fn indented(text: &str, width: u16) -> Vec<Line<'static>> {
-    let words: Vec<String> = printable(text).split(' ').map(str::to_owned).collect();
-    let lines = fill(words.into_iter().map(Span::raw), 1, width.saturating_sub(2));
-    let indent = |mut line: Line<'static>| {
-        line.spans.insert(0, Span::raw("  "));
-        line
-    };
-    lines.into_iter().map(indent).collect()
-}
-
 fn help(area: Rect, buffer: &mut Buffer) {
     let lines = rows(HELP.lines().count());
     let width = HELP.lines().map(str::len).max().map_or(0, rows);
@@ -498,45 +468,4 @@ fn help(area: Rect, buffer: &mut Buffer) {
     let area = frame.inner(Margin::new(1, 0));
     bar("help", "? or Esc: away", area, buffer);
     Paragraph::new(HELP).render(below(area), buffer);
-}
-
-fn uncolor(buffer: &mut Buffer) {
-    for cell in &mut buffer.content {
-        (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
-    }
-}
-
-/// A row of the buffer as text.
-fn line(row: &[Cell], color: bool) -> String {
-    let end = row.iter().rposition(|cell| cell.symbol() != " ");
-    let mut text = String::new();
-    let mut style = anstyle::Style::new();
-    for cell in row.iter().take(end.map_or(0, |end| end + 1)) {
-        let next = if color {
-            styled(cell)
-        } else {
-            anstyle::Style::new()
-        };
-        if next != style {
-            text += &format!("{style:#}{next}");
-            style = next;
-        }
-        text += cell.symbol();
-    }
-    format!("{text}{style:#}")
-}
-
-fn styled(cell: &Cell) -> anstyle::Style {
-    let mut style = anstyle::Style::new();
-    if cell.modifier.contains(Modifier::BOLD) {
-        style = style.bold();
-    }
-    if cell.modifier.contains(Modifier::REVERSED) {
-        style = style.invert();
-    }
-    match cell.fg {
-        Color::Red => style.fg_color(Some(AnsiColor::Red.into())),
-        Color::Yellow => style.fg_color(Some(AnsiColor::Yellow.into())),
-        _ => style,
-    }
 }

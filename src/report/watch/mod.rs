@@ -3,6 +3,7 @@
 
 mod draw;
 mod keys;
+mod lines;
 mod stages;
 #[cfg(test)]
 mod tests;
