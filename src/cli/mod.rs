@@ -11,7 +11,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::change::store::Store;
 use crate::command::{
     self, World, apply, check, confirm, diff, doctor, explain, guard, history, hold, import, list,
-    metrics, off, persist, rollback, schema, set, show, snapshot, status, verify, whence,
+    metrics, off, persist, rollback, schema, set, show, snapshot, status, verify, watch, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -129,6 +129,8 @@ enum Verb {
     Explain(explain::Explain),
     /// Drift, the journal and the queues for Prometheus; exit 0 also where something drifted
     Metrics(metrics::Metrics),
+    /// The handshake live: rates, queues, findings, values and their drift
+    Watch(watch::Watch),
     /// This host's facts as JSON, for `diff --against` anywhere
     Snapshot(snapshot::Snapshot),
     /// The JSON Schema of profiles, for editors and linters
@@ -157,6 +159,7 @@ impl Verb {
             | Verb::Doctor(_)
             | Verb::Explain(_)
             | Verb::Metrics(_)
+            | Verb::Watch(_)
             | Verb::Guard(_) => false,
             Verb::Show(request) => request.is_active(),
             _ => true,
@@ -177,6 +180,7 @@ impl Verb {
             Verb::Doctor(request) => doctor::run(world, request),
             Verb::Explain(request) => explain::run(world, request),
             Verb::Metrics(request) => metrics::run(world, request),
+            Verb::Watch(request) => watch::run(world, request),
             Verb::Verify(request) => verify::run(world, request),
             Verb::Apply(request) => apply::run(world, request),
             Verb::Set(request) => set::run(world, request),
@@ -260,12 +264,22 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
             netns: options.netns.clone(),
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
+            screen: screen(options),
             elsewhere: None,
         }),
         Err(error) => command::failed(verb_of(args), error),
     };
     publish(&report, options);
     report.exit
+}
+
+/// The terminal on standard output, for whoever looks at it.
+fn screen(options: &Options) -> Option<command::Screen> {
+    let text = options.output == Output::Text && !options.json && !options.quiet;
+    let terminal = std::io::stdout().is_terminal();
+    (text && terminal).then(|| command::Screen {
+        color: colored(options.color, terminal),
+    })
 }
 
 fn root(options: &Options, verb: &Verb) -> Result<Root, Error> {

@@ -74,13 +74,12 @@ pub fn run(world: &World, request: &Doctor) -> Report {
 pub(super) fn examined(one: Watched, settings: Option<&Settings>) -> Examined {
     match one.seen {
         Ok(seen) => {
-            let enter = words_for(&one.label).filter(|name| *name != "pid:1");
             let diagnosed = |finding: Finding| Diagnosed {
                 cure: settings.map(|settings| finding.cure(settings, &seen.values)),
                 finding,
             };
             Examined {
-                enter: enter.map(ToOwned::to_owned),
+                enter: enter(&one.label),
                 netns: one.label,
                 findings: diagnose(&seen).into_iter().map(diagnosed).collect(),
                 seen,
@@ -95,4 +94,10 @@ pub(super) fn examined(one: Watched, settings: Option<&Settings>) -> Examined {
             error: Some(error),
         },
     }
+}
+
+/// How `--netns` names a namespace, where that takes an option and it has a name.
+pub(super) fn enter(label: &str) -> Option<String> {
+    let name = words_for(label).filter(|name| *name != "pid:1");
+    name.map(ToOwned::to_owned)
 }

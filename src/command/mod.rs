@@ -30,6 +30,7 @@ pub mod snapshot;
 pub mod status;
 mod transaction;
 pub mod verify;
+pub mod watch;
 pub mod whence;
 mod wish;
 
@@ -73,8 +74,17 @@ pub struct World {
     pub wait: Duration,
     /// Asks the operator yes or no; nothing where there is nobody to ask.
     pub ask: Option<fn(&str) -> bool>,
+    /// The terminal that a person looks at; nothing where standard output is none, or a program reads it.
+    pub screen: Option<Screen>,
     /// Facts of another host, which are looked at in the place of this one's.
     pub elsewhere: Option<Box<Facts>>,
+}
+
+/// A terminal.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    /// Whether colour is wanted on it.
+    pub color: bool,
 }
 
 impl World {
@@ -96,6 +106,7 @@ impl World {
             netns: Vec::new(),
             wait: self.wait,
             ask: None,
+            screen: None,
             elsewhere: Some(Box::new(facts)),
         }
     }

@@ -110,7 +110,7 @@ fn complete(world: &World, watched: &mut [Watched]) {
     });
 }
 
-/// What there is to see of the namespace that we are in; `deep` with its routes.
+/// One sample of the namespace that the process is in. A deep one counts the local ports of routes as well.
 pub(super) fn sample(deep: bool) -> Result<Sample, Error> {
     let at_ms = clock::since_boot();
     let handshakes = sockets::handshakes()?;

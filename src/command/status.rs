@@ -183,13 +183,8 @@ fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<St
         .unwrap_or_default();
     let next: BTreeMap<&Key, &Expected> = next.iter().map(|one| (&one.key, one)).collect();
     let row = |(key, setting): (&Key, &Setting)| {
-        let passed_over = scene.place().passes_over(key, setting);
         let reading = now.get(key);
-        let right = match reading {
-            Reading::Value(value) => passed_over || setting.accepts(value),
-            Reading::Unreadable(_) => passed_over,
-            Reading::Absent => setting.optional,
-        };
+        let right = holds(scene, key, setting, reading);
         let state = match (forgotten, right) {
             (true, _) => KeyState::Forgotten,
             (false, true) => KeyState::Ok,
@@ -207,6 +202,16 @@ fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<St
         })
     };
     active.settings.iter().map(row).collect()
+}
+
+/// Whether a declared key is as declared.
+pub(super) fn holds(scene: &Scene<'_>, key: &Key, setting: &Setting, reading: &Reading) -> bool {
+    let passed_over = scene.place().passes_over(key, setting);
+    match reading {
+        Reading::Value(value) => passed_over || setting.accepts(value),
+        Reading::Unreadable(_) => passed_over,
+        Reading::Absent => setting.optional,
+    }
 }
 
 /// Keys that nobody declares, and that could not be put back: they are still as tcptune left them.

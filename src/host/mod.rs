@@ -18,4 +18,5 @@ pub mod root;
 pub mod signals;
 pub mod sockets;
 pub mod staged;
+pub mod terminal;
 pub mod textfile;

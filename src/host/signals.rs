@@ -1,8 +1,8 @@
-//! Signals wait until a transaction is over and its report is out.
+//! Signals wait until a transaction is over and its report is out; a live screen is put away before they end it.
 
-use std::fs;
+use std::{fs, io, thread};
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, raise};
 
 /// Signals that ask a process to end.
 const ENDING: [Signal; 4] = [
@@ -32,4 +32,23 @@ pub fn waiting() -> bool {
     ENDING
         .iter()
         .any(|signal| pending & (1 << (*signal as i32 - 1)) != 0)
+}
+
+/// From here on a signal that asks the process to end runs `farewell` first, and then ends it as it would have done,
+/// whatever the process is busy with.
+///
+/// # Errors
+/// Where no thread can be started.
+pub fn before_the_end(farewell: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let ending: SigSet = ENDING.into_iter().collect();
+    // The thread inherits this; a thread that waits for blocked signals gets those of the process (sigwait(3)).
+    ending.thread_block()?;
+    let wait = move || {
+        if let Ok(signal) = ending.wait() {
+            farewell();
+            let _always_succeeds = ending.thread_unblock();
+            let _ends_here = raise(signal);
+        }
+    };
+    thread::Builder::new().spawn(wait).map(drop)
 }

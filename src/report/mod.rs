@@ -15,6 +15,7 @@ mod remark;
 mod review;
 pub mod sarif;
 pub mod text;
+pub mod watch;
 
 use std::collections::BTreeMap;
 
@@ -179,6 +180,8 @@ pub enum Body {
     Doctor(Doctor),
     /// `metrics`.
     Metrics(Metrics),
+    /// `watch --once`.
+    Watch(Box<watch::Watch>),
     /// `schema`: the document.
     Schema(String),
     /// `snapshot`: the document.

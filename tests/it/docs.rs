@@ -240,7 +240,7 @@ fn the_picture_of_the_readme_is_what_a_reviewer_sees() {
 }
 
 /// A sandbox that looks like the host of the README.
-fn on_a_host() -> Sandbox {
+pub(crate) fn on_a_host() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.sh(
         "echo 6.18.44 > /run/release; mount --bind /run/release /proc/sys/kernel/osrelease

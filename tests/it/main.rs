@@ -37,4 +37,5 @@ mod sequence;
 mod trust;
 mod verbs;
 mod verify;
+mod watch;
 mod winners;

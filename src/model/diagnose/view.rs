@@ -48,6 +48,30 @@ pub fn rates(seen: &Observation) -> Option<Rates> {
     View::new(seen)?.rates()
 }
 
+impl Rates {
+    /// The rates between two samples; nothing where no time passed.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "rates for people: 53 bits are plenty"
+    )]
+    pub fn between(first: &Sample, last: &Sample) -> Option<Self> {
+        let window_s = last.at_ms.saturating_sub(first.at_ms) as f64 / 1000.0;
+        if window_s <= 0.0 {
+            return None;
+        }
+        let delta = last.counters.since(&first.counters);
+        let moved = |name| delta.get(name).unwrap_or(0) as f64;
+        let completed = moved("TcpPassiveOpens");
+        let queued = last.all_queued() as f64 - first.all_queued() as f64;
+        Some(Self {
+            window_s,
+            completed: completed / window_s,
+            accepted: ((completed - queued) / window_s).max(0.0),
+            connects: moved("TcpActiveOpens") / window_s,
+        })
+    }
+}
+
 impl<'a> View<'a> {
     pub(super) fn new(seen: &'a Observation) -> Option<Self> {
         let (first, last) = (seen.samples.first()?, seen.samples.last()?);
@@ -125,23 +149,8 @@ impl<'a> View<'a> {
         self.last.at_ms.saturating_sub(self.first.at_ms)
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "rates for people: 53 bits are plenty"
-    )]
     pub(super) fn rates(&self) -> Option<Rates> {
-        let window_s = self.window_ms() as f64 / 1000.0;
-        if self.seen.samples.len() < 2 || window_s <= 0.0 {
-            return None;
-        }
-        let completed = self.moved("TcpPassiveOpens") as f64;
-        let queued = self.last.all_queued() as f64 - self.first.all_queued() as f64;
-        Some(Rates {
-            window_s,
-            completed: completed / window_s,
-            accepted: ((completed - queued) / window_s).max(0.0),
-            connects: self.moved("TcpActiveOpens") as f64 / window_s,
-        })
+        Rates::between(self.first, self.last)
     }
 
     /// How long the last connection of a full queue waits, as a sentence; nothing where nothing was accepted.

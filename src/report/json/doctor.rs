@@ -6,6 +6,7 @@ use crate::model::diagnose::{Finding, Remedy, rates, relisten};
 use crate::model::observation::{Listener, Owner, Sample};
 use crate::model::relisten::{Cap, Capped};
 use crate::report::doctor::{Diagnosed, Doctor, Examined};
+use crate::report::watch::Watch;
 
 use super::error;
 
@@ -25,6 +26,33 @@ pub(super) fn doctor(doctor: &Doctor) -> Json {
         fields.insert("profiles".to_owned(), json!(doctor.profiles));
         fields.insert("not_examined".to_owned(), json!(doctor.not_examined));
         fields.insert("namespaces".to_owned(), json!(namespaces));
+    }
+    document
+}
+
+/// `watch --once`: the same for its one namespace, with what keys hold and what is declared.
+pub(super) fn watch(watch: &Watch) -> Json {
+    let one = watch.examined();
+    let namespace = examined(&one);
+    let mut document = namespace.clone();
+    if let Json::Object(fields) = &mut document {
+        fields.remove("error");
+        let window = rates(&one.seen).map(|rates| rates.window_s);
+        fields.insert("window_s".to_owned(), json!(window));
+        fields.insert("profiles".to_owned(), json!(watch.profiles()));
+        fields.insert("namespaces".to_owned(), json!([namespace]));
+        fields.insert("values".to_owned(), json!(one.seen.values));
+        let declared = watch.declared().map(|declared| {
+            let drift = declared.drift.iter();
+            let drift = drift
+                .map(|(key, (holds, wants))| json!({ "key": key, "live": holds, "want": wants }));
+            json!({
+                "name": (declared.keys > 0).then_some(&declared.name),
+                "keys": declared.keys,
+                "drift": drift.collect::<Vec<_>>(),
+            })
+        });
+        fields.insert("declared".to_owned(), json!(declared));
     }
     document
 }

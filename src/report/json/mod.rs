@@ -92,6 +92,7 @@ pub fn render(report: &Report) -> String {
         Body::Verified(all) => verified(all),
         Body::Doctor(one) => doctor::doctor(one),
         Body::Metrics(one) => metrics::metrics(one),
+        Body::Watch(one) => doctor::watch(one),
         Body::Schema(document) => {
             json!({ "document": serde_json::from_str::<Json>(document).unwrap_or_default() })
         }

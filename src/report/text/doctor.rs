@@ -92,39 +92,17 @@ impl Page {
         }
         self.line(format!("  why: {}", printable(&finding.cause)));
         for step in &finding.remedy {
-            self.step(one, step);
+            for line in step_words(one.enter.as_deref(), step) {
+                self.line(printable(&format!("  {line}")));
+            }
         }
-        let cure = match diagnosed.cure {
-            None => return,
-            Some(Cure::Cured) => "would cure it",
-            Some(Cure::InPart) => "would set what has to be set; the other steps remain",
-            Some(Cure::No) => "would change nothing about it",
+        let Some(cure) = diagnosed.cure.map(cure_words) else {
+            return;
         };
         self.line(printable(&format!(
             "  {}: {cure}",
             doctor.profiles.join(" + ")
         )));
-    }
-
-    fn step(&mut self, one: &Examined, step: &Remedy) {
-        match step {
-            Remedy::Key { key, value, .. } => {
-                let netns = one.enter.as_ref();
-                let netns = netns.map_or_else(String::new, |name| format!(" --netns {name}"));
-                let value = if value.as_str().contains(' ') {
-                    format!("'{key}={value}'")
-                } else {
-                    format!("{key}={value}")
-                };
-                self.line(printable(&format!("  do: tcptune set {value}{netns}")));
-            }
-            Remedy::Action { what, command } => {
-                self.line(printable(&format!("  do: {what}")));
-                if let Some(command) = command {
-                    self.line(printable(&format!("      {command}")));
-                }
-            }
-        }
     }
 
     /// What stands in the queues, and how fast they move.
@@ -162,5 +140,35 @@ impl Page {
             words.push(format!("{:.0} connects/s", rates.connects));
         }
         self.line(words.join(", "));
+    }
+}
+
+/// What to do, and below it the command for it.
+pub(in crate::report) fn step_words(enter: Option<&str>, step: &Remedy) -> Vec<String> {
+    match step {
+        Remedy::Key { key, value, .. } => {
+            let netns = enter.map_or_else(String::new, |name| format!(" --netns {name}"));
+            let value = if value.as_str().contains(' ') {
+                format!("'{key}={value}'")
+            } else {
+                format!("{key}={value}")
+            };
+            vec![format!("do: tcptune set {value}{netns}")]
+        }
+        Remedy::Action { what, command } => {
+            let command = command.as_ref().map(|command| format!("    {command}"));
+            std::iter::once(format!("do: {what}"))
+                .chain(command)
+                .collect()
+        }
+    }
+}
+
+/// What profiles would do about a finding.
+pub(in crate::report) fn cure_words(cure: Cure) -> &'static str {
+    match cure {
+        Cure::Cured => "would cure it",
+        Cure::InPart => "would set what has to be set; the other steps remain",
+        Cure::No => "would change nothing about it",
     }
 }

@@ -3,7 +3,7 @@
 mod boot;
 mod changes;
 mod check;
-mod doctor;
+pub(super) mod doctor;
 mod explain;
 mod glossary;
 mod overview;
@@ -68,6 +68,7 @@ pub fn page(report: &Report, manner: Manner) -> String {
         Body::Doctor(doctor) => page.doctor(doctor),
         Body::Explained(explained) => page.explained(explained),
         Body::Overview(overview) => page.overview(overview),
+        Body::Watch(watch) => page.text += &watch.text(manner.color),
         Body::Schema(document) => page.text += document,
         Body::Checked(checked) => page.checked(checked),
         Body::Review(review) => page.review(review),
