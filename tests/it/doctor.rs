@@ -705,3 +705,64 @@ fn anybody_may_look() {
         "only root sees whose it is"
     );
 }
+
+/// The finding that the README shows: its words, as the numbers are those of one run. `UPDATE=1` writes it.
+#[test]
+fn the_finding_of_the_readme_is_what_a_user_sees() {
+    let sandbox = Sandbox::new();
+    let mut lab = Lab::new(&sandbox);
+    lab.script(&[
+        "listen nginx 10.0.0.1:443 backlog=511",
+        "accept nginx every=0.3",
+        "burst nginx 600 every=1",
+        "wait 1",
+    ]);
+    let run = sandbox.tcptune("doctor --profile high-traffic").exits(1);
+    let shown = run.out.replace("container namespace", "host namespace");
+    let shown: Vec<String> = shown.lines().flat_map(|line| wrapped(line, 118)).collect();
+    let shown = format!("```text\n{}\n```\n", shown.join("\n"));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("README.md");
+    let (before, rest) = readme.split_once("<!-- doctor -->\n").expect("a mark");
+    let (is, after) = rest.split_once("<!-- /doctor -->").expect("a mark");
+    if std::env::var_os("UPDATE").is_some() {
+        let text = format!("{before}<!-- doctor -->\n{shown}<!-- /doctor -->{after}");
+        return std::fs::write(path, text).expect("written");
+    }
+    assert_eq!(
+        words(is),
+        words(&shown),
+        "`UPDATE=1 cargo test --test it doctor` mends it"
+    );
+}
+
+/// The steps, the reasons and the headings, without numbers: the rest depends on the second in which it was seen.
+fn words(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lasting = text
+        .split("why:")
+        .skip(1)
+        .map(|part| part.split("listener,").next().unwrap_or_default());
+    lasting
+        .flat_map(str::chars)
+        .filter(|c| !c.is_ascii_digit())
+        .collect()
+}
+
+/// A line that a page has room for, with what follows below it.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let indent = line.len() - line.trim_start().len();
+    let mut lines = vec![" ".repeat(indent)];
+    for word in line.split_whitespace() {
+        let last = lines.last_mut().expect("one");
+        if last.len() + 1 + word.len() > width {
+            lines.push(format!("{}{word}", " ".repeat(indent + 2)));
+        } else {
+            if !last.trim().is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}

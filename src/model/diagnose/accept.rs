@@ -65,7 +65,11 @@ fn overflows(view: &View<'_>, listener: &Listener, track: Track) -> bool {
 
 /// The words for a queue and what it lost.
 fn state(view: &View<'_>, listener: &Listener, track: Track) -> String {
-    let mut text = format!("{} of {} waited", track.peak, u64::from(listener.limit) + 1);
+    let holds = u64::from(listener.limit) + 1;
+    let mut text = match track.peak {
+        0 => format!("its queue of {holds} overflowed between two looks"),
+        peak => format!("{peak} of {holds} seen waiting"),
+    };
     if track.drops > 0 {
         text += &format!(", {} segments dropped", track.drops);
     }
