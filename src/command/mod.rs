@@ -210,8 +210,23 @@ impl World {
                 .map_or_else(|_| "this".to_owned(), |here| here.label.clone());
             return vec![look(here, label)];
         }
-        let visit = |target: Target| look(netns::enter(&target), target.label());
-        netns::expand(&self.netns).into_iter().map(visit).collect()
+        let visit = |target: Target| {
+            let place = netns::enter(&target);
+            // What was listed a moment ago may be gone by now; nobody asked for it by its name.
+            let gone = matches!(
+                place,
+                Err(Error::Usage {
+                    code: "no-namespace",
+                    ..
+                })
+            );
+            let listed = !self.netns.contains(&target);
+            (!(gone && listed)).then(|| look(place, target.label()))
+        };
+        netns::expand(&self.netns)
+            .into_iter()
+            .filter_map(visit)
+            .collect()
     }
 }
 

@@ -10,12 +10,12 @@ use crate::host::netns::{self, Id};
 use crate::host::{clock, counters, owners, sockets};
 use crate::model::counters::Counters;
 use crate::model::diagnose::{KEYS, suspects};
-use crate::model::observation::{Neighbour, Observation, Route, Sample};
+use crate::model::observation::{Neighbour, Observation, Ports, Route, Sample};
 
 use super::{World, relisten};
 
 /// Samples of a window: enough to tell what lasts from what passes.
-const SAMPLES: u32 = 11;
+pub(super) const SAMPLES: u32 = 11;
 
 /// Local ports of a route are counted where so many percent of them could be in use: to list every connection is
 /// slow.
@@ -71,7 +71,11 @@ pub(super) fn look(world: &World, watched: &mut Vec<Watched>, deep: bool, last: 
         let id = namespace.as_ref().map(|one| one.id);
         let place = watched
             .iter()
-            .position(|one| one.label == label && (one.id == id || id.is_none()));
+            // What it is called may change: by its lowest process, which may end.
+            .position(|one| match id {
+                Some(_) => one.id == id,
+                None => one.label == label,
+            });
         let place = place.unwrap_or_else(|| {
             let seen = Ok(Observation::default());
             watched.push(Watched { label, id, seen });
@@ -106,6 +110,7 @@ fn complete(world: &World, watched: &mut [Watched]) {
             let former = here.map(|here| relisten::former(world, &namespace, &here.memory));
             seen.former = former.unwrap_or_default();
         }
+        seen.addresses = netns::addresses();
         seen.owners = owners::of(&suspects(seen));
     });
 }
@@ -130,7 +135,7 @@ pub(super) fn sample(deep: bool) -> Result<Sample, Error> {
     })
 }
 
-fn routes(sockets: u64) -> Result<BTreeMap<Route, u32>, Error> {
+fn routes(sockets: u64) -> Result<BTreeMap<Route, Ports>, Error> {
     let Ok(range) = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range") else {
         return Ok(BTreeMap::new());
     };

@@ -10,7 +10,7 @@ use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::kernel::snapshot;
 use crate::host::library::Library;
-use crate::host::netns::Namespace;
+use crate::host::netns::{self, Namespace};
 use crate::host::owners;
 use crate::host::terminal::{self, Screen};
 use crate::model::diagnose::KEYS;
@@ -19,7 +19,7 @@ use crate::model::observation::{Owner, Sample};
 use crate::report::watch::{Declared, Look, Subject, Watch as Shown, Wish};
 use crate::report::{Body, Report};
 
-use super::observe::sample;
+use super::observe::{SAMPLES, sample};
 use super::relisten::former;
 use super::scene::Scene;
 use super::status::holds;
@@ -91,9 +91,12 @@ fn watch(world: &World, request: &Watch) -> Result<Body, Error> {
             .unwrap_or(COLUMNS),
     });
     if request.once {
+        // As many looks as `doctor` takes, so that both tell what lasts from what passes.
         shown.feed(Ok(eye.look()?));
-        std::thread::sleep(request.every);
-        shown.feed(Ok(eye.look()?));
+        for _ in 1..SAMPLES {
+            std::thread::sleep(request.every / (SAMPLES - 1));
+            shown.feed(Ok(eye.look()?));
+        }
         return Ok(Body::Watch(Box::new(shown)));
     }
     let color = world.screen.is_some_and(|screen| screen.color);
@@ -170,6 +173,7 @@ impl<'a> Eye<'a> {
             sample,
             values,
             former: self.former.clone(),
+            addresses: netns::addresses(),
             declared: self.declared.clone(),
         })
     }
@@ -200,9 +204,15 @@ impl<'a> Eye<'a> {
             let same = |owner: &Owner| owners::name(owner.pid).as_ref() == Some(&owner.process);
             listening.contains(inode) && owner.as_ref().is_none_or(same)
         });
+        // Of a full one the files are looked at again: it may have run out of them.
+        let full = sample
+            .listeners
+            .iter()
+            .filter(|listener| listener.is_full());
+        let full: BTreeSet<u32> = full.map(|listener| listener.inode).collect();
         let new = listening.into_iter();
         let new: BTreeSet<u32> = new
-            .filter(|inode| !self.owners.contains_key(inode))
+            .filter(|inode| !self.owners.contains_key(inode) || full.contains(inode))
             .collect();
         let now = sample.at_ms;
         if new.is_empty() || self.searched.is_some_and(|at| now < at + SELDOM) {

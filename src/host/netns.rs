@@ -2,9 +2,10 @@
 //!
 //! tcptune has one thread, so entering a namespace moves the whole process; `/proc/sys/net` follows it at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -177,6 +178,17 @@ pub fn words_for(label: &str) -> Option<&str> {
         nameless if nameless.starts_with("net:[") => None,
         name => Some(name),
     }
+}
+
+/// The addresses of the interfaces of the namespace that the process is in (getifaddrs(3)).
+pub fn addresses() -> BTreeSet<IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let addresses = interfaces.filter_map(|interface| {
+        let address = interface.address?;
+        let four = address.as_sockaddr_in().map(|address| address.ip().into());
+        four.or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()))
+    });
+    addresses.collect()
 }
 
 /// Whether the process is in the machine's first namespace.

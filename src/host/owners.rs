@@ -5,40 +5,45 @@ use std::fs;
 use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 
-use object::Object;
+use object::Endianness;
+use object::elf::FileHeader64;
 use object::read::ReadCache;
+use object::read::elf::{FileHeader, SectionHeader};
 
-use crate::model::observation::Owner;
+use crate::model::observation::{Files, Owner};
 
 /// The owners of sockets by inode: those that this process may see. Every process is looked at, so ask once for all.
 pub fn of(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Owner> {
-    let mut owners = BTreeMap::new();
+    let mut owners: BTreeMap<u32, Owner> = BTreeMap::new();
     if inodes.is_empty() {
         return owners;
     }
     for pid in processes() {
+        let files = fs::read_dir(format!("/proc/{pid}/fd"));
+        let files = files.into_iter().flatten().flatten();
+        let links = files.filter_map(|file| socket(&fs::read_link(file.path()).ok()?));
+        let held: BTreeSet<u32> = links.filter(|inode| inodes.contains(inode)).collect();
+        if held.is_empty() {
+            continue;
+        }
+        let files = self::files(pid);
         let mut found = None;
-        let files = fs::read_dir(format!("/proc/{pid}/fd"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        for file in files {
-            let Some(inode) = fs::read_link(file.path())
-                .ok()
-                .and_then(|link| socket(&link))
-            else {
-                continue;
-            };
-            if inodes.contains(&inode) && !owners.contains_key(&inode) {
-                let owner = found.get_or_insert_with(|| owner(pid));
+        for inode in held {
+            if let Some(owner) = owners.get_mut(&inode) {
+                owner.files = scarcer(owner.files, files);
+            } else {
+                let owner = found.get_or_insert_with(|| owner(pid, files));
                 owners.insert(inode, owner.clone());
             }
         }
-        if owners.len() == inodes.len() {
-            break;
-        }
     }
     owners
+}
+
+/// The files of that process which has fewer left.
+fn scarcer(one: Option<Files>, other: Option<Files>) -> Option<Files> {
+    let left = |files: &Files| files.soft.saturating_sub(files.open);
+    one.into_iter().chain(other).min_by_key(left)
 }
 
 /// Every process, lowest first: a parent that opened a socket before the workers that share it.
@@ -65,32 +70,55 @@ fn socket(link: &Path) -> Option<u32> {
         .ok()
 }
 
-fn owner(pid: u32) -> Owner {
+fn owner(pid: u32, files: Option<Files>) -> Owner {
     Owner {
         pid,
         process: name(pid).unwrap_or_default(),
         go: is_go(pid).unwrap_or(false),
-        files: files(pid),
+        files,
     }
 }
 
-/// Open files of a process, and its soft limit.
-fn files(pid: u32) -> Option<(u64, u64)> {
+/// Open files of a process, and its limits.
+fn files(pid: u32) -> Option<Files> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
-    let limit = limits
+    let limits = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;
-    let limit = limit.split_whitespace().next()?.parse().ok()?;
+    let mut limits = limits
+        .split_whitespace()
+        .map(|limit| limit.parse().unwrap_or(u64::MAX));
     let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
-    Some((open.try_into().ok()?, limit))
+    Some(Files {
+        pid,
+        open: open.try_into().ok()?,
+        soft: limits.next()?,
+        hard: limits.next()?,
+    })
 }
+
+/// Sections and bytes of names that a program of the Go toolchain stays far below. What is executed may be a stranger's,
+/// and made to say anything.
+const SECTIONS: (u16, u64) = (512, 64 * 1024);
 
 /// Whether a program was made by the Go toolchain, which leaves a section of that name (debug/buildinfo). Only the
 /// headers are read, as such programs are large.
 fn is_go(pid: u32) -> Result<bool, std::io::Error> {
+    let wrong = |why: object::Error| std::io::Error::new(ErrorKind::InvalidData, why.to_string());
     let program = fs::File::open(format!("/proc/{pid}/exe"))?;
     let cache = ReadCache::new(BufReader::new(program));
-    let file = object::File::parse(&cache)
-        .map_err(|why| std::io::Error::new(ErrorKind::InvalidData, why.to_string()))?;
-    Ok(file.section_by_name(".go.buildinfo").is_some())
+    let header = FileHeader64::<Endianness>::parse(&cache).map_err(wrong)?;
+    let endian = header.endian().map_err(wrong)?;
+    let (most, longest) = SECTIONS;
+    if !(1..=most).contains(&header.e_shnum(endian)) {
+        return Ok(false);
+    }
+    let headers = header.section_headers(endian, &cache).map_err(wrong)?;
+    let index = header.shstrndx(endian, &cache).map_err(wrong)?;
+    let names = headers.get(usize::try_from(index).unwrap_or(usize::MAX));
+    if names.is_none_or(|names| names.sh_size(endian) > longest) {
+        return Ok(false);
+    }
+    let sections = header.sections(endian, &cache).map_err(wrong)?;
+    Ok(sections.section_by_name(endian, b".go.buildinfo").is_some())
 }

@@ -11,7 +11,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{
-    AF_INET, AF_INET6, IPPROTO_TCP, TCP_SYN_RECV, TCP_SYN_SENT,
+    AF_INET, AF_INET6, IPPROTO_TCP, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT,
 };
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{
@@ -21,7 +21,7 @@ use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use netlink_sys::{Socket, SocketAddr as Netlink};
 
 use crate::error::Error;
-use crate::model::observation::{Dialling, HalfOpen, Listener, Route};
+use crate::model::observation::{Dialling, HalfOpen, Listener, Ports, Route};
 
 /// How often a dump is asked for again, if sockets came and went so that it has holes.
 const TRIES: usize = 5;
@@ -111,8 +111,8 @@ pub fn handshakes() -> Result<Handshakes, Error> {
 ///
 /// # Errors
 /// Where the kernel has no socket monitor for TCP.
-pub fn routes(low: u16, high: u16) -> Result<BTreeMap<Route, u32>, Error> {
-    let mut found = BTreeMap::new();
+pub fn routes(low: u16, high: u16) -> Result<BTreeMap<Route, Ports>, Error> {
+    let mut found: BTreeMap<Route, Ports> = BTreeMap::new();
     let quiet = StateFlags::LISTEN | StateFlags::SYN_RECV | StateFlags::CLOSE;
     dump(
         &(StateFlags::all() - quiet),
@@ -122,12 +122,16 @@ pub fn routes(low: u16, high: u16) -> Result<BTreeMap<Route, u32>, Error> {
             Some(InetResponse { header, .. }) => {
                 let (local, to) = (source(&header.socket_id), destination(&header.socket_id));
                 if (low..=high).contains(&local.port()) {
-                    *found
-                        .entry(Route {
-                            from: local.ip(),
-                            to,
-                        })
-                        .or_insert(0) += 1;
+                    let route = Route {
+                        from: local.ip(),
+                        to,
+                    };
+                    let ports = found.entry(route).or_default();
+                    if header.state == TCP_TIME_WAIT {
+                        ports.waiting += 1;
+                    } else {
+                        ports.held += 1;
+                    }
                 }
             }
         },

@@ -79,6 +79,15 @@ pub struct Route {
     pub to: SocketAddr,
 }
 
+/// Local ports of a route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Of connections that are there.
+    pub held: u32,
+    /// Of connections in TIME-WAIT.
+    pub waiting: u32,
+}
+
 /// `/proc/net/sockstat`, and the count of sockets in `sockstat6`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sockets {
@@ -108,7 +117,7 @@ pub struct Sample {
     /// How many sockets it has.
     pub sockets: Sockets,
     /// Local ports in use by route, where so many sockets exist that a route could run out of them.
-    pub routes: BTreeMap<Route, u32>,
+    pub routes: BTreeMap<Route, Ports>,
 }
 
 impl Sample {
@@ -136,6 +145,12 @@ impl Sample {
     /// Those among them whose SYN-ACK was sent again.
     pub fn half_open_again(&self, listener: &Listener) -> u32 {
         self.shared(listener, |open| open.again)
+    }
+
+    /// The half-open requests at the address of a listener, and those whose SYN-ACK was sent again: of all that share it.
+    pub fn half_open_at(&self, listener: &Listener) -> (u32, u32) {
+        let sum = |(count, again), open: &HalfOpen| (count + open.count, again + open.again);
+        self.requests(listener).fold((0, 0), sum)
     }
 
     /// From how many addresses the half-open requests of a listener come, those of its sharers included.
@@ -197,8 +212,21 @@ pub struct Owner {
     /// Whether it is a Go program: those read `somaxconn` once, when they first listen (`maxListenerBacklog` in
     /// net/sock_linux.go).
     pub go: bool,
-    /// Open files, and how many it may have (`RLIMIT_NOFILE`), where that may be read.
-    pub files: Option<(u64, u64)>,
+    /// The files of that process which shares the socket and has least left, where that may be read.
+    pub files: Option<Files>,
+}
+
+/// Open files of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Files {
+    /// The process.
+    pub pid: u32,
+    /// How many are open.
+    pub open: u64,
+    /// How many it may have (`RLIMIT_NOFILE`).
+    pub soft: u64,
+    /// How far it may raise that by itself.
+    pub hard: u64,
 }
 
 /// Another namespace whose counters were read, but that was not entered.
@@ -223,6 +251,8 @@ pub struct Observation {
     pub owners: BTreeMap<u32, Owner>,
     /// Values that `somaxconn` had before, as far as that is known: listeners may still have them as their limit.
     pub former: BTreeSet<u32>,
+    /// The namespace's own addresses.
+    pub addresses: BTreeSet<IpAddr>,
     /// Other namespaces, where they were looked at from outside.
     pub neighbours: Vec<Neighbour>,
 }

@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::model::catalogue::may_be_secret;
 use crate::model::problem::Problem;
 
 use super::printable;
@@ -11,7 +12,8 @@ pub(super) fn render(problem: &Problem, color: bool) -> String {
     let message = printable(&problem.message);
     let file = printable(&problem.file);
     let mut group = Group::with_title(Level::ERROR.primary_title(message));
-    if problem.excerpt.is_empty() {
+    // A line that is about a secret is not shown: this may end in somebody's log.
+    if problem.excerpt.is_empty() || may_be_secret(&problem.excerpt) {
         group = group.element(
             Origin::path(file)
                 .line(problem.line)
@@ -52,6 +54,20 @@ fn printable_excerpt(excerpt: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::problem::Source;
+
+    #[test]
+    fn a_line_about_a_secret_is_not_shown() {
+        let text = "fastopen_key = \"deadbeef-1-2-3\"";
+        let source = Source::new("x.toml", text);
+        let shown = render(
+            &source.problem(&(15..31), "secret", "a secret", None),
+            false,
+        );
+        assert!(
+            shown.contains("x.toml:1:16") && !shown.contains("deadbeef"),
+            "{shown}"
+        );
+    }
 
     #[test]
     fn no_text_under_a_caret_makes_a_panic() {

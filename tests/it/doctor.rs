@@ -613,7 +613,7 @@ fn one_look_says_that_it_has_no_differences() {
     for text in [
         "one look",
         "100 % full: 5 of 5 wait",
-        "show only between two looks",
+        "show only between two",
     ] {
         assert!(run.out.contains(text), "{text}: {}", run.out);
     }

@@ -199,6 +199,15 @@ pub fn key_named(name: &str) -> Result<Key, Complaint> {
     if let Some(entry) = Entry::named(name) {
         return entry.key();
     }
+    // Behind the sign may stand a secret, and a key has none.
+    if let Some((key, _)) = name.split_once('=') {
+        let message = format!(
+            "`{}=…` is a setting, and a key is wanted",
+            key.escape_debug()
+        );
+        return Err(Complaint::new("unknown-key", message)
+            .hint("leave out the value; `--set KEY=VALUE` plans with one"));
+    }
     if !name.contains(['.', '/']) {
         return Err(Complaint::new(
             "unknown-key",

@@ -5,11 +5,10 @@ use super::finding::{Finding, Remedy, Severity};
 use super::view::{Track, View};
 use crate::model::observation::Listener;
 
-/// Samples that it takes to call something persistent.
-const PERSISTENT: usize = 3;
+/// What it takes to call something persistent: so many samples, over so many milliseconds.
+const PERSISTENT: (usize, u64) = (3, 900);
 
-/// Limits that were the default of `somaxconn` on some kernel: 128 before 5.4. Programs ask for 128 as well, so only
-/// the current default speaks for itself.
+/// The default of `somaxconn` since 5.4. A listener that has it as its limit may be one of before, or have asked for it.
 const DEFAULT: u32 = 4096;
 
 /// What a listener suffers from.
@@ -36,6 +35,12 @@ pub(super) fn findings(view: &View<'_>) -> Vec<Finding> {
         });
         ill.push(listener);
     }
+    if !findings
+        .iter()
+        .any(|one| one.severity == Severity::Critical)
+    {
+        findings.extend(unclaimed(view));
+    }
     findings.extend(abort(view, &ill));
     findings.extend(phantoms(view));
     findings.extend(past(view));
@@ -46,8 +51,9 @@ fn illness(view: &View<'_>, listener: &Listener, track: Track) -> Option<Ill> {
     let overflows = overflows(view, listener, track);
     let holds = u64::from(listener.limit) + 1;
     // Three quarters of what it holds, in every one of several samples: a program that accepts slowly makes room now and then.
-    let full =
-        track.seen >= PERSISTENT && track.least > 0 && u64::from(track.least) * 4 >= holds * 3;
+    let (samples, time) = PERSISTENT;
+    let lasts = track.seen >= samples && view.window_ms() >= time;
+    let full = lasts && track.least > 0 && u64::from(track.least) * 4 >= holds * 3;
     match (full, overflows) {
         (true, overflows) => Some(Ill::Slow { overflows }),
         (false, true) => Some(Ill::Burst),
@@ -55,12 +61,14 @@ fn illness(view: &View<'_>, listener: &Listener, track: Track) -> Option<Ill> {
     }
 }
 
-/// Whether this listener overflowed during the window. Its drops are those of both queues, so where the SYN queue
-/// drops as well, it must have been seen full.
+/// Whether this listener overflowed during the window. Its drops are those of both queues, and resets of half-open
+/// requests count among them too: so either they add up with what the namespace counted, or it must have been seen full.
 fn overflows(view: &View<'_>, listener: &Listener, track: Track) -> bool {
     let only_overflows = view.moved("ListenDrops") <= view.moved("ListenOverflows");
+    let full = track.peak > listener.limit;
     view.moved("ListenOverflows") > 0
-        && (track.peak > listener.limit || (track.drops > 0 && only_overflows))
+        && track.drops > 0
+        && (full || (only_overflows && view.drops_add_up()))
 }
 
 /// The words for a queue and what it lost.
@@ -83,38 +91,76 @@ const DROPS: &str = "a full accept queue drops every SYN and every final ACK, ea
                      (tcp_conn_request in net/ipv4/tcp_input.c)";
 
 fn burst(view: &View<'_>, listener: &Listener, track: Track) -> Finding {
-    let somaxconn = view.somaxconn().unwrap_or(DEFAULT);
+    let somaxconn = view.somaxconn();
     let owner = view.owner(listener);
     let limit = listener.limit;
-    let go = owner.is_some_and(|owner| owner.go);
-    let stale = limit < somaxconn && (go || limit == DEFAULT || view.seen.former.contains(&limit));
     let message = state(view, listener, track);
-    let finding = if stale {
-        let cause = format!(
-            "{DROPS}; its limit {limit} is a somaxconn of before, and a listener takes the new one, {somaxconn}, \
-             only when it calls listen() again"
-        );
-        let again = Remedy::action(application::relisten(owner));
-        Finding::new("listener-stale", Severity::Critical, message, cause).remedy([again])
-    } else if limit < somaxconn {
-        let cause = format!(
-            "{DROPS}; the limit {limit} is what the program asked for: somaxconn is {somaxconn}, and raising it does nothing"
-        );
+    let critical = |rule, cause: String| {
         Finding::new(
-            "accept-queue-app-backlog",
+            rule,
             Severity::Critical,
             message,
-            cause,
+            format!("{DROPS}; {cause}"),
         )
-        .remedy([application::longer(owner, listener, somaxconn)])
-    } else {
-        let cause = format!("{DROPS}; somaxconn {somaxconn} caps whatever the program asked for");
-        let wanted = limit.saturating_mul(4).max(DEFAULT);
-        Finding::new("accept-queue-somaxconn", Severity::Critical, message, cause)
-            .remedy(Remedy::at_least("net.core.somaxconn", wanted))
-            .remedy([Remedy::action(application::relisten(owner))])
+    };
+    let again = Remedy::action(application::relisten(owner));
+    let finding = match somaxconn.filter(|somaxconn| limit < *somaxconn) {
+        Some(somaxconn) if view.seen.former.contains(&limit) => critical(
+            "listener-stale",
+            format!(
+                "its limit {limit} is a somaxconn of before, and a listener takes the new one, {somaxconn}, only when it \
+                 calls listen() again"
+            ),
+        )
+        .remedy([again]),
+        Some(somaxconn) if limit == DEFAULT || owner.is_some_and(|owner| owner.go) => critical(
+            "listener-stale",
+            format!(
+                "its limit {limit} is probably a somaxconn of before, now {somaxconn}, unless the program asked for just \
+                 that: `strace -e trace=listen` tells"
+            ),
+        )
+        .remedy([again]),
+        Some(somaxconn) => critical(
+            "accept-queue-app-backlog",
+            format!("the limit {limit} is what the program asked for: somaxconn is {somaxconn}, and raising it does nothing"),
+        )
+        .remedy([application::longer(owner, listener, longer(limit).min(somaxconn))]),
+        None => match somaxconn {
+            Some(somaxconn) => critical(
+                "accept-queue-somaxconn",
+                format!("somaxconn, now {somaxconn}, caps whatever a program asks for"),
+            )
+            .remedy(Remedy::at_least("net.core.somaxconn", longer(limit)))
+            .remedy([again]),
+            None => critical(
+                "accept-queue-app-backlog",
+                "whether the program or somaxconn set the limit is not known here".to_owned(),
+            )
+            .remedy([application::longer(owner, listener, longer(limit))]),
+        },
     };
     evidence(view, finding, listener, track)
+}
+
+/// A queue that is worth the trouble of a change: four times as long.
+pub(super) fn longer(limit: u32) -> u32 {
+    limit.saturating_mul(4).max(DEFAULT)
+}
+
+/// Overflows that no listener claims: it closed, or was not seen full and others dropped something else meanwhile.
+fn unclaimed(view: &View<'_>) -> Option<Finding> {
+    let count = view.moved("ListenOverflows");
+    (count > 0).then(|| {
+        Finding::new(
+            "overflow-past",
+            Severity::Warning,
+            format!("accept queues overflowed {count} times within the window, and it was not seen whose"),
+            "a burst between two looks, or a listener that closed since; counted are segments, not clients",
+        )
+        .moved(view, &["ListenOverflows", "ListenDrops"])
+        .remedy([Remedy::action("look again, longer")])
+    })
 }
 
 fn evidence(view: &View<'_>, finding: Finding, listener: &Listener, track: Track) -> Finding {
@@ -139,7 +185,7 @@ fn slow(view: &View<'_>, listener: &Listener, track: Track, overflows: bool) -> 
         state(view, listener, track)
     );
     let cause = format!(
-        "connections come faster than accept() takes them, {accepted:.0}/s in this namespace: a longer queue only delays them"
+        "connections come faster than accept() takes them, {accepted:.0}/s by all listeners here: a longer queue only delays them"
     );
     let finding = Finding::new("application-slow", severity, message, cause)
         .stood("least_queued", track.least)
@@ -157,30 +203,30 @@ fn out_of_files(
     overflows: bool,
 ) -> Option<Finding> {
     let owner = view.owner(listener)?;
-    let (open, limit) = owner.files.filter(|(open, limit)| open >= limit)?;
+    let files = owner.files.filter(|files| files.open >= files.soft)?;
     let severity = if overflows {
         Severity::Critical
     } else {
         Severity::Warning
     };
     let message = format!(
-        "all {limit} files that it may have are open; {}",
+        "all {} files that pid {} may have are open; {}",
+        files.soft,
+        files.pid,
         state(view, listener, track)
     );
-    let cause = "accept() fails with EMFILE and leaves the connection in the queue (accept(2))";
-    let finding = Finding::new("descriptors", severity, message, cause)
-        .stood("open_files", open)
-        .remedy([Remedy::Action {
-            what: format!(
-                "more files for it: `LimitNOFILE=` in its unit, or at once for pid {}",
-                owner.pid
-            ),
-            command: Some(format!(
-                "prlimit --pid {} --nofile={}",
-                owner.pid,
-                limit * 4
-            )),
-        }]);
+    let more = files.soft.saturating_mul(4).min(files.hard);
+    let finding = Finding::new(
+        "descriptors",
+        severity,
+        message,
+        "accept() fails with EMFILE and leaves the connection in the queue (accept(2))",
+    )
+    .stood("open_files", files.open)
+    .remedy([Remedy::Action {
+        what: "more files for it: `LimitNOFILE=` in its unit, or at once as far as its hard limit allows".to_owned(),
+        command: (more > files.soft).then(|| format!("prlimit --pid {} --nofile={more}:", files.pid)),
+    }]);
     Some(evidence(view, finding, listener, track))
 }
 
@@ -189,8 +235,12 @@ fn abort(view: &View<'_>, ill: &[&Listener]) -> Option<Finding> {
     let abort = view
         .number("net.ipv4.tcp_abort_on_overflow")
         .is_some_and(|on| on != 0);
-    // A peer's RST to a half-open request counts as embryonic too, but sends none.
-    let reset = view.moved("EmbryonicRsts").min(view.moved("TcpOutRsts"));
+    // A peer's RST to a half-open request counts as embryonic too, but also as an attempt that failed, and sends none.
+    let by_peers = view.moved("TcpAttemptFails");
+    let reset = view
+        .moved("EmbryonicRsts")
+        .saturating_sub(by_peers)
+        .min(view.moved("TcpOutRsts"));
     if !abort || reset == 0 || view.moved("ListenOverflows") == 0 {
         return None;
     }
@@ -240,8 +290,8 @@ fn phantoms(view: &View<'_>) -> Vec<Finding> {
                 "phantom-clients",
                 Severity::Warning,
                 format!("{again} half-open requests had their SYN-ACK sent again, at a full accept queue"),
-                "their final ACK was dropped: connect() succeeded at the client, and this host does not know the \
-                 connection until the queue drains or tcp_synack_retries gives up",
+                "final ACKs that meet a full queue are dropped: connect() succeeded at such a client, and this host does not \
+                 know the connection until the queue drains or tcp_synack_retries gives up",
             );
             finding
                 .at(listener)
@@ -265,7 +315,14 @@ fn past(view: &View<'_>) -> Option<Finding> {
     if now || view.rates().is_none() {
         return None;
     }
-    let dropped = view.last.listeners.iter().filter(|one| one.drops > 0);
+    // Resets of half-open requests count among a listener's drops too: only what adds up is named.
+    let all: u64 = view.last.listeners.iter().map(|one| one.drops).sum();
+    let adds_up = Some(all) <= view.last.counters.get("ListenDrops");
+    let dropped = view
+        .last
+        .listeners
+        .iter()
+        .filter(|one| adds_up && one.drops > 0);
     let worst = dropped.max_by_key(|one| one.drops);
     let finding = Finding::new(
         "overflow-past",

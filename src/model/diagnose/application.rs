@@ -6,7 +6,7 @@ use crate::model::observation::{Listener, Owner};
 struct Application {
     /// What the process calls itself.
     names: &'static [&'static str],
-    /// How its backlog is set: `{port}` and `{n}` are filled in.
+    /// How its backlog is set: `{at}`, `{port}` and `{n}` are filled in.
     sets: &'static str,
     /// The command that makes it listen again, where that is known to work.
     command: Option<&'static str>,
@@ -18,7 +18,7 @@ struct Application {
 const APPLICATIONS: &[Application] = &[
     Application {
         names: &["nginx"],
-        sets: "`listen {port} backlog={n};` in the configuration of nginx, then reload: it listens again, as its backlog changed",
+        sets: "`listen {at} backlog={n};` in the configuration of nginx, then reload: it listens again, as its backlog changed",
         command: Some("nginx -s reload"),
     },
     Application {
@@ -85,11 +85,18 @@ fn known(owner: Option<&Owner>) -> Option<&'static Application> {
 
 /// Asks a program for a longer queue.
 pub(super) fn longer(owner: Option<&Owner>, listener: &Listener, backlog: u32) -> Remedy {
+    let at = listener.address;
+    let at = if at.ip().is_unspecified() {
+        at.port().to_string()
+    } else {
+        at.to_string()
+    };
     let port = listener.address.port();
     match known(owner) {
         Some(one) => Remedy::Action {
             what: one
                 .sets
+                .replace("{at}", &at)
                 .replace("{port}", &port.to_string())
                 .replace("{n}", &backlog.to_string()),
             command: one.command.map(ToOwned::to_owned),

@@ -173,6 +173,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         "net.core.somaxconn",
         "net.ipv4.ip_local_port_range",
         "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start",
         "net.ipv4.tcp_abort_on_overflow",
         "net.ipv4.tcp_fastopen",
         "net.ipv4.tcp_max_orphans",
@@ -185,6 +186,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         "net.ipv4.tcp_synack_retries",
         "net.ipv4.tcp_syncookies",
         "net.ipv4.tcp_timestamps",
+        "net.ipv4.tcp_tw_reuse",
         "net.netfilter.nf_conntrack_count",
         "net.netfilter.nf_conntrack_max",
     ];

@@ -6,7 +6,7 @@ use crate::model::counters::Counters;
 use crate::model::observation::{Listener, Neighbour};
 
 /// Counters of another namespace that speak of its queues.
-const QUEUES: [&str; 3] = ["ListenOverflows", "ListenDrops", "TCPReqQFullDoCookies"];
+const QUEUES: [&str; 2] = ["ListenOverflows", "ListenDrops"];
 
 pub(super) fn findings(view: &View<'_>) -> Vec<Finding> {
     let all = [
@@ -19,31 +19,28 @@ pub(super) fn findings(view: &View<'_>) -> Vec<Finding> {
     all.into_iter().flatten().collect()
 }
 
-/// A listener that closed while others listen at its address: what waited with it is reset, or moves over.
+/// A listener that closed with connections waiting: they are reset, or move over to another at its address.
 fn restart(view: &View<'_>) -> Option<Finding> {
-    let closed = view.seen.samples.iter().flat_map(|sample| {
-        let gone = sample.listeners.iter().filter(|one| !view.track(one).lasts);
-        gone.map(move |one| {
-            (
-                one,
-                u64::from(one.queued) + u64::from(sample.half_open(one)),
-            )
-        })
-    });
-    let replaced = |gone: &Listener| {
-        view.last
-            .listeners
-            .iter()
-            .any(|one| one.address == gone.address)
-    };
-    let worst = closed
-        .filter(|(one, lost)| *lost > 0 && replaced(one))
-        .max_by_key(|(_, lost)| *lost);
     let failed = view.moved("TCPMigrateReqFailure");
-    let reset = view.moved("TcpEstabResets") + view.moved("TcpOutRsts");
-    let lost = worst.filter(|_| reset > 0);
+    let reset = view.moved("TcpEstabResets");
+    // What waited in the last sample that has it, and whether another listened at its address then.
+    let gone = view.seen.samples.windows(2).flat_map(|pair| {
+        let [sample, next] = pair else {
+            return Vec::new();
+        };
+        let gone = sample.listeners.iter().filter(|one| !view.track(one).lasts);
+        let gone = gone.filter(|one| one.queued > 0 && next.listener(one.cookie).is_none());
+        let shared = |gone: &Listener| {
+            let mut others = next.listeners.iter();
+            others.any(|one| one.address == gone.address && sample.listener(one.cookie).is_some())
+        };
+        gone.map(|one| (one, shared(one))).collect()
+    });
+    let lost = gone.max_by_key(|(one, _)| one.queued);
+    // Each is reset at the close; a few may have come or gone since that sample.
+    let lost = lost.filter(|(one, _)| reset * 2 >= u64::from(one.queued));
     let migrates = view.number("net.ipv4.tcp_migrate_req");
-    if failed == 0 && (lost.is_none() || migrates == Some(1)) {
+    if failed == 0 && lost.is_none() {
         return None;
     }
     let names = [
@@ -53,30 +50,30 @@ fn restart(view: &View<'_>) -> Option<Finding> {
         "TCPMigrateReqFailure",
     ];
     let message = match lost {
-        Some((_, lost)) => format!(
-            "a listener closed with {lost} connections waiting, while another kept its address"
+        Some((one, true)) => format!(
+            "a listener closed with {} connections waiting, while another kept its address",
+            one.queued
         ),
+        Some((one, false)) => format!("a listener closed with {} connections waiting", one.queued),
         None => format!("{failed} connections of a closed listener found nobody to take them over"),
     };
     let finding = Finding::new(
-            "listener-restart-loss",
-            Severity::Warning,
-            message,
-            "what waits with a closing SO_REUSEPORT listener is reset, unless tcp_migrate_req hands it to another \
-             (inet_csk_listen_stop in net/ipv4/inet_connection_sock.c)",
-        )
-        .moved(view, &names);
+        "listener-restart-loss",
+        Severity::Warning,
+        message,
+        "what waits with a closing listener is reset, unless tcp_migrate_req hands it to another one of its SO_REUSEPORT \
+             group (inet_csk_listen_stop in net/ipv4/inet_connection_sock.c)",
+    )
+    .moved(view, &names);
     let finding = match lost {
-        Some((listener, lost)) => finding.at(listener).stood("waited", lost),
+        Some((listener, _)) => finding.at(listener).stood("waited", listener.queued),
         None => finding,
     };
+    let shared = lost.is_some_and(|(_, shared)| shared);
     let step = match migrates {
-        Some(0) => Remedy::exactly("net.ipv4.tcp_migrate_req", 1),
-        Some(_) => Some(Remedy::action(
-            "start the new listener before the old one closes",
-        )),
-        None => Some(Remedy::action(
-            "drain the old listener before it closes: this kernel has no tcp_migrate_req",
+        Some(0) if shared => Remedy::exactly("net.ipv4.tcp_migrate_req", 1),
+        _ => Some(Remedy::action(
+            "start the new listener, with SO_REUSEPORT, before the old one closes, or hand the socket over",
         )),
     };
     Some(finding.remedy(step))
@@ -236,5 +233,5 @@ pub(super) fn wrong_namespace(view: &View<'_>, findings: &[Finding]) -> Vec<Find
 
 fn queues(deltas: &Counters) -> u64 {
     let of = |name| deltas.get(name).unwrap_or(0);
-    of("ListenDrops").max(of("ListenOverflows")) + of("TCPReqQFullDoCookies")
+    of("ListenDrops").max(of("ListenOverflows"))
 }

@@ -1,8 +1,10 @@
 //! The SYN queue: full with cookies off and on, floods, cookies that are not what they seem, SYN-ACKs that nobody answers.
 
-use super::application;
+use std::collections::BTreeSet;
+
 use super::finding::{Finding, Remedy, Severity};
 use super::view::View;
+use super::{accept, application};
 use crate::model::handshake::syn_queue;
 use crate::model::observation::Listener;
 
@@ -41,22 +43,35 @@ fn peak(view: &View<'_>, listener: &Listener) -> u32 {
 }
 
 /// The listener with most half-open requests.
-fn fullest<'a>(view: &'a View<'_>) -> Option<&'a Listener> {
+fn most<'a>(view: &'a View<'_>) -> Option<&'a Listener> {
     let counted = view.last.listeners.iter().map(|one| (peak(view, one), one));
     let most = counted.filter(|(count, _)| *count > 0);
     most.max_by_key(|(count, _)| *count)
         .map(|(_, listener)| listener)
 }
 
-/// Puts the listener with most half-open requests into a finding.
-fn with_fullest(view: &View<'_>, finding: Finding) -> Finding {
-    match fullest(view) {
-        Some(listener) => finding
-            .at(listener)
-            .stood("half_open", peak(view, listener))
-            .stood("peers", view.last.half_open_peers(listener) as u64),
-        None => finding,
-    }
+/// The listener whose SYN queue was seen full, give or take the one whose last timer just ran out.
+fn full_one<'a>(view: &'a View<'_>) -> Option<&'a Listener> {
+    let counted = view.last.listeners.iter().map(|one| (peak(view, one), one));
+    let full = counted.filter(|(count, one)| *count > 0 && *count >= one.limit);
+    full.max_by_key(|(count, _)| *count)
+        .map(|(_, listener)| listener)
+}
+
+/// Puts the listener whose SYN queue was full into a finding, if one was seen so.
+fn with_full_one(view: &View<'_>, finding: Finding) -> Finding {
+    let Some(listener) = full_one(view) else {
+        return finding;
+    };
+    let peers = view
+        .seen
+        .samples
+        .iter()
+        .map(|sample| sample.half_open_peers(listener));
+    finding
+        .at(listener)
+        .stood("half_open", peak(view, listener))
+        .stood("peers", peers.max().unwrap_or(0) as u64)
 }
 
 fn full(view: &View<'_>) -> Option<Finding> {
@@ -73,14 +88,14 @@ fn full(view: &View<'_>) -> Option<Finding> {
         )
         .moved(view, &["TCPReqQFullDrop", "ListenDrops"])
         .remedy(Remedy::exactly("net.ipv4.tcp_syncookies", 1));
-    Some(with_fullest(view, finding))
+    Some(with_full_one(view, finding))
 }
 
 /// Without cookies the last quarter of `tcp_max_syn_backlog` is kept for peers that are known, and no counter says so.
 fn three_quarters(view: &View<'_>) -> Option<Finding> {
     let drops = view.other_drops();
     let backlog = view.number("net.ipv4.tcp_max_syn_backlog")?;
-    let listener = fullest(view).filter(|_| drops > 0)?;
+    let listener = most(view).filter(|_| drops > 0)?;
     let holds = syn_queue(0, i128::from(u32::MAX), backlog);
     let most = peak(view, listener);
     // A request may have just died of its last timeout.
@@ -115,18 +130,22 @@ fn cookies(view: &View<'_>) -> Option<Finding> {
     let always = view.number("net.ipv4.tcp_syncookies") == Some(2);
     let unanswered = sent.saturating_sub(answered);
     let names = ["SyncookiesSent", "SyncookiesRecv", "TCPReqQFullDoCookies"];
-    if unanswered >= FLOOD && answered * 2 < sent {
+    // Answers take a round trip: in less than a second none may have come.
+    let told = view.window_ms() >= 900;
+    if told && unanswered >= FLOOD && answered * 2 < sent {
+        let retries = view
+            .number("net.ipv4.tcp_synack_retries")
+            .filter(|retries| *retries > 2);
         let finding = Finding::new(
-                "syn-flood",
-                Severity::Warning,
-                format!("{sent} SYN cookies were sent and {answered} answered"),
-                "the SYN queue is full of requests that nobody completes; SYN cookies keep clients coming in meanwhile",
-            )
-            .moved(view, &names)
-            .remedy((!always).then(|| Remedy::exactly("net.ipv4.tcp_syncookies", 1)).flatten())
-            .remedy(Remedy::exactly("net.ipv4.tcp_synack_retries", 2))
-            .remedy([Remedy::action("filter upstream: cookies cost an answer to every forged SYN")]);
-        return Some(with_fullest(view, finding));
+            "syn-flood",
+            Severity::Warning,
+            format!("{sent} SYN cookies were sent and {answered} answered"),
+            "the SYN queue is full of requests that nobody completes; SYN cookies keep clients coming in meanwhile",
+        )
+        .moved(view, &names)
+        .remedy(retries.and_then(|_| Remedy::exactly("net.ipv4.tcp_synack_retries", 2)))
+        .remedy([Remedy::action("filter upstream: cookies cost an answer to every forged SYN")]);
+        return Some(with_full_one(view, finding));
     }
     if always {
         return None;
@@ -138,7 +157,7 @@ fn cookies(view: &View<'_>) -> Option<Finding> {
             "the SYN queue is as long as the accept queue, min(backlog, somaxconn) + 1; tcp_max_syn_backlog is not looked at",
         )
         .moved(view, &names);
-    let finding = with_fullest(view, finding);
+    let finding = with_full_one(view, finding);
     let steps = match finding.listener {
         Some(listener) => longer(view, &listener),
         None => vec![Remedy::action(
@@ -153,11 +172,14 @@ fn longer(view: &View<'_>, listener: &Listener) -> Vec<Remedy> {
     let owner = view.owner(listener);
     match view.somaxconn() {
         Some(somaxconn) if listener.limit < somaxconn => {
-            vec![application::longer(owner, listener, somaxconn)]
+            vec![application::longer(
+                owner,
+                listener,
+                accept::longer(listener.limit).min(somaxconn),
+            )]
         }
         _ => {
-            let wanted = listener.limit.saturating_mul(4).max(4096);
-            let key = Remedy::at_least("net.core.somaxconn", wanted);
+            let key = Remedy::at_least("net.core.somaxconn", accept::longer(listener.limit));
             let again = Remedy::action(application::relisten(owner));
             key.into_iter().chain([again]).collect()
         }
@@ -228,38 +250,65 @@ fn bogus(view: &View<'_>) -> Option<Finding> {
     )
 }
 
-/// SYN-ACKs that are sent again and again, while no queue is full.
+/// SYN-ACKs that are sent again and again, while no queue is full; and drops that only a missing way back explains.
 fn unanswered(view: &View<'_>) -> Vec<Finding> {
-    let quiet = view.moved("ListenDrops") == 0 && view.moved("SyncookiesSent") == 0;
-    if !quiet || view.moved("TCPSynRetrans") == 0 {
-        return Vec::new();
-    }
-    let one = |listener: &Listener| {
-        let again = view.last.half_open_again(listener);
-        if again < UNANSWERED || listener.is_full() {
-            return None;
-        }
-        let half_open = view.last.half_open(listener);
-        let peers = view.last.half_open_peers(listener);
+    let cookies = view.moved("SyncookiesSent") > 0;
+    let lost = view.other_drops();
+    let no_way = view.moved("IpOutNoRoutes");
+    if lost > 0 && no_way > 0 && !cookies {
         let finding = Finding::new(
             "synack-unanswered",
             Severity::Warning,
-            format!(
-                "{again} of {half_open} half-open requests had their SYN-ACK sent again, from {peers} addresses"
-            ),
-            "the SYN-ACK or its answer is lost: the path back, a firewall, or forged sources; tcp_synack_retries only \
-             says how long such a request stays",
+            format!("{lost} SYNs were dropped, as no route leads back to where they came from"),
+            "a listener drops a SYN whose SYN-ACK cannot be sent",
         );
-        Some(
+        let steps = [Remedy::action("a route back to these addresses")];
+        return vec![
             finding
-                .at(listener)
-                .moved(view, &["TCPSynRetrans", "TCPTimeouts"])
-                .stood("half_open", half_open)
-                .stood("peers", peers as u64)
-                .remedy([Remedy::action(
-                    "follow the path of the SYN-ACK back to one of these addresses",
-                )]),
-        )
-    };
-    view.last.listeners.iter().filter_map(one).collect()
+                .moved(view, &["IpOutNoRoutes", "ListenDrops"])
+                .remedy(steps),
+        ];
+    }
+    if view.moved("ListenDrops") > 0 || cookies || view.moved("TCPSynRetrans") == 0 {
+        return Vec::new();
+    }
+    let mut addresses = BTreeSet::new();
+    // Listeners that share an address share its requests.
+    let each = view
+        .last
+        .listeners
+        .iter()
+        .filter(|one| addresses.insert(one.address));
+    each.filter_map(|listener| of_address(view, listener))
+        .collect()
+}
+
+fn of_address(view: &View<'_>, listener: &Listener) -> Option<Finding> {
+    let (half_open, again) = view.last.half_open_at(listener);
+    // Scanners are everywhere: it must be many, also beside the clients that come in.
+    let many = again >= UNANSWERED && u64::from(again) * 10 >= view.moved("TcpPassiveOpens");
+    if !many || listener.is_full() {
+        return None;
+    }
+    let peers = view.last.half_open_peers(listener);
+    let finding = Finding::new(
+        "synack-unanswered",
+        Severity::Warning,
+        format!(
+            "{again} of {half_open} half-open requests had their SYN-ACK sent again, from {peers} addresses"
+        ),
+        "the SYN-ACK or its answer is lost: the path back, a firewall, or forged sources; tcp_synack_retries only \
+         says how long such a request stays",
+    );
+    let steps = [Remedy::action(
+        "follow the path of the SYN-ACK back to one of these addresses",
+    )];
+    Some(
+        finding
+            .at(listener)
+            .moved(view, &["TCPSynRetrans", "TCPTimeouts"])
+            .stood("half_open", half_open)
+            .stood("peers", peers as u64)
+            .remedy(steps),
+    )
 }

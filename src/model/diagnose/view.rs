@@ -125,6 +125,13 @@ impl<'a> View<'a> {
             .saturating_sub(self.moved("TCPReqQFullDrop"))
     }
 
+    /// Whether the drops of single listeners are no more than what the namespace counted: resets of half-open requests
+    /// count among the former only (`tcp_check_req` calls `inet_csk_reqsk_queue_drop`).
+    pub(super) fn drops_add_up(&self) -> bool {
+        let all: u64 = self.tracks.values().map(|track| track.drops).sum();
+        all <= self.moved("ListenDrops")
+    }
+
     /// The number that a key holds.
     pub(super) fn number(&self, name: &str) -> Option<i128> {
         self.seen.values.get(name)?.integer()
@@ -162,10 +169,13 @@ impl<'a> View<'a> {
         }
         #[expect(clippy::cast_precision_loss, reason = "seconds for people")]
         let seconds = (limit + 1) as f64 / rate;
-        Some(format!(
-            "at {rate:.0} accepts/s a full queue of {limit} is {} deep",
-            span(seconds)
-        ))
+        let waits = span(seconds);
+        Some(match self.last.listeners.len() {
+            1 => format!("at {rate:.0} accepts/s a full queue of {limit} is {waits} deep"),
+            _ => format!(
+                "at {rate:.0} accepts/s by all listeners a full queue of {limit} is at least {waits} deep"
+            ),
+        })
     }
 }
 

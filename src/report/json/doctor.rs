@@ -22,7 +22,6 @@ pub(super) fn doctor(doctor: &Doctor) -> Json {
     };
     if let Json::Object(fields) = &mut document {
         fields.remove("error");
-        fields.insert("window_s".to_owned(), json!(doctor.window.as_secs_f64()));
         fields.insert("profiles".to_owned(), json!(doctor.profiles));
         fields.insert("not_examined".to_owned(), json!(doctor.not_examined));
         fields.insert("namespaces".to_owned(), json!(namespaces));
@@ -37,8 +36,6 @@ pub(super) fn watch(watch: &Watch) -> Json {
     let mut document = namespace.clone();
     if let Json::Object(fields) = &mut document {
         fields.remove("error");
-        let window = rates(&one.seen).map(|rates| rates.window_s);
-        fields.insert("window_s".to_owned(), json!(window));
         fields.insert("profiles".to_owned(), json!(watch.profiles()));
         fields.insert("namespaces".to_owned(), json!([namespace]));
         fields.insert("values".to_owned(), json!(one.seen.values));
@@ -63,6 +60,7 @@ pub(super) fn examined(one: &Examined) -> Json {
     let fullest = one.fullest(LISTED);
     json!({
         "netns": one.netns,
+        "window_s": rates.map_or(0.0, |rates| rates.window_s),
         "findings": one.findings.iter().map(|diagnosed| finding(one, diagnosed)).collect::<Vec<_>>(),
         "listeners": now.map(|now| now.listeners.len()),
         "waiting": now.map(|_| fullest.iter().map(|listener| self::listener(one, listener)).collect::<Vec<_>>()),

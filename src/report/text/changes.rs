@@ -171,7 +171,7 @@ impl Page {
         } in first(&one.capped(Cap::Application))
         {
             self.line(printable(&format!(
-                "no effect on {}: its limit of {} is its own backlog",
+                "no effect on {}, it seems: its limit of {} is no earlier somaxconn, so probably its own backlog",
                 place(listener, owner.as_ref()),
                 listener.limit
             )));

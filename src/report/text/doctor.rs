@@ -14,7 +14,6 @@ const SHOWN: usize = 5;
 
 impl Page {
     pub(super) fn doctor(&mut self, doctor: &Doctor) {
-        let window = humantime::format_duration(doctor.window);
         let others = match doctor.not_examined {
             0 => String::new(),
             1 => "; 1 other not examined (--netns all)".to_owned(),
@@ -25,7 +24,7 @@ impl Page {
             self.line(if doctor.window.is_zero() {
                 format!("one look, {place} namespace{others}")
             } else {
-                format!("{window}, {place} namespace{others}")
+                format!("{}, {place} namespace{others}", window(doctor, one))
             });
             if one.error.is_none() {
                 self.examined(doctor, one);
@@ -48,7 +47,7 @@ impl Page {
         }
         if one.findings.is_empty() {
             self.line(if doctor.window.is_zero() {
-                "nothing stands out; overflows, drops and rates show only between two looks (--window 5s)"
+                "no finding from one look; overflows, drops, rates and local ports show only between two (--window 5s)"
             } else {
                 "nothing found"
             });
@@ -156,11 +155,30 @@ pub(in crate::report) fn step_words(enter: Option<&str>, step: &Remedy) -> Vec<S
             vec![format!("do: tcptune set {value}{netns}")]
         }
         Remedy::Action { what, command } => {
-            let command = command.as_ref().map(|command| format!("    {command}"));
+            // Elsewhere it would reach another program than the one that suffers.
+            let here = |command: &&String| enter.is_none() || command.starts_with("tcptune ");
+            let command = command
+                .as_ref()
+                .filter(here)
+                .map(|command| format!("    {command}"));
             std::iter::once(format!("do: {what}"))
                 .chain(command)
                 .collect()
         }
+    }
+}
+
+/// How long was looked: as was asked for, unless so many namespaces took longer, or one was there for less.
+fn window(doctor: &Doctor, one: &Examined) -> String {
+    let asked = doctor.window.as_secs_f64();
+    let seen = rates(&one.seen).map_or(0.0, |rates| rates.window_s);
+    if (seen - asked).abs() * 10.0 > asked {
+        format!(
+            "{seen:.1}s of {}",
+            humantime::format_duration(doctor.window)
+        )
+    } else {
+        humantime::format_duration(doctor.window).to_string()
     }
 }
 

@@ -8,6 +8,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use keys::{Sort, View};
 use stages::Stages;
 
 /// Samples of the window that findings are found in, at least.
-const SAMPLES: usize = 6;
+const SAMPLES: usize = 11;
 
 /// How long that window is at least, in milliseconds.
 const WINDOW: u64 = 5000;
@@ -45,6 +46,8 @@ pub struct Look {
     pub owners: BTreeMap<u32, Owner>,
     /// Values that `somaxconn` had before.
     pub former: BTreeSet<u32>,
+    /// The namespace's own addresses.
+    pub addresses: BTreeSet<IpAddr>,
     /// What is declared; nothing where that cannot be read.
     pub declared: Option<Declared>,
 }
@@ -204,6 +207,7 @@ impl Picture {
             values,
             owners,
             former,
+            addresses,
             declared,
         } = look;
         let now = sample.at_ms;
@@ -213,6 +217,7 @@ impl Picture {
         self.seen.values = values;
         self.seen.owners = owners;
         self.seen.former = former;
+        self.seen.addresses = addresses;
         let samples = &mut self.seen.samples;
         samples.push(sample);
         while samples.len() > SAMPLES

@@ -65,6 +65,7 @@ fn look(n: u64) -> Look {
             .into(),
         owners: [owner(80, 71, "app\u{1b}[2J"), owner(443, 72, "nginx")].into(),
         former: BTreeSet::new(),
+        addresses: BTreeSet::new(),
         declared: Some(Declared {
             name: "high-traffic".to_owned(),
             keys: 4,
