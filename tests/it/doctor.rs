@@ -712,7 +712,7 @@ fn the_finding_of_the_readme_is_what_a_user_sees() {
     let sandbox = Sandbox::new();
     let mut lab = Lab::new(&sandbox);
     lab.script(&[
-        "listen nginx 10.0.0.1:443 backlog=511",
+        "listen nginx 0.0.0.0:443 backlog=511",
         "accept nginx every=0.3",
         "burst nginx 600 every=1",
         "wait 1",
@@ -736,17 +736,12 @@ fn the_finding_of_the_readme_is_what_a_user_sees() {
     );
 }
 
-/// The steps, the reasons and the headings, without numbers: the rest depends on the second in which it was seen.
+/// The reason and the steps, without numbers: the rest depends on the second in which it was seen.
 fn words(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let lasting = text
-        .split("why:")
-        .skip(1)
-        .map(|part| part.split("listener,").next().unwrap_or_default());
-    lasting
-        .flat_map(str::chars)
-        .filter(|c| !c.is_ascii_digit())
-        .collect()
+    let lasting = text.split("why:").nth(1).expect("a reason");
+    let lasting = lasting.split("about it").next().expect("what comes before");
+    lasting.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 /// A line that a page has room for, with what follows below it.
