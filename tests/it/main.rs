@@ -31,6 +31,7 @@ mod memory;
 mod metrics;
 mod powercut;
 mod regressions;
+mod relisten;
 mod review;
 mod sandbox;
 mod sequence;
