@@ -101,5 +101,5 @@ families! {
     LISTENER_LIMIT = gauge("listener_accept_queue_limit", ["netns"], "The limit of its queue (Send-Q of ss); those of listeners with the same labels are added up.");
     LISTENER_HALF_OPEN = gauge("listener_half_open", ["netns"], "How many of its handshakes wait for the last ACK.");
     LISTENER_DROPS = counter("listener_drops_total", ["netns"], "How many segments it dropped since it exists.");
-    NETSTAT = counter("netstat_total", ["netns", "name"], "What the kernel counted, by its own names: those that the node exporter leaves out by default.");
+    NETSTAT = counter("netstat_total", ["netns", "name"], "What the kernel counted, by its own names; the node exporter tells some of them as well, of its own namespace alone.");
 }
