@@ -69,7 +69,7 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
     let namespaces = world.look(|namespace, label| match namespace {
         Ok(namespace) => Measured {
             found: find(world, request, &state, &entries, &namespace, &mut warnings),
-            netns: namespace.label,
+            netns: series_of(&namespace),
         },
         Err(error) => Measured {
             netns: label,
@@ -97,6 +97,15 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
         exit,
         ..told("metrics", Body::Metrics(metrics), warnings)
     })
+}
+
+/// What samples call a namespace: the id of a process is soon that of another one, in another namespace.
+fn series_of(namespace: &Namespace) -> String {
+    if namespace.lasts() {
+        namespace.label.clone()
+    } else {
+        format!("net:[{}]", namespace.id.inode)
+    }
 }
 
 fn find(

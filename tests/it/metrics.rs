@@ -133,6 +133,23 @@ fn every_namespace_once_however_it_is_asked_for() {
 }
 
 #[test]
+fn a_namespace_without_a_name_is_not_called_by_a_process() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("unshare --net sleep 600 >/dev/null 2>&1 & echo $! >/run/pid
+                while [ \"$(readlink /proc/$!/ns/net)\" = \"$(readlink /proc/1/ns/net)\" ]; do sleep 0.1; done");
+    let pid = sandbox.sh("cat /run/pid");
+    let inode = sandbox.sh("readlink /proc/$(cat /run/pid)/ns/net");
+    for words in ["all", &format!("pid:{}", pid.trim())] {
+        let run = sandbox
+            .tcptune(&format!("metrics --netns {words}"))
+            .exits(0);
+        let clean = format!("tcptune_clean{{netns=\"{}\"}}", inode.trim());
+        assert_eq!(of(&run, &clean).as_deref(), Some("1"), "{}", run.out);
+        assert!(!run.out.contains("pid:"), "{}", run.out);
+    }
+}
+
+#[test]
 fn a_file_is_replaced_whole_and_only_if_it_is_ours() {
     let sandbox = Sandbox::new();
     sandbox.sh("umask 077; mkdir /run/node; chmod 755 /run/node");
