@@ -445,8 +445,20 @@ mod tests {
         assert_eq!(first("listener_accept_queue"), format!("{labels} 5"));
         assert_eq!(first("listener_accept_queue_limit"), format!("{labels} 6"));
         assert_eq!(first("listener_half_open"), format!("{labels} 5"));
-        assert_eq!(first("listener_drops_total"), format!("{labels} 2"));
+        assert_eq!(first("listener_drops"), format!("{labels} 2"));
         assert_eq!(lines(&metrics, "listeners_full"), [r#"{netns="host"} 1"#]);
+    }
+
+    #[test]
+    fn drops_of_listeners_are_no_counter_as_they_fall_when_a_sharer_closes() {
+        let sharers = |number| {
+            let found = found(vec![listener("[::]:80", 4, 3); number]);
+            lines(&metrics(found, 20, &PLACE), "listener_drops")
+        };
+        let labels = r#"{netns="host",address="::",port="80"}"#;
+        assert_eq!(sharers(2), [format!("{labels} 2")]);
+        assert_eq!(sharers(1), [format!("{labels} 1")]);
+        assert_eq!(table::LISTENER_DROPS.kind, Kind::Gauge);
     }
 
     #[test]

@@ -100,6 +100,6 @@ families! {
     LISTENER_QUEUE = gauge("listener_accept_queue", ["netns"], "How many connections wait for accept() on one of the fullest listeners (Recv-Q of ss).");
     LISTENER_LIMIT = gauge("listener_accept_queue_limit", ["netns"], "The limit of its queue (Send-Q of ss); those of listeners with the same labels are added up.");
     LISTENER_HALF_OPEN = gauge("listener_half_open", ["netns"], "How many of its handshakes wait for the last ACK.");
-    LISTENER_DROPS = counter("listener_drops_total", ["netns"], "How many segments it dropped since it exists.");
+    LISTENER_DROPS = gauge("listener_drops", ["netns"], "How many segments the listeners there now have dropped since each began; less once one of them goes.");
     NETSTAT = counter("netstat_total", ["netns", "name"], "What the kernel counted, by its own names; the node exporter tells some of them as well, of its own namespace alone.");
 }
