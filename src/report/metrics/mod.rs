@@ -462,6 +462,13 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_is_no_more_than_full_where_its_limit_was_lowered() {
+        let found = found(vec![listener("[::]:80", 100, 9)]);
+        let ratio = lines(&metrics(found, 20, &PLACE), "accept_queue_fill_max_ratio");
+        assert_eq!(ratio, [r#"{netns="host"} 1"#]);
+    }
+
+    #[test]
     fn a_process_may_call_itself_anything() {
         let mut found = found(vec![listener("0.0.0.0:80", 2, 3)]);
         let owner = Owner {

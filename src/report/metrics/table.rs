@@ -92,7 +92,7 @@ families! {
     LISTENERS = gauge("listeners", ["netns"], "How many sockets listen.");
     LISTENERS_FULL = gauge("listeners_full", ["netns"], "How many listeners take no more, as their accept queue is full.");
     ACCEPT_QUEUED = gauge("accept_queued_connections", ["netns"], "How many connections wait for accept(), on all listeners.");
-    FILL_RATIO = gauge("accept_queue_fill_max_ratio", ["netns"], "How full the fullest accept queue is, from 0 to 1.");
+    FILL_RATIO = gauge("accept_queue_fill_max_ratio", ["netns"], "How full the fullest accept queue is, 0 to 1: 1 also where more wait than its limit lets in by now.");
     HALF_OPEN = gauge("half_open_connections", ["netns"], "How many handshakes wait for the last ACK (SYN-RECV).");
     CONNECTING = gauge("connecting_sockets", ["netns"], "How many connects are under way (SYN-SENT).");
     TIME_WAIT = gauge("time_wait_sockets", ["netns"], "How many connections are in TIME-WAIT.");
