@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::change::journal::Entry;
 use crate::change::state::State;
-use crate::change::store::Known;
+use crate::change::store::{Known, is_gone};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::netns::Namespace;
@@ -62,9 +62,8 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
     let Known {
         state, unreadable, ..
     } = super::known(world)?;
+    let (entries, unreadable) = newest_first(world, unreadable)?;
     let mut warnings = told_unreadable(unreadable);
-    let ids = world.store.ids()?.into_iter().rev();
-    let entries: Vec<Entry> = ids.filter_map(|id| world.store.entry(id).ok()).collect();
     let hold = super::hold_in_force(world)?;
     let namespaces = world.look(|namespace, label| match namespace {
         Ok(namespace) => Measured {
@@ -97,6 +96,25 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
         exit,
         ..told("metrics", Body::Metrics(metrics), warnings)
     })
+}
+
+/// The entries of the journal, newest first; those that cannot be read join the others of which that is known.
+fn newest_first(
+    world: &World,
+    unreadable: Vec<String>,
+) -> Result<(Vec<Entry>, Vec<String>), Error> {
+    let mut unreadable: BTreeSet<String> = unreadable.into_iter().collect();
+    let mut entries = Vec::new();
+    for id in world.store.ids()?.into_iter().rev() {
+        match world.store.entry(id) {
+            Ok(entry) => entries.push(entry),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => {
+                unreadable.insert(error.to_string());
+            }
+        }
+    }
+    Ok((entries, unreadable.into_iter().collect()))
 }
 
 /// What samples call a namespace: the id of a process is soon that of another one, in another namespace.

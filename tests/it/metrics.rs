@@ -133,6 +133,29 @@ fn every_namespace_once_however_it_is_asked_for() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_read_is_warned_of() {
+    let sandbox = Sandbox::new();
+    for retries in [3, 4, 2] {
+        sandbox
+            .tcptune(&format!("set synack_retries={retries}"))
+            .exits(0);
+    }
+    let whole = sandbox.tcptune("metrics").exits(0);
+    assert_eq!(whole.err, "");
+    sandbox.sh("for id in 1 3; do echo '{' >/var/lib/tcptune/journal/$id.json; done");
+    let run = sandbox
+        .tcptune("metrics --write /run/tcptune.prom")
+        .exits(0);
+    for id in [1, 3] {
+        let warning = format!("/var/lib/tcptune/journal/{id}.json");
+        assert_eq!(run.err.matches(&warning).count(), 1, "{}", run.err);
+    }
+    sandbox.sh("rm /var/lib/tcptune/state.json");
+    let run = sandbox.tcptune("metrics").exits(0);
+    assert_eq!(run.err.matches("warning: ").count(), 2, "{}", run.err);
+}
+
+#[test]
 fn a_namespace_without_a_name_is_not_called_by_a_process() {
     let sandbox = Sandbox::new();
     sandbox.sh("unshare --net sleep 600 >/dev/null 2>&1 & echo $! >/run/pid
