@@ -14,7 +14,8 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::netns::Namespace;
 use crate::host::{owners, textfile};
-use crate::model::catalogue::KEYS;
+use crate::model::catalogue::{self, KEYS};
+use crate::model::key::Key;
 use crate::report::metrics::{Choice, Found, Label, MARK, Measured};
 use crate::report::{Body, Metrics as Told, Report, Warning};
 
@@ -117,6 +118,12 @@ fn newest_first(
     Ok((entries, unreadable.into_iter().collect()))
 }
 
+/// The keys of the catalogue; those that the machine has once are told of its first namespace alone.
+fn keys(first: bool) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter()
+        .filter(move |key| first || !catalogue::is_global(key))
+}
+
 /// What samples call a namespace: the id of a process is soon that of another one, in another namespace.
 fn series_of(namespace: &Namespace) -> String {
     if namespace.lasts() {
@@ -146,7 +153,7 @@ fn find(
         profiles_known,
         declared: in_effect.map(|entry| entry.time.clone()),
         newest: history::newest(world, state, entries, namespace.id),
-        values: world.snapshot(KEYS.iter()).values(),
+        values: world.snapshot(keys(namespace.first)).values(),
         owners: if of_owner {
             owners::of(&inodes)
         } else {
@@ -155,4 +162,24 @@ fn find(
         seen,
         status,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_the_whole_machine_are_told_of_its_first_namespace_alone() {
+        let told = |first, name: &str| keys(first).any(|key| key.as_str() == name);
+        for (name, elsewhere) in [
+            ("fs.file-max", false),
+            ("net.core.rmem_max", false),
+            ("net.ipv4.tcp_max_orphans", false),
+            ("net.netfilter.nf_conntrack_max", false),
+            ("net.core.somaxconn", true),
+        ] {
+            assert!(told(true, name), "{name}");
+            assert_eq!(told(false, name), elsewhere, "{name}");
+        }
+    }
 }

@@ -22,6 +22,7 @@ fn drift_a_hold_and_what_waits_are_told_and_the_exit_is_0() {
     assert_eq!(here(&blank, "clean").as_deref(), Some("1"));
     assert_eq!(here(&blank, "entry_id").as_deref(), Some("0"));
     assert_eq!(here(&blank, "last_entry_id"), None);
+    assert!(!blank.out.contains("rmem_max"), "it is the machine's");
 
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     sandbox.stranger("net.core.somaxconn", "77");

@@ -87,7 +87,7 @@ families! {
     LAST_ENTRY_ID = gauge("last_entry_id", ["netns"], "The newest entry of the journal, whatever became of it.");
     LAST_ENTRY_INFO = gauge("last_entry_info", ["netns", "verb", "result"], "What the newest entry was, and what became of it, in the words of `tcptune history`.");
     LAST_ENTRY_TIME = gauge("last_entry_timestamp_seconds", ["netns"], "When the newest entry began.");
-    SYSCTL_VALUE = gauge("sysctl_value", ["netns", "key"], "What a key of the handshake holds, where that is one number.");
+    SYSCTL_VALUE = gauge("sysctl_value", ["netns", "key"], "What a key of the handshake holds, where that is one number; keys of the whole machine only in its first namespace.");
     SYSCTL_WANTED = gauge("sysctl_wanted", ["netns", "key", "bound"], "What is declared for a key, exactly where `bound` is empty, else `at_least` or `at_most`.");
     LISTENERS = gauge("listeners", ["netns"], "How many sockets listen.");
     LISTENERS_FULL = gauge("listeners_full", ["netns"], "How many listeners take no more, as their accept queue is full.");
