@@ -13,8 +13,9 @@ use crate::change::store::{Known, is_gone};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::netns::Namespace;
-use crate::host::{owners, textfile};
+use crate::host::{machine, owners, textfile};
 use crate::model::catalogue::{self, KEYS};
+use crate::model::handshake::plural;
 use crate::model::key::Key;
 use crate::report::metrics::{Choice, Found, Label, MARK, Measured};
 use crate::report::{Body, Metrics as Told, Report, Warning};
@@ -148,19 +149,38 @@ fn find(
     let seen = observe::sample(false)?;
     let of_owner = request.label.iter().any(|label| label.is_of_owner());
     let inodes: BTreeSet<u32> = seen.listeners.iter().map(|one| one.inode).collect();
+    let owners = if of_owner {
+        owners::of(&inodes)
+    } else {
+        BTreeMap::new()
+    };
+    if of_owner {
+        let with_file = inodes.iter().filter(|inode| **inode > 0);
+        let unseen = with_file.filter(|inode| !owners.contains_key(inode));
+        warnings.extend(owners_unseen(unseen.count()));
+    }
     let in_effect = entries.iter().find(|entry| entry.id == status.head);
     Ok(Found {
         profiles_known,
         declared: in_effect.map(|entry| entry.time.clone()),
         newest: history::newest(world, state, entries, namespace.id),
         values: world.snapshot(keys(namespace.first)).values(),
-        owners: if of_owner {
-            owners::of(&inodes)
-        } else {
-            BTreeMap::new()
-        },
+        owners,
         seen,
         status,
+    })
+}
+
+/// Without root the owners of others' sockets do not show. Root sees all that there are: the kernel's own have none.
+fn owners_unseen(listeners: usize) -> Option<Warning> {
+    let count = i128::try_from(listeners).unwrap_or(i128::MAX);
+    (listeners > 0 && !machine::is_root()).then(|| Warning {
+        code: "owners",
+        message: format!(
+            "who has {listeners} {} cannot be seen: such labels are empty",
+            plural(count, "listener")
+        ),
+        hint: Some("run it as root".to_owned()),
     })
 }
 

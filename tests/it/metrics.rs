@@ -261,6 +261,34 @@ fn whoever_may_read_gets_the_same_without_root() {
 }
 
 #[test]
+fn owners_that_cannot_be_seen_are_warned_of() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("setsid python3 -c 'import socket, time; s = socket.create_server((\"127.0.0.1\", 8080)); open(\"/run/ready\", \"w\"); time.sleep(600)' \
+                >/dev/null 2>&1 & while [ ! -e /run/ready ]; do sleep 0.1; done");
+    let root = sandbox.tcptune("metrics --label process,port").exits(0);
+    assert_eq!(root.err, "");
+    assert_eq!(
+        sandbox.as_nobody(&[], "metrics --label port").exits(0).err,
+        ""
+    );
+    for label in ["process", "pid"] {
+        let words = format!("metrics --label {label}");
+        let nobody = sandbox.as_nobody(&[], &words).exits(0);
+        assert!(
+            nobody.err.contains("who has 1 listener cannot be seen")
+                && nobody.err.contains("hint: run it as root"),
+            "{}",
+            nobody.err
+        );
+    }
+    let document = sandbox
+        .as_nobody(&[], "metrics --label pid --json")
+        .exits(0)
+        .json();
+    assert_eq!(document["warnings"][0]["code"], "owners");
+}
+
+#[test]
 fn the_document_has_the_same_samples() {
     let sandbox = Sandbox::new();
     let document = sandbox
