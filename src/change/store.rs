@@ -270,7 +270,7 @@ impl Store {
 }
 
 /// An entry that was dropped since the directory was listed.
-fn is_gone(error: &Error) -> bool {
+pub fn is_gone(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 

@@ -9,12 +9,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::change::journal::Entry;
 use crate::change::state::State;
-use crate::change::store::Known;
+use crate::change::store::{Known, is_gone};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::netns::Namespace;
-use crate::host::{owners, textfile};
-use crate::model::catalogue::KEYS;
+use crate::host::{machine, owners, textfile};
+use crate::model::catalogue::{self, KEYS};
+use crate::model::handshake::plural;
+use crate::model::key::Key;
 use crate::report::metrics::{Choice, Found, Label, MARK, Measured};
 use crate::report::{Body, Metrics as Told, Report, Warning};
 
@@ -62,14 +64,13 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
     let Known {
         state, unreadable, ..
     } = super::known(world)?;
+    let (entries, unreadable) = newest_first(world, unreadable)?;
     let mut warnings = told_unreadable(unreadable);
-    let ids = world.store.ids()?.into_iter().rev();
-    let entries: Vec<Entry> = ids.filter_map(|id| world.store.entry(id).ok()).collect();
     let hold = super::hold_in_force(world)?;
     let namespaces = world.look(|namespace, label| match namespace {
         Ok(namespace) => Measured {
             found: find(world, request, &state, &entries, &namespace, &mut warnings),
-            netns: namespace.label,
+            netns: series_of(&namespace),
         },
         Err(error) => Measured {
             netns: label,
@@ -99,6 +100,40 @@ fn measure(world: &World, request: &Metrics) -> Result<Report, Error> {
     })
 }
 
+/// The entries of the journal, newest first; those that cannot be read join the others of which that is known.
+fn newest_first(
+    world: &World,
+    unreadable: Vec<String>,
+) -> Result<(Vec<Entry>, Vec<String>), Error> {
+    let mut unreadable: BTreeSet<String> = unreadable.into_iter().collect();
+    let mut entries = Vec::new();
+    for id in world.store.ids()?.into_iter().rev() {
+        match world.store.entry(id) {
+            Ok(entry) => entries.push(entry),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => {
+                unreadable.insert(error.to_string());
+            }
+        }
+    }
+    Ok((entries, unreadable.into_iter().collect()))
+}
+
+/// The keys of the catalogue; those that the machine has once are told of its first namespace alone.
+fn keys(first: bool) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter()
+        .filter(move |key| first || !catalogue::is_global(key))
+}
+
+/// What samples call a namespace: the id of a process is soon that of another one, in another namespace.
+fn series_of(namespace: &Namespace) -> String {
+    if namespace.lasts() {
+        namespace.label.clone()
+    } else {
+        format!("net:[{}]", namespace.id.inode)
+    }
+}
+
 fn find(
     world: &World,
     request: &Metrics,
@@ -114,18 +149,57 @@ fn find(
     let seen = observe::sample(false)?;
     let of_owner = request.label.iter().any(|label| label.is_of_owner());
     let inodes: BTreeSet<u32> = seen.listeners.iter().map(|one| one.inode).collect();
+    let owners = if of_owner {
+        owners::of(&inodes)
+    } else {
+        BTreeMap::new()
+    };
+    if of_owner {
+        let with_file = inodes.iter().filter(|inode| **inode > 0);
+        let unseen = with_file.filter(|inode| !owners.contains_key(inode));
+        warnings.extend(owners_unseen(unseen.count()));
+    }
     let in_effect = entries.iter().find(|entry| entry.id == status.head);
     Ok(Found {
         profiles_known,
         declared: in_effect.map(|entry| entry.time.clone()),
         newest: history::newest(world, state, entries, namespace.id),
-        values: world.snapshot(KEYS.iter()).values(),
-        owners: if of_owner {
-            owners::of(&inodes)
-        } else {
-            BTreeMap::new()
-        },
+        values: world.snapshot(keys(namespace.first)).values(),
+        owners,
         seen,
         status,
     })
+}
+
+/// Without root the owners of others' sockets do not show. Root sees all that there are: the kernel's own have none.
+fn owners_unseen(listeners: usize) -> Option<Warning> {
+    let count = i128::try_from(listeners).unwrap_or(i128::MAX);
+    (listeners > 0 && !machine::is_root()).then(|| Warning {
+        code: "owners",
+        message: format!(
+            "who has {listeners} {} cannot be seen: such labels are empty",
+            plural(count, "listener")
+        ),
+        hint: Some("run it as root".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_the_whole_machine_are_told_of_its_first_namespace_alone() {
+        let told = |first, name: &str| keys(first).any(|key| key.as_str() == name);
+        for (name, elsewhere) in [
+            ("fs.file-max", false),
+            ("net.core.rmem_max", false),
+            ("net.ipv4.tcp_max_orphans", false),
+            ("net.netfilter.nf_conntrack_max", false),
+            ("net.core.somaxconn", true),
+        ] {
+            assert!(told(true, name), "{name}");
+            assert_eq!(told(false, name), elsewhere, "{name}");
+        }
+    }
 }

@@ -22,6 +22,7 @@ fn drift_a_hold_and_what_waits_are_told_and_the_exit_is_0() {
     assert_eq!(here(&blank, "clean").as_deref(), Some("1"));
     assert_eq!(here(&blank, "entry_id").as_deref(), Some("0"));
     assert_eq!(here(&blank, "last_entry_id"), None);
+    assert!(!blank.out.contains("rmem_max"), "it is the machine's");
 
     sandbox.tcptune("apply high-traffic --persist").exits(0);
     sandbox.stranger("net.core.somaxconn", "77");
@@ -133,6 +134,46 @@ fn every_namespace_once_however_it_is_asked_for() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_read_is_warned_of() {
+    let sandbox = Sandbox::new();
+    for retries in [3, 4, 2] {
+        sandbox
+            .tcptune(&format!("set synack_retries={retries}"))
+            .exits(0);
+    }
+    let whole = sandbox.tcptune("metrics").exits(0);
+    assert_eq!(whole.err, "");
+    sandbox.sh("for id in 1 3; do echo '{' >/var/lib/tcptune/journal/$id.json; done");
+    let run = sandbox
+        .tcptune("metrics --write /run/tcptune.prom")
+        .exits(0);
+    for id in [1, 3] {
+        let warning = format!("/var/lib/tcptune/journal/{id}.json");
+        assert_eq!(run.err.matches(&warning).count(), 1, "{}", run.err);
+    }
+    sandbox.sh("rm /var/lib/tcptune/state.json");
+    let run = sandbox.tcptune("metrics").exits(0);
+    assert_eq!(run.err.matches("warning: ").count(), 2, "{}", run.err);
+}
+
+#[test]
+fn a_namespace_without_a_name_is_not_called_by_a_process() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("unshare --net sleep 600 >/dev/null 2>&1 & echo $! >/run/pid
+                while [ \"$(readlink /proc/$!/ns/net)\" = \"$(readlink /proc/1/ns/net)\" ]; do sleep 0.1; done");
+    let pid = sandbox.sh("cat /run/pid");
+    let inode = sandbox.sh("readlink /proc/$(cat /run/pid)/ns/net");
+    for words in ["all", &format!("pid:{}", pid.trim())] {
+        let run = sandbox
+            .tcptune(&format!("metrics --netns {words}"))
+            .exits(0);
+        let clean = format!("tcptune_clean{{netns=\"{}\"}}", inode.trim());
+        assert_eq!(of(&run, &clean).as_deref(), Some("1"), "{}", run.out);
+        assert!(!run.out.contains("pid:"), "{}", run.out);
+    }
+}
+
+#[test]
 fn a_file_is_replaced_whole_and_only_if_it_is_ours() {
     let sandbox = Sandbox::new();
     sandbox.sh("umask 077; mkdir /run/node; chmod 755 /run/node");
@@ -217,6 +258,34 @@ fn whoever_may_read_gets_the_same_without_root() {
         "{}",
         denied.err
     );
+}
+
+#[test]
+fn owners_that_cannot_be_seen_are_warned_of() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("setsid python3 -c 'import socket, time; s = socket.create_server((\"127.0.0.1\", 8080)); open(\"/run/ready\", \"w\"); time.sleep(600)' \
+                >/dev/null 2>&1 & while [ ! -e /run/ready ]; do sleep 0.1; done");
+    let root = sandbox.tcptune("metrics --label process,port").exits(0);
+    assert_eq!(root.err, "");
+    assert_eq!(
+        sandbox.as_nobody(&[], "metrics --label port").exits(0).err,
+        ""
+    );
+    for label in ["process", "pid"] {
+        let words = format!("metrics --label {label}");
+        let nobody = sandbox.as_nobody(&[], &words).exits(0);
+        assert!(
+            nobody.err.contains("who has 1 listener cannot be seen")
+                && nobody.err.contains("hint: run it as root"),
+            "{}",
+            nobody.err
+        );
+    }
+    let document = sandbox
+        .as_nobody(&[], "metrics --label pid --json")
+        .exits(0)
+        .json();
+    assert_eq!(document["warnings"][0]["code"], "owners");
 }
 
 #[test]

@@ -81,7 +81,8 @@ pub(super) fn put(sheet: &mut Sheet, netns: &str, found: &Found, choice: &Choice
     let listeners = &found.seen.listeners;
     let full = listeners.iter().filter(|one| one.is_full()).count();
     let ratio = |one: &Listener| f64::from(one.queued) / (f64::from(one.limit) + 1.0);
-    let fullest = listeners.iter().map(ratio).fold(0.0, f64::max);
+    // More can wait than it holds: another listen() may have lowered its limit since they came.
+    let fullest = listeners.iter().map(ratio).fold(0.0, f64::max).min(1.0);
     sheet.put(&table::LISTENERS, &[netns], count(listeners.len()));
     sheet.put(&table::LISTENERS_FULL, &[netns], count(full));
     let queued = count(found.seen.all_queued());

@@ -25,16 +25,27 @@ use super::{BootStatus, KeyState, Past, Status, printable};
 /// How every text begins, and what no file of anybody else begins with.
 pub const MARK: &str = "# Written by `tcptune metrics`";
 
-/// Counters beside those that the node exporter has by default.
-const COUNTERS: [&str; 12] = [
+/// Counters of the handshake. The node exporter has some of them as well, but only of its own namespace.
+const COUNTERS: [&str; 23] = [
     "EmbryonicRsts",
     "IPReversePathFilter",
+    "ListenDrops",
+    "ListenOverflows",
+    "SyncookiesFailed",
+    "SyncookiesRecv",
+    "SyncookiesSent",
     "TCPMemoryPressures",
     "TCPReqQFullDoCookies",
     "TCPReqQFullDrop",
+    "TCPSynRetrans",
     "TCPTimeWaitOverflow",
+    "TCPTimeouts",
+    "TcpActiveOpens",
     "TcpAttemptFails",
     "TcpEstabResets",
+    "TcpOutRsts",
+    "TcpPassiveOpens",
+    "TcpRetransSegs",
     "conntrack_drop",
     "conntrack_early_drop",
     "conntrack_insert_failed",
@@ -434,8 +445,27 @@ mod tests {
         assert_eq!(first("listener_accept_queue"), format!("{labels} 5"));
         assert_eq!(first("listener_accept_queue_limit"), format!("{labels} 6"));
         assert_eq!(first("listener_half_open"), format!("{labels} 5"));
-        assert_eq!(first("listener_drops_total"), format!("{labels} 2"));
+        assert_eq!(first("listener_drops"), format!("{labels} 2"));
         assert_eq!(lines(&metrics, "listeners_full"), [r#"{netns="host"} 1"#]);
+    }
+
+    #[test]
+    fn drops_of_listeners_are_no_counter_as_they_fall_when_a_sharer_closes() {
+        let sharers = |number| {
+            let found = found(vec![listener("[::]:80", 4, 3); number]);
+            lines(&metrics(found, 20, &PLACE), "listener_drops")
+        };
+        let labels = r#"{netns="host",address="::",port="80"}"#;
+        assert_eq!(sharers(2), [format!("{labels} 2")]);
+        assert_eq!(sharers(1), [format!("{labels} 1")]);
+        assert_eq!(table::LISTENER_DROPS.kind, Kind::Gauge);
+    }
+
+    #[test]
+    fn a_queue_is_no_more_than_full_where_its_limit_was_lowered() {
+        let found = found(vec![listener("[::]:80", 100, 9)]);
+        let ratio = lines(&metrics(found, 20, &PLACE), "accept_queue_fill_max_ratio");
+        assert_eq!(ratio, [r#"{netns="host"} 1"#]);
     }
 
     #[test]
@@ -467,10 +497,10 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_is_absent_is_not_zero_and_those_of_others_are_left_to_them() {
+    fn a_counter_that_is_absent_is_not_zero_and_those_of_no_handshake_are_left_out() {
         let mut counted = found(Vec::new());
         counted.seen.counters =
-            Counters::parse("TcpExt: TCPReqQFullDrop ListenDrops TCPAbortOnNews\nTcpExt: 0 5 7\n");
+            Counters::parse("TcpExt: TCPReqQFullDrop TCPAbortOnNews TCPPureAcks\nTcpExt: 0 7 9\n");
         let metrics = metrics(counted, 20, &PLACE);
         assert_eq!(
             lines(&metrics, "netstat_total"),
@@ -479,13 +509,24 @@ mod tests {
                 r#"{netns="host",name="TCPReqQFullDrop"} 0"#
             ]
         );
-        assert!(
-            lines(
-                &super::tests::metrics(found(Vec::new()), 20, &PLACE),
-                "netstat_total"
-            )
-            .is_empty()
-        );
+        let none = super::tests::metrics(found(Vec::new()), 20, &PLACE);
+        assert!(lines(&none, "netstat_total").is_empty());
+    }
+
+    #[test]
+    fn drops_of_listeners_cookies_and_retransmissions_are_told_of_every_namespace() {
+        let names = "ListenOverflows ListenDrops SyncookiesSent SyncookiesRecv SyncookiesFailed TCPSynRetrans TCPTimeouts";
+        let of_tcp = "ActiveOpens PassiveOpens RetransSegs OutRsts";
+        let mut counted = found(Vec::new());
+        counted.seen.counters = Counters::parse(&format!(
+            "TcpExt: {names}\nTcpExt: 1 1 1 1 1 1 1\nTcp: {of_tcp}\nTcp: 1 1 1 1\n"
+        ));
+        let told = lines(&metrics(counted, 20, &PLACE), "netstat_total");
+        let names = names.split(' ').map(str::to_owned);
+        for name in names.chain(of_tcp.split(' ').map(|name| format!("Tcp{name}"))) {
+            let line = format!(r#"{{netns="host",name="{name}"}} 1"#);
+            assert!(told.contains(&line), "{name}: {told:?}");
+        }
     }
 
     #[test]

@@ -87,12 +87,12 @@ families! {
     LAST_ENTRY_ID = gauge("last_entry_id", ["netns"], "The newest entry of the journal, whatever became of it.");
     LAST_ENTRY_INFO = gauge("last_entry_info", ["netns", "verb", "result"], "What the newest entry was, and what became of it, in the words of `tcptune history`.");
     LAST_ENTRY_TIME = gauge("last_entry_timestamp_seconds", ["netns"], "When the newest entry began.");
-    SYSCTL_VALUE = gauge("sysctl_value", ["netns", "key"], "What a key of the handshake holds, where that is one number.");
+    SYSCTL_VALUE = gauge("sysctl_value", ["netns", "key"], "What a key of the handshake holds, where that is one number; keys of the whole machine only in its first namespace.");
     SYSCTL_WANTED = gauge("sysctl_wanted", ["netns", "key", "bound"], "What is declared for a key, exactly where `bound` is empty, else `at_least` or `at_most`.");
     LISTENERS = gauge("listeners", ["netns"], "How many sockets listen.");
     LISTENERS_FULL = gauge("listeners_full", ["netns"], "How many listeners take no more, as their accept queue is full.");
     ACCEPT_QUEUED = gauge("accept_queued_connections", ["netns"], "How many connections wait for accept(), on all listeners.");
-    FILL_RATIO = gauge("accept_queue_fill_max_ratio", ["netns"], "How full the fullest accept queue is, from 0 to 1.");
+    FILL_RATIO = gauge("accept_queue_fill_max_ratio", ["netns"], "How full the fullest accept queue is, 0 to 1: 1 also where more wait than its limit lets in by now.");
     HALF_OPEN = gauge("half_open_connections", ["netns"], "How many handshakes wait for the last ACK (SYN-RECV).");
     CONNECTING = gauge("connecting_sockets", ["netns"], "How many connects are under way (SYN-SENT).");
     TIME_WAIT = gauge("time_wait_sockets", ["netns"], "How many connections are in TIME-WAIT.");
@@ -100,6 +100,6 @@ families! {
     LISTENER_QUEUE = gauge("listener_accept_queue", ["netns"], "How many connections wait for accept() on one of the fullest listeners (Recv-Q of ss).");
     LISTENER_LIMIT = gauge("listener_accept_queue_limit", ["netns"], "The limit of its queue (Send-Q of ss); those of listeners with the same labels are added up.");
     LISTENER_HALF_OPEN = gauge("listener_half_open", ["netns"], "How many of its handshakes wait for the last ACK.");
-    LISTENER_DROPS = counter("listener_drops_total", ["netns"], "How many segments it dropped since it exists.");
-    NETSTAT = counter("netstat_total", ["netns", "name"], "What the kernel counted, by its own names: those that the node exporter leaves out by default.");
+    LISTENER_DROPS = gauge("listener_drops", ["netns"], "How many segments the listeners there now have dropped since each began; less once one of them goes.");
+    NETSTAT = counter("netstat_total", ["netns", "name"], "What the kernel counted, by its own names; the node exporter tells some of them as well, of its own namespace alone.");
 }
