@@ -54,6 +54,7 @@ fn intervals(line: &Timeline, rto_max_ms: u64) -> String {
     let last_s = seconds(*last);
     match rest {
         [_] => format!("{head}, the last is {last_s} s"),
+        _ if rest.iter().all(|ms| ms == last) => format!("{head}, then {last_s} s each"),
         _ if *last == rto_max_ms => format!("{head}, then they double up to {last_s} s"),
         _ => format!("{head}, then they double"),
     }
@@ -319,6 +320,10 @@ mod tests {
             "the first SYN interval is 1 s, then they double"
         );
         assert_eq!(linear("6", "4", "5000"), format!("{doubling} up to 5 s"));
+        assert_eq!(
+            linear("6", "4", "1500"),
+            "the first 5 SYN intervals are 1 s each, then 1.5 s each"
+        );
     }
 
     #[test]
