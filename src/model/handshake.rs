@@ -29,6 +29,10 @@ const CROWDED_RETRIES: u8 = 2;
 /// (include/net/request_sock.h). With more retries than that it may never be forgotten.
 const COUNTED_TIMEOUTS: u8 = 127;
 
+/// The most retransmissions of a SYN-ACK whose intervals are known: the next interval is the first one shifted left in
+/// 64 bits (`reqsk_timeout`), and after so many shifts nothing of it is left.
+pub const SHIFTED_TIMEOUTS: u8 = 60;
+
 /// Kernel memory of one connection in an accept queue, in bytes: a `tcp_sock` and its `request_sock`
 /// (slabs `TCP` and `request_sock_TCP`, measured with 3,000 waiting connections on 6.18, x86_64).
 pub const ACCEPT_ENTRY_BYTES: i128 = 2368 + SYN_ENTRY_BYTES;
@@ -217,10 +221,10 @@ impl View<'_> {
     }
 
     /// The SYN-ACK timeline of these values. There is none where every SYN-ACK is a cookie, which is sent once, and
-    /// none where a request may never be forgotten.
+    /// none where the kernel's own arithmetic ends.
     pub fn synack(self) -> Option<Timeline> {
         let retries = self.small("net.ipv4.tcp_synack_retries")?;
-        let told = !self.only_cookies() && retries <= COUNTED_TIMEOUTS;
+        let told = !self.only_cookies() && retries <= SHIFTED_TIMEOUTS;
         told.then(|| synack_timeline(retries))
     }
 

@@ -368,7 +368,7 @@ fn samples(shape: Shape) -> Vec<String> {
     let text = |numbers: Vec<i128>| numbers.iter().map(ToString::to_string).collect();
     match shape {
         Shape::Integer { min, max, .. } => {
-            let more = [min + 1, min + 2, 3, 7, 64, 4096];
+            let more = [min + 1, min + 2, 3, 7, 30, 64, 4096];
             let mut all = vec![min, max];
             all.extend(more.into_iter().filter(|n| (min..=max).contains(n)));
             text(all)

@@ -2,7 +2,8 @@
 
 use super::super::value::Value;
 use super::{
-    ACCEPT_ENTRY_BYTES, SYN_ENTRY_BYTES, Timeline, View, established_ms, plural, seconds, syn_queue,
+    ACCEPT_ENTRY_BYTES, SHIFTED_TIMEOUTS, SYN_ENTRY_BYTES, Timeline, View, established_ms, plural,
+    seconds, syn_queue, synack_timeline,
 };
 
 /// What a value means, in sentences without a full stop; empty where nothing can be said.
@@ -75,6 +76,11 @@ pub fn synack_retries(view: View<'_>) -> Vec<String> {
     } else if view.never_forgets() {
         Some(format!(
             "by its source, a half-open request may never be forgotten, as its timeouts are counted in 7 bits{crowded}"
+        ))
+    } else if let (true, None) = (set, view.synack()) {
+        let least = seconds(synack_timeline(SHIFTED_TIMEOUTS).give_up_ms);
+        Some(format!(
+            "by its source, a half-open request lives {least} s or longer, as later intervals overflow{crowded}"
         ))
     } else {
         view.synack().map(|line| {
@@ -347,7 +353,10 @@ mod tests {
     #[test]
     fn a_request_that_is_never_forgotten_has_no_timeline() {
         let retries = |n| says(synack_retries, &[("net.ipv4.tcp_synack_retries", n)]);
-        assert!(retries("127").starts_with("a half-open request lives "));
+        assert!(retries("60").starts_with("a half-open request lives "));
+        let long = retries("127");
+        let least = "by its source, a half-open request lives 6607 s or longer";
+        assert!(long.starts_with(least), "{long}");
         let never = retries("128");
         assert!(
             never.starts_with("by its source, a half-open request may never"),

@@ -406,7 +406,7 @@ a listener that asks for 16 or more
     fn every_picture_fits_the_screen() {
         for (key, value) in [
             ("net.ipv4.tcp_syn_retries", 127),
-            ("net.ipv4.tcp_synack_retries", 127),
+            ("net.ipv4.tcp_synack_retries", 60),
             ("net.core.somaxconn", 2_147_483_647),
             ("net.ipv4.tcp_fastopen", 0x607),
         ] {
