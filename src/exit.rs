@@ -24,7 +24,7 @@ impl Exit {
         (Exit::Done, "done, or clean, or nothing to do"),
         (
             Exit::NotClean,
-            "a reading verb's answer is \"not clean\" (`diff`, `check`, `verify`, `status`, `where`); never from a writing verb",
+            "a reading verb's answer is \"not clean\" (`diff`, `check`, `verify`, `status`, `where`, `doctor`); never from a writing verb",
         ),
         (Exit::Wrong, "the request is wrong: usage, profile, input"),
         (

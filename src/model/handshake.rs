@@ -3,6 +3,10 @@
 //! The rules are those of net/ipv4/tcp_timer.c, net/ipv4/inet_connection_sock.c and net/ipv4/tcp_ipv4.c, measured
 //! on Linux 6.18. They are known to hold from 6.1 on ([`VERIFIED_FROM`]).
 
+mod meaning;
+
+pub use meaning::*;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -17,6 +21,17 @@ const FIRST_RTO_MS: u64 = 1000;
 
 /// `TCP_RTO_MAX`, which no interval exceeds where the sysctl `tcp_rto_max_ms` does not exist, in milliseconds.
 const RTO_MAX_MS: u64 = 120_000;
+
+/// Retransmissions that are left to old requests in a crowded SYN queue (`reqsk_timer_handler`).
+const CROWDED_RETRIES: u8 = 2;
+
+/// The most timeouts that a request counts: `num_timeout` in `struct request_sock` has 7 bits
+/// (include/net/request_sock.h). With more retries than that it may never be forgotten.
+const COUNTED_TIMEOUTS: u8 = 127;
+
+/// The most retransmissions of a SYN-ACK whose intervals are known: the next interval is the first one shifted left in
+/// 64 bits (`reqsk_timeout`), and after so many shifts nothing of it is left.
+pub const SHIFTED_TIMEOUTS: u8 = 60;
 
 /// Kernel memory of one connection in an accept queue, in bytes: a `tcp_sock` and its `request_sock`
 /// (slabs `TCP` and `request_sock_TCP`, measured with 3,000 waiting connections on 6.18, x86_64).
@@ -205,10 +220,32 @@ impl View<'_> {
         Some((accept_queue(limit), syn_queue(cookies, limit, backlog)))
     }
 
-    /// The SYN-ACK timeline of these values.
+    /// The SYN-ACK timeline of these values. There is none where every SYN-ACK is a cookie, which is sent once, and
+    /// none where the kernel's own arithmetic ends.
     pub fn synack(self) -> Option<Timeline> {
-        self.small("net.ipv4.tcp_synack_retries")
-            .map(synack_timeline)
+        let retries = self.small("net.ipv4.tcp_synack_retries")?;
+        let told = !self.only_cookies() && retries <= SHIFTED_TIMEOUTS;
+        told.then(|| synack_timeline(retries))
+    }
+
+    /// Whether a half-open request may stay for ever: its timeouts are counted in so few bits that the count never gets
+    /// as far as `tcp_synack_retries`.
+    pub fn never_forgets(self) -> bool {
+        let retries = self.small("net.ipv4.tcp_synack_retries");
+        !self.only_cookies() && retries.is_some_and(|retries| retries > COUNTED_TIMEOUTS)
+    }
+
+    /// Whether every SYN is answered with a cookie, so that there are no half-open requests.
+    pub fn only_cookies(self) -> bool {
+        self.number("net.ipv4.tcp_syncookies") == Some(2)
+    }
+
+    /// How long the oldest requests may live while the SYN queue is crowded, in milliseconds, where that is shorter
+    /// than else (`reqsk_timer_handler`): at most two retransmissions are left to them.
+    pub fn crowded_ms(self) -> Option<u64> {
+        let retries = self.small("net.ipv4.tcp_synack_retries")?;
+        let shorter = retries > CROWDED_RETRIES && !self.only_cookies();
+        shorter.then(|| synack_timeline(CROWDED_RETRIES).give_up_ms)
     }
 }
 
@@ -220,8 +257,10 @@ pub static CONTEXT: LazyLock<Vec<Key>> = LazyLock::new(|| {
         .collect()
 });
 
-const CONTEXT_NAMES: [&str; 11] = [
+const CONTEXT_NAMES: [&str; 13] = [
     "net.core.somaxconn",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
     "net.ipv4.tcp_keepalive_intvl",
     "net.ipv4.tcp_keepalive_probes",
     "net.ipv4.tcp_keepalive_time",
@@ -234,239 +273,10 @@ const CONTEXT_NAMES: [&str; 11] = [
     "net.ipv4.tcp_timestamps",
 ];
 
-/// What a value means, in sentences without a full stop; empty where nothing can be said.
-pub type Consequence = fn(View<'_>) -> Vec<String>;
-
-/// For keys whose number already says everything.
-pub fn plain(_: View<'_>) -> Vec<String> {
-    Vec::new()
-}
-
-fn sentences(parts: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
-    parts.into_iter().flatten().collect()
-}
-
-/// `tcp_syn_retries`.
-pub fn syn_retries(view: View<'_>) -> Vec<String> {
-    sentences([view.syn().map(|line| {
-        format!(
-            "connect() to a silent peer fails after {} s; SYN again at {} s",
-            seconds(line.give_up_ms),
-            line.instants()
-        )
-    })])
-}
-
-/// `tcp_syn_linear_timeouts`.
-pub fn syn_linear_timeouts(view: View<'_>) -> Vec<String> {
-    let linear = view.number("net.ipv4.tcp_syn_linear_timeouts");
-    sentences([linear.map(|n| match n {
-        0 => "every SYN retransmission waits twice as long as the one before".to_owned(),
-        n => format!(
-            "the first {} SYN intervals are 1 s each, then they double",
-            n + 1
-        ),
-    })])
-}
-
-/// `tcp_synack_retries`. Above half of the SYN queue, requests get two retransmissions (`reqsk_timer_handler`).
-pub fn synack_retries(view: View<'_>) -> Vec<String> {
-    let crowded = synack_timeline(2).give_up_ms;
-    sentences([view.synack().map(|line| {
-        let again = match line.at_ms.as_slice() {
-            [] => String::new(),
-            _ => format!("; SYN-ACK again at {} s", line.instants()),
-        };
-        let crowded = match line.give_up_ms {
-            ms if ms <= crowded => String::new(),
-            _ => format!(
-                "; while the SYN queue is more than half full, {} s",
-                seconds(crowded)
-            ),
-        };
-        format!(
-            "a half-open request lives {} s{again}{crowded}",
-            seconds(line.give_up_ms)
-        )
-    })])
-}
-
-/// `somaxconn`.
-pub fn somaxconn(view: View<'_>) -> Vec<String> {
-    let Some((waiting, half_open)) = view.queues() else {
-        return Vec::new();
-    };
-    let limit = waiting - 1;
-    vec![format!(
-        "a listener that asks for {limit} or more lets {waiting} {} wait for accept() ({} of kernel memory when full) \
-         and holds {half_open} half-open {} ({})",
-        plural(waiting, "connection"),
-        memory(waiting * ACCEPT_ENTRY_BYTES),
-        plural(half_open, "request"),
-        memory(half_open * SYN_ENTRY_BYTES)
-    )]
-}
-
-/// `tcp_max_syn_backlog`.
-pub fn max_syn_backlog(view: View<'_>) -> Vec<String> {
-    let cookies = view.number("net.ipv4.tcp_syncookies");
-    let backlog = view.number("net.ipv4.tcp_max_syn_backlog");
-    let somaxconn = view.number("net.core.somaxconn");
-    sentences([match (cookies, backlog, somaxconn) {
-        (Some(0), Some(backlog), Some(somaxconn)) => Some(format!(
-            "a listener that asks for {somaxconn} or more holds {} half-open requests of unknown peers",
-            syn_queue(0, somaxconn, backlog)
-        )),
-        (Some(_), ..) => Some("no effect while tcp_syncookies is on".to_owned()),
-        _ => None,
-    }])
-}
-
-/// `tcp_syncookies`.
-pub fn syncookies(view: View<'_>) -> Vec<String> {
-    let cookies = view.number("net.ipv4.tcp_syncookies");
-    let bare = cookies.is_some_and(|n| n > 0) && view.number("net.ipv4.tcp_timestamps") == Some(0);
-    sentences([
-        cookies.map(|n| {
-            match n {
-                0 => "a full SYN queue drops SYNs: a small flood keeps every new client out",
-                2 => "no SYN queue: every handshake goes through a cookie, for testing only",
-                _ => "a full SYN queue answers with SYN cookies: clients still get in",
-            }
-            .to_owned()
-        }),
-        bare.then(|| {
-            "connections made through a cookie lose SACK and window scaling, as tcp_timestamps is 0"
-                .to_owned()
-        }),
-    ])
-}
-
-/// `tcp_abort_on_overflow`. It governs only ACKs of requests that were half-open before the queue filled.
-pub fn abort_on_overflow(view: View<'_>) -> Vec<String> {
-    sentences([view.number("net.ipv4.tcp_abort_on_overflow").map(|n| {
-        match n {
-            0 => "a final ACK that meets a full accept queue is dropped: the client recovers once the queue drains",
-            _ => "a final ACK that meets a full accept queue is answered with RST: ECONNRESET after connect() succeeded",
-        }
-        .to_owned()
-    })])
-}
-
-/// `tcp_fastopen`, bit by bit.
-pub fn fastopen(view: View<'_>) -> Vec<String> {
-    let Some(bits) = view.number("net.ipv4.tcp_fastopen") else {
-        return Vec::new();
-    };
-    let has = |bit| bits & bit != 0;
-    sentences([
-        (!has(0x1)).then(|| "MSG_FASTOPEN of local clients fails with EOPNOTSUPP".to_owned()),
-        has(0x1).then(|| {
-            "clients that ask for it send data in the SYN once they hold a cookie".to_owned()
-        }),
-        has(0x2).then(|| {
-            "listeners with the socket option TCP_FASTOPEN accept data in the SYN".to_owned()
-        }),
-        (has(0x1) && has(0x4)).then(|| {
-            "clients send data without a cookie, which a normal server refuses".to_owned()
-        }),
-        (has(0x2) && has(0x200))
-            .then(|| "data in a SYN is accepted without a cookie: open to spoofing".to_owned()),
-        (has(0x2) && has(0x400)).then(|| {
-            "listeners accept it without the option, from their next listen() on".to_owned()
-        }),
-        (!has(0x2) && has(0x400)).then(|| "0x400 does nothing without 0x2".to_owned()),
-    ])
-}
-
-/// `tcp_fastopen_blackhole_timeout_sec`.
-pub fn fastopen_blackhole(view: View<'_>) -> Vec<String> {
-    sentences([view.number("net.ipv4.tcp_fastopen_blackhole_timeout_sec").map(|n| match n {
-        0 => "a path that swallows Fast Open SYNs is tried again every time".to_owned(),
-        n => format!("after a path swallowed a Fast Open SYN, clients do without for {n} s, longer each time"),
-    })])
-}
-
-/// `tcp_rto_max_ms`.
-pub fn rto_max(view: View<'_>) -> Vec<String> {
-    sentences([view
-        .number("net.ipv4.tcp_rto_max_ms")
-        .and_then(|ms| u64::try_from(ms).ok())
-        .map(|ms| {
-            format!(
-                "no retransmission interval of a new socket exceeds {} s, in connect() and after; SYN-ACKs do not look at it",
-                seconds(ms)
-            )
-        })])
-}
-
-/// `tcp_retries2`.
-pub fn retries2(view: View<'_>) -> Vec<String> {
-    sentences([view.small("net.ipv4.tcp_retries2").map(|n| {
-        format!(
-            "a connection without ACKs is given up after {} s at the earliest",
-            seconds(established_ms(n, view.rto_max_ms()))
-        )
-    })])
-}
-
-/// `tcp_keepalive_time`, with the other two.
-pub fn keepalive(view: View<'_>) -> Vec<String> {
-    let total = || {
-        let time = view.number("net.ipv4.tcp_keepalive_time")?;
-        let every = view.number("net.ipv4.tcp_keepalive_intvl")?;
-        let probes = view.number("net.ipv4.tcp_keepalive_probes")?;
-        Some(time + every * probes)
-    };
-    sentences([total()
-        .map(|s| format!("an idle connection with SO_KEEPALIVE and a dead peer ends after {s} s"))])
-}
-
-/// `tcp_fin_timeout`.
-pub fn fin_timeout(view: View<'_>) -> Vec<String> {
-    sentences([view.number("net.ipv4.tcp_fin_timeout").map(|s| {
-        format!(
-            "a closed socket waits {s} s in FIN-WAIT-2; TIME-WAIT stays 60 s whatever this says"
-        )
-    })])
-}
-
-/// `ip_local_port_range`.
-pub fn port_range(view: View<'_>) -> Vec<String> {
-    let ports = || {
-        let (low, high) = view
-            .0
-            .get("net.ipv4.ip_local_port_range")?
-            .as_str()
-            .split_once(' ')?;
-        Some(high.parse::<i128>().ok()? - low.parse::<i128>().ok()? + 1)
-    };
-    sentences([
-        ports().map(|n| format!("{n} connections to one destination address and port at a time"))
-    ])
-}
-
-/// `tcp_timestamps`.
-pub fn timestamps(view: View<'_>) -> Vec<String> {
-    let off = view.number("net.ipv4.tcp_timestamps") == Some(0);
-    sentences([off
-        .then(|| "connections made through a SYN cookie lose SACK and window scaling".to_owned())])
-}
-
 /// Milliseconds as seconds, with decimals only where there are any.
 pub fn seconds(ms: u64) -> String {
     let text = format!("{}.{:03}", ms / 1000, ms % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// Bytes in the unit that keeps the number short.
-fn memory(bytes: i128) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..1_000_000 => format!("{} kB", bytes / 1000),
-        1_000_000..10_000_000 => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
-        _ => format!("{} MB", bytes / 1_000_000),
-    }
 }
 
 /// The noun, with an `s` unless there is exactly one.

@@ -88,6 +88,8 @@ pub struct Step {
     pub argument: Option<&'static str>,
     /// What counts there.
     pub counters: &'static [&'static str],
+    /// What else those count, or when; nothing where their names say it.
+    pub remark: &'static str,
 }
 
 impl Step {
@@ -120,6 +122,8 @@ pub const STEPS: [Step; 4] = [
             "TCPAbortOnTimeout",
             "TCPSynRetrans",
         ],
+        remark: "TCPSynRetrans counts SYNs and SYN-ACKs sent again, TcpAttemptFails also half-open requests of a \
+                 server that met a RST",
     },
     Step {
         name: "syn-queue",
@@ -138,7 +142,13 @@ pub const STEPS: [Step; 4] = [
             "SyncookiesSent",
             "SyncookiesRecv",
             "SyncookiesFailed",
+            "ListenDrops",
+            "EmbryonicRsts",
+            "TCPSynRetrans",
+            "TcpAttemptFails",
         ],
+        remark: "EmbryonicRsts counts half-open requests that met a RST, or were reset by tcp_abort_on_overflow; \
+                 TCPSynRetrans and TcpAttemptFails are those of connect() too",
     },
     Step {
         name: "accept-queue",
@@ -146,7 +156,14 @@ pub const STEPS: [Step; 4] = [
         what: "the connection stands, and waits for the application",
         keys: &["net.core.somaxconn", "net.ipv4.tcp_abort_on_overflow"],
         argument: Some("the backlog of listen()"),
-        counters: &["ListenOverflows", "ListenDrops", "EmbryonicRsts"],
+        counters: &[
+            "TcpPassiveOpens",
+            "ListenOverflows",
+            "ListenDrops",
+            "EmbryonicRsts",
+        ],
+        remark: "TcpPassiveOpens counts when the handshake is complete, not at accept(); ListenDrops counts every drop of a \
+                 listener, those of the SYN queue too",
     },
     Step {
         name: "accepted",
@@ -154,6 +171,36 @@ pub const STEPS: [Step; 4] = [
         what: "the application has the connection",
         keys: &[],
         argument: Some("how fast it calls accept()"),
-        counters: &["TcpPassiveOpens"],
+        counters: &[],
+        remark: "",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(counter: &str) -> Vec<&'static str> {
+        let there = STEPS.iter().filter(|step| step.counters.contains(&counter));
+        there.map(|step| step.name).collect()
+    }
+
+    #[test]
+    fn counters_stand_at_the_step_that_counts_them() {
+        assert_eq!(steps("TcpPassiveOpens"), ["accept-queue"]);
+        for counter in ["TCPSynRetrans", "TcpAttemptFails"] {
+            assert_eq!(steps(counter), ["connect", "syn-queue"], "{counter}");
+        }
+        for counter in ["EmbryonicRsts", "ListenDrops"] {
+            assert_eq!(steps(counter), ["syn-queue", "accept-queue"], "{counter}");
+        }
+    }
+
+    #[test]
+    fn a_counter_of_two_steps_has_a_remark_at_each() {
+        for step in STEPS {
+            let shared = step.counters.iter().any(|name| steps(name).len() > 1);
+            assert!(!shared || !step.remark.is_empty(), "{}", step.name);
+        }
+    }
+}

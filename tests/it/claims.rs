@@ -35,6 +35,10 @@ const MEASURED: &[(&str, &str)] = &[
         "planned *=# changes nothing about it",
         "explain::a_key_its_value_and_a_plan",
     ),
+    (
+        "planned *=# changes what it does, as the picture shows",
+        "explain::a_plan_of_another_key_that_changes_the_picture_is_said",
+    ),
     ("beside *", "explain::a_key_its_value_and_a_plan"),
     (
         "values are those of *",
@@ -76,8 +80,32 @@ const MEASURED: &[(&str, &str)] = &[
         "handshake::a_connect_fails_when_show_says_so",
     ),
     (
+        "every SYN interval is 1 s",
+        "handshake::show_reproduces_every_measured_row",
+    ),
+    (
+        "the first SYN interval is 1 s, then they double",
+        "handshake::show_reproduces_every_measured_row",
+    ),
+    (
         "the first # SYN intervals are 1 s each, then they double",
-        "handshake::a_connect_fails_when_show_says_so",
+        "handshake::show_reproduces_every_measured_row",
+    ),
+    (
+        "the first # SYN intervals are 1 s each, then they double up to # s",
+        "handshake::show_reproduces_every_measured_row",
+    ),
+    (
+        "the first # SYN intervals are 1 s each, then # s each",
+        "handshake::show_reproduces_every_measured_row",
+    ),
+    (
+        "the first # SYN intervals are 1 s each, the last is # s",
+        "handshake::show_reproduces_every_measured_row",
+    ),
+    (
+        "forgotten after # s",
+        "measured::requests_live_as_long_as_their_timeline_and_shorter_in_a_crowd",
     ),
     (
         "does SYN retransmissions that follow each other by 1 s before the interval doubles",
@@ -147,6 +175,10 @@ const MEASURED: &[(&str, &str)] = &[
     ),
     (
         "SYN queue full (# request*)? *",
+        "measured::a_syn_queue_holds_what_its_formula_says_and_then_sends_cookies_or_drops",
+    ),
+    (
+        "tcp_syn_retries # no SYN_RECV, no SYN queue",
         "measured::a_syn_queue_holds_what_its_formula_says_and_then_sends_cookies_or_drops",
     ),
     (
@@ -239,7 +271,7 @@ const MEASURED: &[(&str, &str)] = &[
         "explain::the_handshake_in_one_screen",
     ),
     (
-        "connect() LISTEN, limit min(backlog, somaxconn #)",
+        "connect() LISTEN limit min(backlog, somaxconn #)",
         "explain::the_handshake_in_one_screen",
     ),
     (
@@ -247,7 +279,7 @@ const MEASURED: &[(&str, &str)] = &[
         "explain::the_handshake_in_one_screen",
     ),
     (
-        "tcp_syn_linear_timeouts #",
+        "tcp_syn_linear_timeouts #*",
         "explain::the_handshake_in_one_screen",
     ),
     (
@@ -270,6 +302,7 @@ const MEASURED: &[(&str, &str)] = &[
         "explain::the_handshake_in_one_screen",
     ),
     ("#:# # # # #*", "explain::the_handshake_in_one_screen"),
+    ("EmbryonicRsts #*", "explain::the_handshake_in_one_screen"),
     ("and # more", "explain::the_handshake_in_one_screen"),
 ];
 
@@ -335,7 +368,7 @@ fn samples(shape: Shape) -> Vec<String> {
     let text = |numbers: Vec<i128>| numbers.iter().map(ToString::to_string).collect();
     match shape {
         Shape::Integer { min, max, .. } => {
-            let more = [min + 1, min + 2, 3, 7, 64, 4096];
+            let more = [min + 1, min + 2, 3, 7, 30, 64, 4096];
             let mut all = vec![min, max];
             all.extend(more.into_iter().filter(|n| (min..=max).contains(n)));
             text(all)

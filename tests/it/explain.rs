@@ -140,6 +140,64 @@ fn the_handshake_in_one_screen() {
         .collect();
     assert_eq!(names, ["connect", "syn-queue", "accept-queue", "accepted"]);
     assert_eq!(stages[2]["limit"], 17);
-    assert_eq!(stages[3]["counters"][0]["total"], 1);
+    assert_eq!(stages[2]["counters"][0]["total"], 1);
+    assert_eq!(stages[3]["counters"], serde_json::json!([]));
     assert_eq!(json["listeners"], serde_json::json!([]));
+}
+
+#[test]
+fn a_plan_of_another_key_that_changes_the_picture_is_said() {
+    let sandbox = Sandbox::new();
+    let told = |words: &str| sandbox.tcptune(words).exits(0).out;
+    let capped = told("explain tcp_syn_linear_timeouts --set tcp_rto_max_ms=1000");
+    assert!(capped.contains("every SYN interval is 1 s"), "{capped}");
+    assert!(!capped.contains("changes nothing"), "{capped}");
+    let queue = told("explain somaxconn --set tcp_synack_retries=1");
+    let said = "tcp_synack_retries=1 changes what it does, as the picture shows";
+    assert!(queue.contains(said), "{queue}");
+    assert!(queue.contains("|  forgotten after 3 s\n"), "{queue}");
+    let other = told("explain somaxconn --set tcp_fin_timeout=30");
+    assert!(
+        other.contains("tcp_fin_timeout=30 changes nothing about it"),
+        "{other}"
+    );
+}
+
+#[test]
+fn reserved_ports_are_taken_off_and_an_empty_list_is_called_so() {
+    let sandbox = Sandbox::new();
+    let words = "explain ip_local_port_range --set ip_local_reserved_ports=40000-40009";
+    let told = sandbox.tcptune(words).exits(0).out;
+    for part in [
+        "28232 connections from one source",
+        "28222 connections from one source",
+        "ip_local_reserved_ports (empty)",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    assert!(!told.contains(" ()"), "{told}");
+}
+
+#[test]
+fn a_key_that_is_gone_claims_neither_scope_nor_effect() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.tcptune("explain tw_recycle").exits(0).out;
+    assert!(told.contains("silently dropped SYNs"), "{told}");
+    assert!(
+        !told.contains("takes effect") && !told.contains("namespace has its own"),
+        "{told}"
+    );
+    let json = sandbox.tcptune("explain tw_recycle --json").exits(0).json();
+    assert!(json["keys"][0]["scope"].is_null() && json["keys"][0]["takes_effect"].is_null());
+}
+
+#[test]
+fn bits_that_nobody_knows_are_named() {
+    let sandbox = Sandbox::new();
+    sandbox.stranger("net.ipv4.tcp_fastopen", "2048");
+    let told = sandbox.tcptune("explain tcp_fastopen").exits(0).out;
+    assert!(
+        told.contains("holds       2048 (0x800 without a meaning)"),
+        "{told}"
+    );
 }

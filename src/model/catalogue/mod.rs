@@ -29,6 +29,8 @@ pub enum Effect {
     NextHandshake,
     /// By sockets created afterwards.
     NewSockets,
+    /// By the next `setsockopt()` of what it limits, also on sockets that exist.
+    Setsockopt,
     /// When a listener next calls `listen()`.
     Listen,
 }
@@ -41,6 +43,7 @@ impl Effect {
             Effect::NextTimer => "on connections in progress too, when they next start that timer",
             Effect::NextHandshake => "with the next handshake",
             Effect::NewSockets => "for what is created from now on",
+            Effect::Setsockopt => "at the next setsockopt(), also on sockets that exist",
             Effect::Listen => "at each listener's next listen(); until then it keeps its limit",
         }
     }
@@ -135,7 +138,12 @@ impl Entry {
 
     /// Whether each namespace has its own copy, so that a test can write it and harm nobody.
     pub fn is_testable(&self) -> bool {
-        self.scope == Scope::PerNamespace && !matches!(self.shape, Shape::Removed(_))
+        self.scope == Scope::PerNamespace && !self.is_removed()
+    }
+
+    /// Whether no current kernel has it.
+    pub fn is_removed(&self) -> bool {
+        matches!(self.shape, Shape::Removed(_))
     }
 
     /// What values it takes, in words, and how far the kernel goes beyond them.
@@ -150,7 +158,10 @@ impl Entry {
         match (self.is_testable(), self.stricter) {
             (true, true) => format!("{accepts} (the kernel takes more, which means nothing new)"),
             (true, false) => accepts,
-            (false, _) => format!("{accepts}, {BY_SOURCE}"),
+            (false, false) => format!("{accepts}, {BY_SOURCE}"),
+            (false, true) => {
+                format!("{accepts}, {BY_SOURCE} (the kernel takes more, which is of no use)")
+            }
         }
     }
 
@@ -359,7 +370,10 @@ mod tests {
     fn what_no_test_can_write_is_marked() {
         let words = |name| Entry::named(name).map(|entry| (entry.range(), entry.default_words()));
         let backlog = words("netdev_max_backlog").unwrap();
-        assert_eq!(backlog.0, "1 to 2147483647 packets, by its source");
+        assert_eq!(
+            backlog.0,
+            "1 to 2147483647 packets, by its source (the kernel takes more, which is of no use)"
+        );
         assert_eq!(backlog.1, "1000, by its source");
         let retries = words("synack_retries").unwrap();
         assert_eq!(retries.0, "0 to 255 retransmissions");

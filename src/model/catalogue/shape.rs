@@ -99,11 +99,17 @@ impl Shape {
                 .find(|(n, _)| *n == number)
                 .map(|(_, name)| (*name).to_owned()),
             Shape::Bits(names) if number != 0 => {
-                let set: Vec<_> = names
+                let mut set: Vec<String> = names
                     .iter()
                     .filter(|(bit, _)| number & bit != 0)
-                    .map(|(_, name)| *name)
+                    .map(|(_, name)| (*name).to_owned())
                     .collect();
+                // The kernel keeps 32 bits, also those that nobody has given a meaning.
+                let known = names.iter().fold(0, |sum, (bit, _)| sum | bit);
+                let unknown = number & !known & 0xffff_ffff;
+                if unknown != 0 {
+                    set.push(format!("{unknown:#x} without a meaning"));
+                }
                 Some(set.join(" + "))
             }
             Shape::Switch | Shape::Bits(_) => match number {
@@ -113,5 +119,21 @@ impl Shape {
             },
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_without_a_meaning_are_named_too() {
+        let bits = Shape::Bits(&[(0x1, "client"), (0x2, "server")]);
+        let word = |number| bits.word(&Value::from(number)).unwrap();
+        assert_eq!(word(3), "client + server");
+        assert_eq!(word(2048), "0x800 without a meaning");
+        assert_eq!(word(2049), "client + 0x800 without a meaning");
+        assert_eq!(word(-1), "client + server + 0xfffffffc without a meaning");
+        assert_eq!(word(0), "off");
     }
 }

@@ -24,6 +24,7 @@ fn key(explained: &Explained, one: &ExplainedKey) -> Json {
         default,
     } = one;
     let entry = Entry::of(key);
+    let there = entry.filter(|entry| !entry.is_removed());
     let now = catalogue::consequences(&explained.values);
     let planned = explained.planned.as_ref().map(|planned| {
         let then = catalogue::consequences(&planned.values);
@@ -52,8 +53,8 @@ fn key(explained: &Explained, one: &ExplainedKey) -> Json {
         "default": default,
         "default_history": entry.map(Entry::default_words),
         "range": entry.map(Entry::range),
-        "scope": entry.map(|entry| scope(entry.scope)),
-        "takes_effect": entry.map(|entry| effect(entry.effect)),
+        "scope": there.map(|entry| scope(entry.scope)),
+        "takes_effect": there.map(|entry| effect(entry.effect)),
         "risk": entry.map(|entry| entry.risk).filter(|risk| !risk.is_empty()),
         "summary": entry.map(|entry| entry.summary),
         "consequences": now.get(key).cloned().unwrap_or_default(),
@@ -109,5 +110,6 @@ fn stage(overview: &Overview, stage: &Step) -> Json {
         "keys": keys.collect::<Vec<_>>(),
         "argument": stage.argument,
         "counters": counters.collect::<Vec<_>>(),
+        "remark": Some(stage.remark).filter(|remark| !remark.is_empty()),
     })
 }

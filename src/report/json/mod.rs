@@ -306,6 +306,7 @@ fn effect(effect: Effect) -> &'static str {
         Effect::NextTimer => "next-timer",
         Effect::NextHandshake => "next-handshake",
         Effect::NewSockets => "new-sockets",
+        Effect::Setsockopt => "setsockopt",
         Effect::Listen => "listen",
     }
 }

@@ -44,7 +44,10 @@ impl Page {
             Holds::Value(value) => {
                 let standing = match default {
                     Some(default) if default == value => ", the kernel's default".to_owned(),
-                    Some(default) => format!("; the kernel's default is {default}"),
+                    Some(default) => {
+                        let default = quoted(default.as_str());
+                        format!("; the kernel's default is {default}")
+                    }
                     None => String::new(),
                 };
                 let value = printable(value.as_str());
@@ -84,15 +87,24 @@ impl Page {
         let then = catalogue::consequences(&planned.values);
         let then = then.get(key).map_or(&[][..], Vec::as_slice);
         let changes = planned.values.get(key) != explained.values.get(key);
+        let drawn = |values| {
+            let view = View(values);
+            picture::of(key, &[Case { title: "", view }])
+        };
         if changes || then != now {
             let value = planned.values.get(key).map(ToString::to_string);
             let value = printable(&value.unwrap_or_default());
+            let value = quoted(&value);
             let title = printable(&planned.title);
             let word = worded(explained, key, true);
             self.labelled("planned", &format!("with {title} it holds {value}{word}"));
             for sentence in then {
                 self.labelled("would mean", sentence);
             }
+        } else if drawn(&explained.values) != drawn(&planned.values) {
+            let title = printable(&planned.title);
+            let text = format!("{title} changes what it does, as the picture shows");
+            self.labelled("planned", &text);
         } else if explained.values.contains_key(key) {
             let title = printable(&planned.title);
             self.labelled("planned", &format!("{title} changes nothing about it"));
@@ -130,8 +142,10 @@ impl Page {
                 "one for the whole machine; a network namespace shows it and cannot write it"
             }
         };
-        self.labelled("scope", scope);
-        self.labelled("effect", &format!("takes effect {}", entry.effect.words()));
+        if !entry.is_removed() {
+            self.labelled("scope", scope);
+            self.labelled("effect", &format!("takes effect {}", entry.effect.words()));
+        }
         if !entry.risk.is_empty() {
             self.labelled("risk", entry.risk);
         }
@@ -140,6 +154,7 @@ impl Page {
             .map(|other| {
                 let name = picture::name(other.name);
                 match explained.values.get(other.name) {
+                    Some(value) if value.as_str().is_empty() => format!("{name} (empty)"),
                     Some(value) => format!("{name} ({})", printable(value.as_str())),
                     None => name.to_owned(),
                 }

@@ -10,6 +10,9 @@ use super::{BAD, Page, STRONG, glossary};
 /// Listeners that have room on the screen; the fullest come first.
 const LISTENERS: usize = 5;
 
+/// Columns of the address of a listener.
+const ADDRESS: usize = 30;
+
 /// Columns of the client's side.
 const CLIENT: usize = 31;
 
@@ -45,7 +48,7 @@ impl Page {
             return;
         };
         self.line("totals since this namespace began, which say nothing about now");
-        for step in STEPS {
+        for step in STEPS.iter().filter(|step| !step.counters.is_empty()) {
             let told: Vec<String> = step
                 .counters
                 .iter()
@@ -57,6 +60,11 @@ impl Page {
             for (index, line) in packed(&told, WIDTH - 16).iter().enumerate() {
                 let place = if index == 0 { step.title } else { "" };
                 self.line(format!("  {place:14}{line}"));
+            }
+            for line in broken(step.remark, WIDTH - 18) {
+                if !line.is_empty() {
+                    self.line(format!("{:18}{line}", ""));
+                }
             }
         }
     }
@@ -76,7 +84,7 @@ impl Page {
         let head = ["waiting", "limit", "half-open", "dropped"];
         let [waiting, limit, half_open, dropped] = head;
         self.line(format!(
-            "{:34}{waiting:>9}{limit:>11}{half_open:>11}{dropped:>11}",
+            "{:32}{waiting:>9}{limit:>11}{half_open:>11}{dropped:>11}",
             "listeners, the fullest first"
         ));
         for (listener, half_open) in fullest.iter().take(LISTENERS) {
@@ -87,10 +95,14 @@ impl Page {
                 drops,
                 ..
             } = listener;
-            let row = format!(
-                "  {:32}{queued:>9}{limit:>11}{half_open:>11}{drops:>11}",
-                address.to_string()
-            );
+            let mut address = address.to_string();
+            if address.len() > ADDRESS {
+                // An address that is too wide for its column has a line of its own.
+                self.line(format!("  {address}"));
+                address.clear();
+            }
+            let row =
+                format!("  {address:ADDRESS$}{queued:>9}{limit:>11}{half_open:>11}{drops:>11}");
             let row = if listener.is_full() {
                 format!("{}  FULL", self.styled(BAD, &row))
             } else {
@@ -133,9 +145,20 @@ fn set(view: View<'_>, name: &str) -> String {
 
 /// When a timeline ends, in words.
 fn end(line: Option<Timeline>) -> String {
-    line.map_or("after an unknown time".to_owned(), |line| {
+    line.map_or("after ? s".to_owned(), |line| {
         format!("after {} s", seconds(line.give_up_ms))
     })
+}
+
+/// What the SYN-ACK does, and what becomes of a request that nobody completes.
+fn half_open(view: View<'_>) -> String {
+    if view.only_cookies() {
+        "a cookie, sent once; nothing is kept".to_owned()
+    } else if view.never_forgets() {
+        "repeated; by its source, maybe for ever".to_owned()
+    } else {
+        format!("repeated, forgotten {}", end(view.synack()))
+    }
 }
 
 /// The path of a connection: what the client does, and what the server does beside it.
@@ -143,25 +166,41 @@ fn path(view: View<'_>) -> Vec<(String, String)> {
     let is = |name: &str| set(view, name);
     let cookies = view.number("net.ipv4.tcp_syncookies");
     let no_room = match cookies {
-        Some(0) => "SYN queue full: SYN dropped",
+        // Without the key this kernel has no cookies.
+        Some(0) | None => "SYN queue full: dropped",
         Some(2) => "always: SYN cookie, no queue",
-        _ => "SYN queue full: SYN cookie",
+        Some(_) => "SYN queue full: SYN cookie",
     };
     let late = match view.number("net.ipv4.tcp_abort_on_overflow") {
-        Some(0) => "full: ACK dropped",
-        _ => "full: RST",
+        _ if view.only_cookies() => "full: ACK dropped".to_owned(),
+        abort => {
+            let late = match abort {
+                Some(0) => "full: ACK dropped",
+                Some(_) => "full: RST",
+                None => "full: ?",
+            };
+            format!("{late} ({})", is("net.ipv4.tcp_abort_on_overflow"))
+        }
     };
     let backlog = match cookies {
-        Some(0) => format!(", {}", is("net.ipv4.tcp_max_syn_backlog")),
+        Some(0) => format!("  {}", is("net.ipv4.tcp_max_syn_backlog")),
         _ => String::new(),
     };
     let most = |count: Option<i128>| count.map_or("?".to_owned(), |count| count.to_string());
     let (accept, syn) = view.queues().unzip();
+    let (requests, retries) = if view.only_cookies() {
+        ("no SYN_RECV, no SYN queue".to_owned(), String::new())
+    } else {
+        (
+            format!("SYN_RECV, SYN queue: {} at most", most(syn)),
+            format!("  {}", is("net.ipv4.tcp_synack_retries")),
+        )
+    };
     [
         ("CLIENT".to_owned(), "SERVER".to_owned()),
         (
             "connect()".to_owned(),
-            format!("LISTEN, limit min(backlog, {})", is("net.core.somaxconn")),
+            format!("LISTEN limit min(backlog, {})", is("net.core.somaxconn")),
         ),
         (
             "SYN_SENT     ---- SYN ------>".to_owned(),
@@ -171,27 +210,15 @@ fn path(view: View<'_>) -> Vec<(String, String)> {
             format!(" ETIMEDOUT {}", end(view.syn())),
             "accept queue full: SYN dropped".to_owned(),
         ),
-        (
-            format!(" {}", is("net.ipv4.tcp_syn_retries")),
-            format!("SYN_RECV, SYN queue: {} at most{backlog}", most(syn)),
-        ),
+        (format!(" {}", is("net.ipv4.tcp_syn_retries")), requests),
         (
             format!(" {}", is("net.ipv4.tcp_syn_linear_timeouts")),
-            String::new(),
+            backlog,
         ),
-        (
-            "ESTABLISHED  <--- SYN-ACK ---".to_owned(),
-            format!("repeated, forgotten {}", end(view.synack())),
-        ),
-        (
-            " connect() returns, and the".to_owned(),
-            format!("  {}", is("net.ipv4.tcp_synack_retries")),
-        ),
+        ("ESTABLISHED  <--- SYN-ACK ---".to_owned(), half_open(view)),
+        (" connect() returns, and the".to_owned(), retries),
         (" client sends before the".to_owned(), String::new()),
-        (
-            " server agrees".to_owned(),
-            format!("{late} ({})", is("net.ipv4.tcp_abort_on_overflow")),
-        ),
+        (" server agrees".to_owned(), late),
         (
             "             ---- ACK ------>".to_owned(),
             format!("ESTABLISHED, accept queue: {} at most", most(accept)),
@@ -206,4 +233,86 @@ fn path(view: View<'_>) -> Vec<(String, String)> {
         ),
     ]
     .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::key::Key;
+    use crate::model::value::Value;
+
+    fn drawn(values: &[(&str, i128)]) -> String {
+        let values: BTreeMap<Key, Value> = values
+            .iter()
+            .map(|(key, value)| (key.parse().unwrap(), Value::from(*value)))
+            .collect();
+        let rows = path(View(&values)).into_iter();
+        let rows = rows.map(|(client, server)| format!("  {client:CLIENT$}{server}\n"));
+        rows.collect()
+    }
+
+    #[test]
+    fn the_overview_fits_the_screen_whatever_the_values_are() {
+        const LARGEST: i128 = 2_147_483_647;
+        let mut all = vec![drawn(&[])];
+        for cookies in [0, 1, 2, 255] {
+            for somaxconn in [0, 1, LARGEST] {
+                for retries in [1, 127, 255] {
+                    all.push(drawn(&[
+                        ("net.ipv4.tcp_syncookies", cookies),
+                        ("net.core.somaxconn", somaxconn),
+                        ("net.ipv4.tcp_max_syn_backlog", LARGEST),
+                        ("net.ipv4.tcp_syn_retries", retries),
+                        ("net.ipv4.tcp_synack_retries", retries),
+                        ("net.ipv4.tcp_syn_linear_timeouts", 127),
+                        ("net.ipv4.tcp_abort_on_overflow", 255),
+                    ]));
+                }
+            }
+        }
+        for overview in all {
+            for line in overview.lines() {
+                assert!(line.chars().count() <= WIDTH, "{line}");
+                // The sides do not run into each other.
+                let (client, server) = line.split_at(line.len().min(CLIENT + 2));
+                let apart = client.ends_with([' ', '>', '-']) || server.starts_with(' ');
+                assert!(apart || server.is_empty(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_not_repeated_and_nothing_is_kept_of_it() {
+        let always = drawn(&[
+            ("net.ipv4.tcp_syncookies", 2),
+            ("net.ipv4.tcp_synack_retries", 5),
+            ("net.ipv4.tcp_abort_on_overflow", 1),
+        ]);
+        assert!(always.contains("sent once; nothing is kept"), "{always}");
+        for wrong in ["forgotten", "repeated", "RST", " SYN_RECV,"] {
+            assert!(
+                !always.replace("no SYN_RECV", "").contains(wrong),
+                "{wrong}\n{always}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_has_no_value() {
+        let without = drawn(&[("net.core.somaxconn", 16)]);
+        assert!(without.contains("SYN queue full: dropped (tcp_syncookies absent)"));
+        assert!(without.contains("full: ? (tcp_abort_on_overflow absent)"));
+        assert!(!without.contains("RST") && !without.contains("cookie,"));
+    }
+
+    #[test]
+    fn requests_that_are_never_forgotten_have_no_end() {
+        let never = drawn(&[("net.ipv4.tcp_synack_retries", 255)]);
+        assert!(
+            never.contains("repeated; by its source, maybe for ever"),
+            "{never}"
+        );
+    }
 }

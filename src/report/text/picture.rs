@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::fastopen::{Client, Outcome, Server, client, outcome, server};
-use crate::model::handshake::{Timeline, View, crowded, plural, seconds, synack_timeline};
+use crate::model::handshake::{Timeline, View, crowded, plural, seconds};
 use crate::model::key::Key;
 
 /// Values that a picture is of.
@@ -121,8 +121,8 @@ fn queues(view: View<'_>) -> Vec<String> {
     else {
         return Vec::new();
     };
-    let cookies = view.number("net.ipv4.tcp_syncookies").unwrap_or(1);
-    let abort = view.number("net.ipv4.tcp_abort_on_overflow").unwrap_or(0) != 0;
+    // Without the key this kernel has no cookies.
+    let cookies = view.number("net.ipv4.tcp_syncookies").unwrap_or(0);
     let (waiting, requests) = (plural(accept, "connection"), plural(syn, "request"));
     let mut lines = vec![
         format!("a listener that asks for {limit} or more"),
@@ -150,8 +150,16 @@ fn queues(view: View<'_>) -> Vec<String> {
         lines.push(" no SYN queue: the cookie in the SYN-ACK is all there is".to_owned());
     } else {
         lines.extend(bar("SYN queue", syn, Some(half).filter(|half| *half < syn)));
-        if half < syn {
-            let crowded = seconds(synack_timeline(2).give_up_ms);
+        if let Some(line) = view.synack() {
+            lines.push(format!(
+                "  |  forgotten after {} s",
+                seconds(line.give_up_ms)
+            ));
+        } else if view.never_forgets() {
+            lines.push("  |  by its source, maybe never forgotten".to_owned());
+        }
+        if let Some(crowded) = view.crowded_ms().filter(|_| half < syn) {
+            let crowded = seconds(crowded);
             lines.push(format!(
                 "  |  more than {half}: the oldest may be forgotten after {crowded} s"
             ));
@@ -159,15 +167,17 @@ fn queues(view: View<'_>) -> Vec<String> {
     }
     lines.push("  |".to_owned());
     lines.push("  |  final ACK".to_owned());
-    let full = if abort {
-        "RST: ECONNRESET, later"
-    } else {
-        "dropped; SYN-ACK again"
+    let full = match view.number("net.ipv4.tcp_abort_on_overflow") {
+        Some(0) => "dropped; SYN-ACK again",
+        Some(_) => "RST: ECONNRESET, later",
+        None => "dropped, or RST",
     };
-    lines.push(edge(
-        "accept queue full, and it was half-open?".to_owned(),
-        full,
-    ));
+    if cookies != 2 {
+        lines.push(edge(
+            "accept queue full, and it was half-open?".to_owned(),
+            full,
+        ));
+    }
     if cookies != 0 {
         lines.push(edge(
             "accept queue full, and it had a cookie?".to_owned(),
@@ -300,6 +310,7 @@ seconds since the first one; the axis is logarithmic"
                     ("net.ipv4.tcp_syncookies", cookies),
                     ("net.ipv4.tcp_max_syn_backlog", 2048),
                     ("net.ipv4.tcp_abort_on_overflow", abort),
+                    ("net.ipv4.tcp_synack_retries", 5),
                 ],
             )
         };
@@ -313,6 +324,7 @@ a listener that asks for 16 or more
   v
  SYN queue    [.......................|......................]
               0                       8                       17
+  |  forgotten after 63 s
   |  more than 8: the oldest may be forgotten after 7 s
   |
   |  final ACK
@@ -330,6 +342,56 @@ a listener that asks for 16 or more
     }
 
     #[test]
+    fn with_cookies_alone_nothing_was_half_open() {
+        let somaxconn = "net.core.somaxconn";
+        let always = drawn(
+            somaxconn,
+            &[
+                (somaxconn, 16),
+                ("net.ipv4.tcp_syncookies", 2),
+                ("net.ipv4.tcp_synack_retries", 5),
+                ("net.ipv4.tcp_abort_on_overflow", 1),
+            ],
+        );
+        assert!(always.contains("and it had a cookie?"), "{always}");
+        for wrong in ["half-open", "RST", "forgotten"] {
+            assert!(!always.contains(wrong), "{wrong}\n{always}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_not_drawn_as_a_value() {
+        let somaxconn = "net.core.somaxconn";
+        let without = drawn(somaxconn, &[(somaxconn, 16)]);
+        assert!(without.contains("(17 requests)?              -> dropped, no answer"));
+        assert!(
+            without.contains("half-open?   -> dropped, or RST"),
+            "{without}"
+        );
+        assert!(!without.contains("cookie") && !without.contains("forgotten"));
+    }
+
+    #[test]
+    fn a_crowded_queue_forgets_no_later_than_an_empty_one() {
+        let somaxconn = "net.core.somaxconn";
+        let with = |retries| {
+            drawn(
+                somaxconn,
+                &[(somaxconn, 16), ("net.ipv4.tcp_synack_retries", retries)],
+            )
+        };
+        for (retries, lives) in [(0, 1), (1, 3), (2, 7)] {
+            let picture = with(retries);
+            assert!(picture.contains(&format!("  |  forgotten after {lives} s\n")));
+            assert!(!picture.contains("the oldest"), "{picture}");
+        }
+        assert!(with(3).contains(
+            "forgotten after 15 s\n  |  more than 8: the oldest may be forgotten after 7 s"
+        ));
+        assert!(with(128).contains("by its source, maybe never forgotten"));
+    }
+
+    #[test]
     fn the_bits_of_fast_open_are_marked_in_the_table() {
         let key = "net.ipv4.tcp_fastopen";
         let table = drawn(key, &[(key, 0x3)]);
@@ -344,7 +406,7 @@ a listener that asks for 16 or more
     fn every_picture_fits_the_screen() {
         for (key, value) in [
             ("net.ipv4.tcp_syn_retries", 127),
-            ("net.ipv4.tcp_synack_retries", 255),
+            ("net.ipv4.tcp_synack_retries", 60),
             ("net.core.somaxconn", 2_147_483_647),
             ("net.ipv4.tcp_fastopen", 0x607),
         ] {
