@@ -92,14 +92,12 @@ fn a_go_program_must_be_restarted() {
         "import socket, time\ns = socket.create_server(('127.0.0.1', 82), backlog=100000)\nprint('ready', flush=True)\ntime.sleep(60)\n",
     );
     // What tells a Go program is a section of its file.
-    sandbox.sh(
-        "echo buildinf > /run/section
+    sandbox.sh("echo buildinf > /run/section
          python=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')
          objcopy --add-section .go.buildinfo=/run/section \"$python\" /run/server
          export PYTHONHOME=$(python3 -c 'import sys; print(sys.prefix)')
          /run/server /run/listen.py > /run/out 2>&1 &
-         timeout 10 sh -c 'until grep -q ready /run/out; do sleep 0.1; done'",
-    );
+         timeout 10 sh -c 'until grep -q ready /run/out; do sleep 0.1; done'");
     let text = sandbox.tcptune("diff high-traffic").exits(1).out;
     assert!(
         text.contains("restart it: a Go program takes somaxconn for its backlog"),
