@@ -92,11 +92,12 @@ fn watch(world: &World, request: &Watch) -> Result<Body, Error> {
     });
     if request.once {
         // As many looks as `doctor` takes, so that both tell what lasts from what passes.
-        shown.feed(Ok(eye.look()?));
+        let mut looks = vec![eye.look()?];
         for _ in 1..SAMPLES {
             std::thread::sleep(request.every / (SAMPLES - 1));
-            shown.feed(Ok(eye.look()?));
+            looks.push(eye.look()?);
         }
+        shown.feed_window(looks);
         return Ok(Body::Watch(Box::new(shown)));
     }
     let color = world.screen.is_some_and(|screen| screen.color);

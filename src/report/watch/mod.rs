@@ -129,6 +129,20 @@ impl Watch {
         }
     }
 
+    /// Takes several looks in as one: what happened from the first to the last of them.
+    pub fn feed_window(&mut self, looks: Vec<Look>) {
+        let mut looks = looks;
+        let Some(mut last) = looks.pop() else { return };
+        let samples: Vec<Sample> = looks.into_iter().map(|look| look.sample).collect();
+        self.now.stages.take(samples.first(), &last.sample);
+        self.now.seen.samples = samples;
+        let sample = std::mem::take(&mut last.sample);
+        let now = sample.at_ms;
+        self.now.remember(last);
+        self.now.seen.samples.push(sample);
+        self.now.tell(now, self.subject.profiles.as_ref());
+    }
+
     /// What was seen, as `doctor` tells it: findings that are over are not among it.
     pub(super) fn examined(&self) -> Examined {
         let findings = self
@@ -201,23 +215,11 @@ impl Watch {
 }
 
 impl Picture {
-    fn take(&mut self, look: Look, profiles: Option<&(Vec<String>, Settings)>) {
-        let Look {
-            sample,
-            values,
-            owners,
-            former,
-            addresses,
-            declared,
-        } = look;
+    fn take(&mut self, mut look: Look, profiles: Option<&(Vec<String>, Settings)>) {
+        let sample = std::mem::take(&mut look.sample);
         let now = sample.at_ms;
         self.stages.take(self.seen.samples.last(), &sample);
-        self.failure = None;
-        self.declared = declared;
-        self.seen.values = values;
-        self.seen.owners = owners;
-        self.seen.former = former;
-        self.seen.addresses = addresses;
+        self.remember(look);
         let samples = &mut self.seen.samples;
         samples.push(sample);
         while samples.len() > SAMPLES
@@ -228,6 +230,16 @@ impl Picture {
             samples.remove(0);
         }
         self.tell(now, profiles);
+    }
+
+    /// All of a look but its sample.
+    fn remember(&mut self, look: Look) {
+        self.failure = None;
+        self.declared = look.declared;
+        self.seen.values = look.values;
+        self.seen.owners = look.owners;
+        self.seen.former = look.former;
+        self.seen.addresses = look.addresses;
     }
 
     /// What is wrong now comes first, worst first; behind it what ended not long ago, the newest first.
