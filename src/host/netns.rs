@@ -1,6 +1,7 @@
 //! Network namespaces: which one we are in, which others there are, and how to get there.
 //!
-//! tcptune has one thread, so entering a namespace moves the whole process; `/proc/sys/net` follows it at once.
+//! tcptune has one thread, but for one of `watch` that waits for signals and does nothing else, so entering a namespace
+//! moves whatever looks at it; `/proc/sys/net` follows at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
