@@ -761,3 +761,52 @@ fn wrapped(line: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+/// What `all` listed a moment ago may be gone: that is no wrong request, and the others are told.
+#[test]
+fn a_namespace_that_vanishes_is_left_out() {
+    let sandbox = Sandbox::new();
+    let busy = thread::scope(|scope| {
+        let churn = scope.spawn(|| sandbox.sh("for _ in $(seq 400); do unshare --net true; done"));
+        let mut runs = 0;
+        while !churn.is_finished() {
+            sandbox.tcptune("doctor --window 0s --netns all").exits(0);
+            runs += 1;
+        }
+        runs
+    });
+    assert!(busy > 10, "{busy}");
+}
+
+/// The master owns the listener, and a worker that shares it has no descriptor left.
+#[test]
+fn a_worker_without_descriptors_is_seen_behind_its_master() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "/run/prefork.py",
+        "import os, resource, socket, time\n\
+         s = socket.create_server(('127.0.0.1', 80), backlog=4)\n\
+         if os.fork() == 0:\n    \
+             resource.setrlimit(resource.RLIMIT_NOFILE, (20, 400))\n    \
+             kept = [os.dup(0) for _ in range(64) if len(os.listdir('/proc/self/fd')) <= 20]\n    \
+             time.sleep(60)\n\
+         clients = []\n\
+         for _ in range(12):\n    \
+             c = socket.socket()\n    \
+             c.setblocking(False)\n    \
+             c.connect_ex(('127.0.0.1', 80))\n    \
+             clients.append(c)\n\
+         print('ready', flush=True)\n\
+         time.sleep(60)\n",
+    );
+    sandbox.sh("python3 /run/prefork.py > /run/out 2>&1 &
+         timeout 10 sh -c 'until grep -q ready /run/out; do sleep 0.1; done'; sleep 0.3");
+    let found = findings(&sandbox, 2);
+    assert_eq!(rules(&found), ["descriptors"], "{found:#?}");
+    let command = found[0]["remedy"][0]["command"]
+        .as_str()
+        .expect("a command");
+    // The soft limit only, and no further than the hard one.
+    assert!(command.ends_with(" --nofile=80:"), "{command}");
+    sandbox.sh(command);
+}
