@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::error::Error;
-use crate::exit::Exit;
 use crate::host::library::Library;
 use crate::host::netns::words_for;
 use crate::model::diagnose::{Finding, Severity, diagnose};
@@ -13,7 +12,7 @@ use crate::model::memory::Settings;
 use crate::model::observation::Observation;
 use crate::report::{Body, Diagnosed, Doctor as Told, Examined, Report};
 
-use super::observe::{Watched, not_examined, observe};
+use super::observe::{Watched, observe};
 use super::{World, failed, judged, told};
 
 /// The words of `doctor`.
@@ -40,15 +39,11 @@ pub(super) fn window(text: &str) -> Result<Duration, String> {
 
 /// Runs `doctor`.
 pub fn run(world: &World, request: &Doctor) -> Report {
-    let settings = match request.profile.as_slice() {
-        [] => None,
-        profiles => match Library::default().resolve(profiles, &Settings::new()) {
-            Ok(desired) => Some(desired.settings),
-            Err(problems) => return failed("doctor", Error::Problems(problems)),
-        },
+    let settings = match wanted(&request.profile) {
+        Ok(settings) => settings,
+        Err(error) => return failed("doctor", error),
     };
-    let watched = observe(world, request.window);
-    let not_examined = not_examined(&watched);
+    let (watched, not_examined) = observe(world, request.window);
     let namespaces: Vec<Examined> = watched
         .into_iter()
         .map(|one| examined(one, settings.as_ref()))
@@ -65,13 +60,22 @@ pub fn run(world: &World, request: &Doctor) -> Report {
         not_examined,
     });
     Report {
-        exit: exit.max(Exit::Done),
+        exit,
         ..told("doctor", body, Vec::new())
     }
 }
 
+/// What the profiles want whose effect on findings is asked for; nothing without any.
+pub(super) fn wanted(profiles: &[String]) -> Result<Option<Settings>, Error> {
+    if profiles.is_empty() {
+        return Ok(None);
+    }
+    let desired = Library::default().resolve(profiles, &Settings::new());
+    Ok(Some(desired.map_err(Error::Problems)?.settings))
+}
+
 /// What is wrong in one namespace.
-pub(super) fn examined(one: Watched, settings: Option<&Settings>) -> Examined {
+fn examined(one: Watched, settings: Option<&Settings>) -> Examined {
     match one.seen {
         Ok(seen) => {
             let diagnosed = |finding: Finding| Diagnosed {

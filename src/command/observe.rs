@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
+use crate::change::store::Known;
 use crate::error::Error;
-use crate::host::kernel::snapshot;
-use crate::host::netns::{self, Id};
+use crate::host::kernel::{Proc, snapshot};
+use crate::host::netns::{self, Id, Namespace};
 use crate::host::{clock, counters, owners, sockets};
 use crate::model::counters::Counters;
 use crate::model::diagnose::{KEYS, suspects};
+use crate::model::key::Key;
 use crate::model::observation::{Neighbour, Observation, Ports, Route, Sample};
+use crate::model::ports::LocalPorts;
 
 use super::{World, relisten};
 
@@ -35,17 +38,22 @@ pub(super) struct Watched {
     pub(super) seen: Result<Observation, Error>,
 }
 
-/// Looks at every namespace that was asked for, from the beginning to the end of a window. Without a window once.
-pub(super) fn observe(world: &World, window: Duration) -> Vec<Watched> {
+/// Looks at every namespace that was asked for, from the beginning to the end of a window; without a window once. Also
+/// how many others can be seen: where there is a window, their counters are looked at from outside.
+pub(super) fn observe(world: &World, window: Duration) -> (Vec<Watched>, usize) {
     let rounds = if window.is_zero() { 1 } else { SAMPLES };
     let mut watched = Vec::new();
+    let mut others = Vec::new();
     let mut outside = Outside::default();
     for round in 1..=rounds {
-        look(world, &mut watched, !window.is_zero(), round == rounds);
-        if !window.is_zero() && round == 1 {
-            outside = Outside::look(&watched);
+        look(world, &mut watched, rounds > 1, round == rounds);
+        if round == 1 {
+            others = self::others(&watched);
         }
         if round < rounds {
+            if round == 1 {
+                outside = Outside::look(&others);
+            }
             thread::sleep(window / (rounds - 1));
         }
     }
@@ -55,64 +63,63 @@ pub(super) fn observe(world: &World, window: Duration) -> Vec<Watched> {
             seen.neighbours.clone_from(&neighbours);
         }
     }
-    watched
+    (watched, others.len())
 }
 
 /// One sample of each namespace, added to what was seen of it. With the last one comes what a diagnosis needs beside.
-pub(super) fn look(world: &World, watched: &mut Vec<Watched>, deep: bool, last: bool) {
-    let all = world.look(|namespace, label| match namespace {
-        Ok(namespace) => {
-            let sample = sample(deep);
-            (namespace.label.clone(), Some(namespace), sample)
-        }
-        Err(error) => (label, None, Err(error)),
-    });
-    for (label, namespace, sample) in all {
-        let id = namespace.as_ref().map(|one| one.id);
-        let place = watched
-            .iter()
-            // What it is called may change: by its lowest process, which may end.
-            .position(|one| match id {
-                Some(_) => one.id == id,
-                None => one.label == label,
-            });
-        let place = place.unwrap_or_else(|| {
-            let seen = Ok(Observation::default());
-            watched.push(Watched { label, id, seen });
-            watched.len() - 1
-        });
-        let Some(one) = watched.get_mut(place) else {
-            continue;
+fn look(world: &World, watched: &mut Vec<Watched>, deep: bool, last: bool) {
+    let remembered = last.then(|| super::known(world).ok()).flatten();
+    world.look(|namespace, label| {
+        let (label, namespace) = match namespace {
+            Ok(namespace) => (namespace.label.clone(), Ok(namespace)),
+            Err(error) => (label, Err(error)),
         };
-        match (&mut one.seen, sample) {
-            (Ok(seen), Ok(sample)) => seen.samples.push(sample),
+        let one = of(watched, label, namespace.as_ref().ok().map(|one| one.id));
+        let looked = namespace.and_then(|namespace| Ok((namespace, sample(deep)?)));
+        match (&mut one.seen, looked) {
+            (Ok(seen), Ok((namespace, sample))) => {
+                seen.samples.push(sample);
+                if last {
+                    complete(world, &namespace, remembered.as_ref(), seen);
+                }
+            }
             (seen, Err(error)) => *seen = Err(error),
             (Err(_), Ok(_)) => {}
         }
-    }
-    if last {
-        complete(world, watched);
-    }
+    });
 }
 
-/// Values, owners and what is remembered of each namespace: what is looked at once.
-fn complete(world: &World, watched: &mut [Watched]) {
-    let remembered = super::known(world).ok();
-    world.look(|namespace, _| {
-        let Ok(namespace) = namespace else { return };
-        let Some(one) = watched.iter_mut().find(|one| one.id == Some(namespace.id)) else {
-            return;
-        };
-        let Ok(seen) = &mut one.seen else { return };
-        seen.values = snapshot(&world.kernel, KEYS.iter()).values();
-        if let Some(known) = &remembered {
-            let here = known.state.of(&world.machine, &namespace);
-            let former = here.map(|here| relisten::former(world, &namespace, &here.memory));
-            seen.former = former.unwrap_or_default();
-        }
-        seen.addresses = netns::addresses();
-        seen.owners = owners::of(&suspects(seen));
+/// What was seen of a namespace until now. What it is called may change: by its lowest process, which may end.
+fn of(watched: &mut Vec<Watched>, label: String, id: Option<Id>) -> &mut Watched {
+    let place = watched.iter().position(|one| match id {
+        Some(_) => one.id == id,
+        None => one.label == label,
     });
+    let place = place.unwrap_or(watched.len());
+    if place == watched.len() {
+        let seen = Ok(Observation::default());
+        watched.push(Watched { label, id, seen });
+    }
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "it was found, or pushed, just there"
+    )]
+    &mut watched[place]
+}
+
+/// Values, owners and what is remembered of the namespace that we are in: what is looked at once.
+fn complete(
+    world: &World,
+    namespace: &Namespace,
+    remembered: Option<&Known>,
+    seen: &mut Observation,
+) {
+    seen.values = snapshot(&world.kernel, KEYS.iter()).values();
+    let here = remembered.and_then(|known| known.state.of(&world.machine, namespace));
+    let former = here.map(|here| relisten::former(world, namespace, &here.memory));
+    seen.former = former.unwrap_or_default();
+    seen.addresses = netns::addresses();
+    seen.owners = owners::of(&suspects(seen));
 }
 
 /// One sample of the namespace that the process is in. A deep one counts the local ports of routes as well.
@@ -136,26 +143,19 @@ pub(super) fn sample(deep: bool) -> Result<Sample, Error> {
 }
 
 fn routes(sockets: u64) -> Result<BTreeMap<Route, Ports>, Error> {
-    let Ok(range) = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range") else {
-        return Ok(BTreeMap::new());
-    };
-    let ends: Vec<u16> = range
-        .split_whitespace()
-        .filter_map(|end| end.parse().ok())
+    let keys: Vec<Key> = LocalPorts::KEYS
+        .iter()
+        .filter_map(|key| key.parse().ok())
         .collect();
-    match ends.as_slice() {
-        [low, high] if sockets * 100 >= u64::from(high.saturating_sub(*low)) * BUSY => {
-            sockets::routes(*low, *high)
+    match LocalPorts::of(&snapshot(&Proc, &keys).values()) {
+        Some(LocalPorts { low, high, .. }) if sockets * 100 >= u64::from(high - low) * BUSY => {
+            sockets::routes(low, high)
         }
         _ => Ok(BTreeMap::new()),
     }
 }
 
-/// How many namespaces can be seen that were not looked at.
-pub(super) fn not_examined(watched: &[Watched]) -> usize {
-    others(watched).len()
-}
-
+/// Namespaces that can be seen, and were not looked at.
 fn others(watched: &[Watched]) -> Vec<netns::Visible> {
     let examined: BTreeSet<u64> = watched
         .iter()
@@ -172,19 +172,13 @@ fn others(watched: &[Watched]) -> Vec<netns::Visible> {
 struct Outside(Vec<(netns::Visible, u32, Counters)>);
 
 impl Outside {
-    fn look(watched: &[Watched]) -> Self {
-        let read = |one: netns::Visible| {
+    fn look(others: &[netns::Visible]) -> Self {
+        let read = |one: &netns::Visible| {
             let pid = one.pid?;
             let counters = counters::of(&pid.to_string()).ok()?;
-            Some((one, pid, counters))
+            Some((one.clone(), pid, counters))
         };
-        Self(
-            others(watched)
-                .into_iter()
-                .take(NEIGHBOURS)
-                .filter_map(read)
-                .collect(),
-        )
+        Self(others.iter().take(NEIGHBOURS).filter_map(read).collect())
     }
 
     fn since(self) -> Vec<Neighbour> {

@@ -49,7 +49,7 @@ pub fn run(world: &World) -> Report {
             },
             Err(error) => Told {
                 error: Some(error),
-                ..blank(label)
+                ..Told::blank(label)
             },
         }
     });
@@ -61,26 +61,6 @@ pub fn run(world: &World) -> Report {
     }
 }
 
-fn blank(netns: String) -> Told {
-    Told {
-        netns,
-        image: false,
-        memory: Memory::default(),
-        rows: Vec::new(),
-        time: None,
-        forgotten: None,
-        outdated: false,
-        boot: None,
-        pending: None,
-        unconfirmed: None,
-        taken_back: None,
-        hold: None,
-        head: 0,
-        next_undo: None,
-        error: None,
-    }
-}
-
 /// What is declared for one namespace, in which we are, and whether it holds.
 pub(super) fn one(
     world: &World,
@@ -88,7 +68,7 @@ pub(super) fn one(
     namespace: &Namespace,
     warnings: &mut Vec<Warning>,
 ) -> Result<Told, Error> {
-    let mut told = blank(namespace.label.clone());
+    let mut told = Told::blank(namespace.label.clone());
     told.image = world.root.is_image();
     let scene = Scene::look(world, namespace, state)?;
     let pending = state

@@ -9,12 +9,10 @@ use ratatui::crossterm::event::Event;
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::kernel::snapshot;
-use crate::host::library::Library;
 use crate::host::netns::{self, Namespace};
 use crate::host::owners;
 use crate::host::terminal::{self, Screen};
 use crate::model::diagnose::KEYS;
-use crate::model::memory::Settings;
 use crate::model::observation::{Owner, Sample};
 use crate::report::watch::{Declared, Look, Subject, Watch as Shown, Wish};
 use crate::report::{Body, Report};
@@ -70,14 +68,8 @@ fn watch(world: &World, request: &Watch) -> Result<Body, Error> {
             hint: Some("`tcptune watch --once` prints one look, as JSON with `--json`".to_owned()),
         });
     }
-    let profiles = match request.profile.as_slice() {
-        [] => None,
-        names => {
-            let desired = Library::default().resolve(names, &Settings::new());
-            let settings = desired.map_err(Error::Problems)?.settings;
-            Some((names.to_vec(), settings))
-        }
-    };
+    let settings = doctor::wanted(&request.profile)?;
+    let profiles = settings.map(|settings| (request.profile.clone(), settings));
     let mut eye = Eye::on(world)?;
     let mut shown = Shown::new(Subject {
         title: world.site().title,

@@ -22,6 +22,7 @@ pub mod memory;
 pub mod observation;
 pub mod persist;
 pub mod plan;
+pub mod ports;
 pub mod printable;
 pub mod problem;
 pub mod profile;

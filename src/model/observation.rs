@@ -124,7 +124,10 @@ impl Sample {
     /// The half-open requests of a listener. Listeners that share an address share its requests evenly: which of
     /// them a request belongs to is not told.
     pub fn half_open(&self, listener: &Listener) -> u32 {
-        self.shared(listener, |open| open.count)
+        match self.half_open_at(listener).0 {
+            0 => 0,
+            count => count / self.sharers(listener),
+        }
     }
 
     /// The half-open requests of several listeners together; with all that share an address, all of that address.
@@ -134,17 +137,17 @@ impl Sample {
             shares.entry(listener.address).or_insert((listener, 0)).1 += 1;
         }
         let share = |(listener, some): (&Listener, u64)| {
-            let requests = self.requests(listener).map(|open| u64::from(open.count));
-            let all = self.listeners.iter();
-            let all = all.filter(|one| one.address == listener.address).count();
-            requests.sum::<u64>() * some / u64::try_from(all).unwrap_or(u64::MAX).max(1)
+            u64::from(self.half_open_at(listener).0) * some / u64::from(self.sharers(listener))
         };
         shares.into_values().map(share).sum()
     }
 
     /// Those among them whose SYN-ACK was sent again.
     pub fn half_open_again(&self, listener: &Listener) -> u32 {
-        self.shared(listener, |open| open.again)
+        match self.half_open_at(listener).1 {
+            0 => 0,
+            again => again / self.sharers(listener),
+        }
     }
 
     /// The half-open requests at the address of a listener, and those whose SYN-ACK was sent again: of all that share it.
@@ -188,17 +191,13 @@ impl Sample {
             .map(|(_, open)| open)
     }
 
-    fn shared(&self, listener: &Listener, count: fn(&HalfOpen) -> u32) -> u32 {
-        match self.requests(listener).map(count).sum() {
-            0 => 0,
-            sum => {
-                let same = self
-                    .listeners
-                    .iter()
-                    .filter(|one| one.address == listener.address);
-                sum / u32::try_from(same.count()).unwrap_or(u32::MAX).max(1)
-            }
-        }
+    /// How many listeners have the same address, this one included.
+    fn sharers(&self, listener: &Listener) -> u32 {
+        let same = self
+            .listeners
+            .iter()
+            .filter(|one| one.address == listener.address);
+        u32::try_from(same.count()).unwrap_or(u32::MAX).max(1)
     }
 }
 

@@ -14,6 +14,7 @@ mod problem;
 mod remark;
 mod review;
 pub mod sarif;
+mod status;
 pub mod text;
 pub mod watch;
 
@@ -25,6 +26,7 @@ pub use doctor::{Diagnosed, Doctor, Examined};
 pub use explain::{Explained, ExplainedKey, Holds, Overview, Planned, STEPS, Step};
 pub use metrics::Metrics;
 pub use review::{Compared, Differs, Review, Reviewed};
+pub use status::{KeyState, Status, StatusRow};
 
 use crate::change::hold::Hold;
 use crate::change::journal::Stage;
@@ -34,7 +36,7 @@ use crate::model::expected::Expected;
 use crate::model::finding::{Finding, Severity};
 use crate::model::import::{ByHand, Dropped};
 use crate::model::key::Key;
-use crate::model::memory::{Memory, Settings, desired_hash};
+use crate::model::memory::{Settings, desired_hash};
 use crate::model::persist::FileChange;
 use crate::model::plan::Plan;
 pub(crate) use crate::model::printable::printable;
@@ -346,87 +348,6 @@ impl NamespaceChanges {
             (None, 1) => "1 change".to_owned(),
             (None, more) => format!("{more} changes"),
         }
-    }
-}
-
-/// One declared key and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusRow {
-    /// The key.
-    pub key: Key,
-    /// What is declared.
-    pub want: String,
-    /// The word for it, where the key has words.
-    pub word: Option<String>,
-    /// What it holds; nothing if the kernel has no such key, or it cannot be read.
-    pub live: Option<String>,
-    /// Whether it holds what is declared.
-    pub state: KeyState,
-    /// Who wrote what it holds, as far as that is known.
-    pub by: Option<String>,
-    /// What the next boot gives, as far as that is known.
-    pub next: Option<Value>,
-}
-
-/// Whether a declared key is as declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyState {
-    /// It is.
-    Ok,
-    /// It is not.
-    Drift,
-    /// It was declared in an earlier boot, and the reboot forgot it.
-    Forgotten,
-    /// It is not declared, but tcptune wrote it, and could not put it back.
-    Left,
-}
-
-/// What is declared for a namespace, and whether it holds.
-#[derive(Debug)]
-pub struct Status {
-    /// What outputs call the namespace.
-    pub netns: String,
-    /// Whether it is an image instead, which has no live values.
-    pub image: bool,
-    /// What is remembered of this boot.
-    pub memory: Memory,
-    /// Each declared key.
-    pub rows: Vec<StatusRow>,
-    /// When it was declared.
-    pub time: Option<String>,
-    /// What an earlier boot had declared, and when, if a reboot forgot it.
-    pub forgotten: Option<(String, String)>,
-    /// Whether the profiles say something else by now.
-    pub outdated: bool,
-    /// The next boot, where it is this namespace's business.
-    pub boot: Option<BootStatus>,
-    /// An entry that was never finished, and whether its process is still at work.
-    pub pending: Option<(u64, bool)>,
-    /// An entry that waits to be confirmed, for how many seconds (nothing once it is overdue), and until when.
-    pub unconfirmed: Option<(u64, Option<u64>, String)>,
-    /// The newest entry, if nobody confirmed it, and what became of it.
-    pub taken_back: Option<(u64, String)>,
-    /// The hold that is in force.
-    pub hold: Option<Hold>,
-    /// The entry in effect, 0 for none.
-    pub head: u64,
-    /// What the next rollback would undo, in words.
-    pub next_undo: Option<String>,
-    /// Why it could not be found out.
-    pub error: Option<Error>,
-}
-
-impl Status {
-    /// Whether everything is as declared.
-    pub fn is_clean(&self) -> bool {
-        let wrong = [KeyState::Drift, KeyState::Left];
-        let drift = self.rows.iter().any(|row| wrong.contains(&row.state));
-        let boot = self.boot.as_ref().is_none_or(BootStatus::is_clean);
-        boot && !(drift
-            || self.outdated
-            || self.pending.is_some()
-            || self.unconfirmed.is_some()
-            || self.error.is_some())
     }
 }
 

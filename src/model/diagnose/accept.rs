@@ -5,8 +5,8 @@ use super::finding::{Finding, Remedy, Severity};
 use super::view::{Track, View};
 use crate::model::observation::Listener;
 
-/// What it takes to call something persistent: so many samples, over so many milliseconds.
-const PERSISTENT: (usize, u64) = (3, 900);
+/// Samples that it takes to call something persistent.
+const PERSISTENT: usize = 3;
 
 /// The default of `somaxconn` since 5.4. A listener that has it as its limit may be one of before, or have asked for it.
 const DEFAULT: u32 = 4096;
@@ -51,8 +51,7 @@ fn illness(view: &View<'_>, listener: &Listener, track: Track) -> Option<Ill> {
     let overflows = overflows(view, listener, track);
     let holds = u64::from(listener.limit) + 1;
     // Three quarters of what it holds, in every one of several samples: a program that accepts slowly makes room now and then.
-    let (samples, time) = PERSISTENT;
-    let lasts = track.seen >= samples && view.window_ms() >= time;
+    let lasts = track.seen >= PERSISTENT && view.is_long();
     let full = lasts && track.least > 0 && u64::from(track.least) * 4 >= holds * 3;
     match (full, overflows) {
         (true, overflows) => Some(Ill::Slow { overflows }),
@@ -94,58 +93,68 @@ fn burst(view: &View<'_>, listener: &Listener, track: Track) -> Finding {
     let somaxconn = view.somaxconn();
     let owner = view.owner(listener);
     let limit = listener.limit;
-    let message = state(view, listener, track);
-    let critical = |rule, cause: String| {
-        Finding::new(
-            rule,
-            Severity::Critical,
-            message,
-            format!("{DROPS}; {cause}"),
-        )
-    };
-    let again = Remedy::action(application::relisten(owner));
-    let finding = match somaxconn.filter(|somaxconn| limit < *somaxconn) {
-        Some(somaxconn) if view.seen.former.contains(&limit) => critical(
-            "listener-stale",
+    let below = somaxconn.filter(|somaxconn| limit < *somaxconn);
+    let (rule, cause) = match (somaxconn, below) {
+        (_, Some(somaxconn)) if view.seen.former.contains(&limit) => (
+            STALE,
             format!(
                 "its limit {limit} is a somaxconn of before, and a listener takes the new one, {somaxconn}, only when it \
                  calls listen() again"
             ),
-        )
-        .remedy([again]),
-        Some(somaxconn) if limit == DEFAULT || owner.is_some_and(|owner| owner.go) => critical(
-            "listener-stale",
+        ),
+        (_, Some(somaxconn)) if limit == DEFAULT || owner.is_some_and(|owner| owner.go) => (
+            STALE,
             format!(
                 "its limit {limit} is probably a somaxconn of before, now {somaxconn}, unless the program asked for just \
                  that: `strace -e trace=listen` tells"
             ),
-        )
-        .remedy([again]),
-        Some(somaxconn) => critical(
+        ),
+        (_, Some(somaxconn)) => (
             "accept-queue-app-backlog",
-            format!("the limit {limit} is what the program asked for: somaxconn is {somaxconn}, and raising it does nothing"),
-        )
-        .remedy([application::longer(owner, listener, longer(limit).min(somaxconn))]),
-        None => match somaxconn {
-            Some(somaxconn) => critical(
-                "accept-queue-somaxconn",
-                format!("somaxconn, now {somaxconn}, caps whatever a program asks for"),
-            )
-            .remedy(Remedy::at_least("net.core.somaxconn", longer(limit)))
-            .remedy([again]),
-            None => critical(
-                "accept-queue-app-backlog",
-                "whether the program or somaxconn set the limit is not known here".to_owned(),
-            )
-            .remedy([application::longer(owner, listener, longer(limit))]),
-        },
+            format!(
+                "the limit {limit} is what the program asked for: somaxconn is {somaxconn}, and raising it does nothing"
+            ),
+        ),
+        (Some(somaxconn), None) => (
+            "accept-queue-somaxconn",
+            format!("somaxconn, now {somaxconn}, caps whatever a program asks for"),
+        ),
+        (None, None) => (
+            "accept-queue-app-backlog",
+            "whether the program or somaxconn set the limit is not known here".to_owned(),
+        ),
     };
-    evidence(view, finding, listener, track)
+    let steps = match rule {
+        STALE => vec![Remedy::action(application::relisten(owner))],
+        _ => longer(view, listener),
+    };
+    let message = state(view, listener, track);
+    let finding = Finding::new(
+        rule,
+        Severity::Critical,
+        message,
+        format!("{DROPS}; {cause}"),
+    );
+    evidence(view, finding.remedy(steps), listener, track)
 }
 
-/// A queue that is worth the trouble of a change: four times as long.
-pub(super) fn longer(limit: u32) -> u32 {
-    limit.saturating_mul(4).max(DEFAULT)
+const STALE: &str = "listener-stale";
+
+/// What makes both queues of a listener four times as long: the program's backlog, or the `somaxconn` that caps it.
+pub(super) fn longer(view: &View<'_>, listener: &Listener) -> Vec<Remedy> {
+    let owner = view.owner(listener);
+    let wanted = listener.limit.saturating_mul(4).max(DEFAULT);
+    match view.somaxconn() {
+        Some(somaxconn) if listener.limit >= somaxconn => {
+            let key = Remedy::at_least("net.core.somaxconn", wanted);
+            let again = Remedy::action(application::relisten(owner));
+            key.into_iter().chain([again]).collect()
+        }
+        somaxconn => {
+            let most = somaxconn.unwrap_or(u32::MAX);
+            vec![application::longer(owner, listener, wanted.min(most))]
+        }
+    }
 }
 
 /// Overflows that no listener claims: it closed, or was not seen full and others dropped something else meanwhile.
@@ -177,7 +186,7 @@ fn slow(view: &View<'_>, listener: &Listener, track: Track, overflows: bool) -> 
     } else {
         Severity::Warning
     };
-    let accepted = view.rates().map_or(0.0, |rates| rates.accepted);
+    let accepted = view.rates.map_or(0.0, |rates| rates.accepted);
     let message = format!(
         "never fewer than {} waited in {} samples; {}",
         track.least,
@@ -232,16 +241,13 @@ fn out_of_files(
 
 /// Requests that were half-open before the queue filled, and whose final ACK met it full.
 fn abort(view: &View<'_>, ill: &[&Listener]) -> Option<Finding> {
-    let abort = view
-        .number("net.ipv4.tcp_abort_on_overflow")
-        .is_some_and(|on| on != 0);
     // A peer's RST to a half-open request counts as embryonic too, but also as an attempt that failed, and sends none.
     let by_peers = view.moved("TcpAttemptFails");
     let reset = view
         .moved("EmbryonicRsts")
         .saturating_sub(by_peers)
         .min(view.moved("TcpOutRsts"));
-    if !abort || reset == 0 || view.moved("ListenOverflows") == 0 {
+    if !view.aborts() || reset == 0 || view.moved("ListenOverflows") == 0 {
         return None;
     }
     let message = format!("{reset} handshakes were reset at their final ACK");
@@ -271,10 +277,7 @@ fn abort(view: &View<'_>, ill: &[&Listener]) -> Option<Finding> {
 
 /// Half-open requests that outlive the window at a full queue: their final ACKs were dropped.
 fn phantoms(view: &View<'_>) -> Vec<Finding> {
-    let abort = view
-        .number("net.ipv4.tcp_abort_on_overflow")
-        .is_some_and(|on| on != 0);
-    if abort || view.moved("ListenOverflows") == 0 || view.moved("TCPSynRetrans") == 0 {
+    if view.aborts() || view.moved("ListenOverflows") == 0 || view.moved("TCPSynRetrans") == 0 {
         return Vec::new();
     }
     let phantom = |listener: &Listener| {
@@ -312,7 +315,7 @@ fn past(view: &View<'_>) -> Option<Finding> {
         .filter(|total| *total > 0)?;
     let now =
         view.moved("ListenOverflows") > 0 || view.last.listeners.iter().any(Listener::is_full);
-    if now || view.rates().is_none() {
+    if now || view.rates.is_none() {
         return None;
     }
     // Resets of half-open requests count among a listener's drops too: only what adds up is named.

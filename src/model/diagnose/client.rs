@@ -1,12 +1,12 @@
 //! This host as a client: connects that nobody answers, local ports that run out, TIME-WAITs that are cut short.
 
 use core::net::SocketAddr;
-use std::collections::BTreeSet;
 
 use super::finding::{Finding, Remedy, Severity};
 use super::view::View;
 use crate::model::handshake::{View as Values, seconds};
 use crate::model::observation::{Ports, Route};
+use crate::model::ports::LocalPorts;
 
 /// Connects without an answer that are worth more than a note.
 const SILENT: u64 = 4;
@@ -106,11 +106,8 @@ fn is_ours(view: &View<'_>, to: &SocketAddr) -> bool {
 }
 
 fn ports(view: &View<'_>) -> Option<Finding> {
-    let (low, high) = range(view)?;
-    let reserved = reserved(view)
-        .into_iter()
-        .filter(|port| (low..=high).contains(port));
-    let ports = u32::from(high) + 1 - u32::from(low) - u32::try_from(reserved.count()).ok()?;
+    let local = LocalPorts::of(&view.seen.values)?;
+    let ports = local.count;
     // A port in TIME-WAIT is free where it may be used again (`tcp_twsk_unique` in net/ipv4/tcp_ipv4.c).
     let stamps = view.number("net.ipv4.tcp_timestamps") != Some(0);
     let reuse = view
@@ -141,8 +138,8 @@ fn ports(view: &View<'_>) -> Option<Finding> {
         "every connection to one destination needs a local port of its own; without one connect() fails with \
          EADDRNOTAVAIL, and no counter moves",
     );
-    let wider = wider(view, low, high)
-        .and_then(|range| Remedy::text("net.ipv4.ip_local_port_range", &range));
+    let wider =
+        wider(view, local).and_then(|range| Remedy::text("net.ipv4.ip_local_port_range", &range));
     let step = match waiting {
         0 => "keep connections and use them again",
         _ => {
@@ -161,7 +158,8 @@ fn ports(view: &View<'_>) -> Option<Finding> {
 
 /// A wider range that takes no port from a listener: connect() would get it while that restarts. Nothing if there is
 /// none that is worth it.
-fn wider(view: &View<'_>, low: u16, high: u16) -> Option<String> {
+fn wider(view: &View<'_>, local: LocalPorts) -> Option<String> {
+    let LocalPorts { low, high, .. } = local;
     let lowest = view
         .number("net.ipv4.ip_unprivileged_port_start")
         .unwrap_or(1024)
@@ -175,22 +173,6 @@ fn wider(view: &View<'_>, low: u16, high: u16) -> Option<String> {
     (more * 10 >= i128::from(high - low)).then(|| format!("{from} {to}"))
 }
 
-fn range(view: &View<'_>) -> Option<(u16, u16)> {
-    let (low, high) = view.text("net.ipv4.ip_local_port_range").split_once(' ')?;
-    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
-    (low <= high).then_some((low, high))
-}
-
-/// Ports that connect() never chooses: `8080,9000-9003`.
-fn reserved(view: &View<'_>) -> BTreeSet<u16> {
-    let text = view.text("net.ipv4.ip_local_reserved_ports");
-    let parts = text.split(',').filter_map(|part| {
-        let (low, high) = part.split_once('-').unwrap_or((part, part));
-        Some(low.parse::<u16>().ok()?..=high.parse::<u16>().ok()?)
-    });
-    parts.flatten().collect()
-}
-
 fn time_waits(view: &View<'_>) -> Option<Finding> {
     let cut = view.moved("TCPTimeWaitOverflow");
     if cut == 0 {
@@ -198,7 +180,7 @@ fn time_waits(view: &View<'_>) -> Option<Finding> {
     }
     let limit = view.number("net.ipv4.tcp_max_tw_buckets")?;
     // What stands there, and what a minute of this would add: a TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN).
-    let a_minute = u128::from(cut) * 60_000 / u128::from(view.window_ms().max(1));
+    let a_minute = u128::from(cut) * 60_000 / u128::from(view.window_ms.max(1));
     let wanted = u128::from(view.last.sockets.time_wait) + a_minute;
     let wanted = wanted.max(u128::try_from(limit).unwrap_or(0) * 2);
     let wanted = wanted.max(4096).next_power_of_two().min(1 << 30);

@@ -30,140 +30,102 @@ use view::View;
 pub struct Rule {
     /// A stable word.
     pub name: &'static str,
-    /// What it means, in a few words.
-    pub means: &'static str,
     /// What no sample can tell about it, and what would.
     pub beyond: Option<&'static str>,
 }
 
-const fn rule(name: &'static str, means: &'static str) -> Rule {
-    Rule {
-        name,
-        means,
-        beyond: None,
-    }
+const fn rule(name: &'static str) -> Rule {
+    Rule { name, beyond: None }
 }
 
-const fn beyond(name: &'static str, means: &'static str, beyond: &'static str) -> Rule {
+const fn beyond(name: &'static str, beyond: &'static str) -> Rule {
     Rule {
         name,
-        means,
         beyond: Some(beyond),
     }
 }
 
 /// Every rule, in the order in which a handshake meets them.
 pub const RULES: [Rule; 26] = [
-    rule(
-        "accept-queue-app-backlog",
-        "an accept queue overflows whose limit is the application's own backlog",
-    ),
-    rule(
-        "accept-queue-somaxconn",
-        "an accept queue overflows whose limit is somaxconn",
-    ),
+    // An accept queue overflows whose limit is the application's own backlog.
+    rule("accept-queue-app-backlog"),
+    // An accept queue overflows whose limit is somaxconn.
+    rule("accept-queue-somaxconn"),
+    // An accept queue overflows whose limit is a somaxconn of before.
     beyond(
         "listener-stale",
-        "an accept queue overflows whose limit is a somaxconn of before",
         "the backlog that a program asked for: its configuration, or `strace -e trace=listen`",
     ),
-    rule(
-        "application-slow",
-        "an accept queue is full all the time: accept() is too slow",
-    ),
-    rule(
-        "overflow-past",
-        "an accept queue overflowed once, and does not now",
-    ),
-    rule(
-        "syn-queue-full",
-        "a SYN queue is full and drops, as SYN cookies are off",
-    ),
-    rule(
-        "syn-backlog-three-quarters",
-        "three quarters of tcp_max_syn_backlog are taken, and SYN cookies are off",
-    ),
-    rule(
-        "syn-queue-cookies-legitimate",
-        "a burst of real clients goes through SYN cookies",
-    ),
+    // An accept queue is full all the time: accept() is too slow.
+    rule("application-slow"),
+    // An accept queue overflowed once, and does not now.
+    rule("overflow-past"),
+    // A SYN queue is full and drops, as SYN cookies are off.
+    rule("syn-queue-full"),
+    // Three quarters of tcp_max_syn_backlog are taken, and SYN cookies are off.
+    rule("syn-backlog-three-quarters"),
+    // A burst of real clients goes through SYN cookies.
+    rule("syn-queue-cookies-legitimate"),
+    // Most SYN cookies are never answered.
     beyond(
         "syn-flood",
-        "most SYN cookies are never answered",
         "who sends them: sources are forged; the upstream router, or `tcpdump 'tcp[13] == 2'`",
     ),
-    rule(
-        "cookies-always",
-        "every handshake goes through a SYN cookie",
-    ),
-    rule(
-        "cookies-without-timestamps",
-        "connections made through SYN cookies lose SACK and window scaling",
-    ),
+    // Every handshake goes through a SYN cookie.
+    rule("cookies-always"),
+    // Connections made through SYN cookies lose SACK and window scaling.
+    rule("cookies-without-timestamps"),
+    // ACKs arrive that answer no SYN cookie.
     beyond(
         "cookie-acks-bogus",
-        "ACKs arrive that answer no SYN cookie",
         "whether they are forged, late or come by another path: `tcpdump` on every path",
     ),
-    rule(
-        "abort-on-overflow",
-        "clients are reset after connect() succeeded",
-    ),
-    rule(
-        "phantom-clients",
-        "clients believe that they are connected, and the server does not",
-    ),
+    // Clients are reset after connect() succeeded.
+    rule("abort-on-overflow"),
+    // Clients believe that they are connected, and the server does not.
+    rule("phantom-clients"),
+    // SYN-ACKs are not answered, although no queue is full.
     beyond(
         "synack-unanswered",
-        "SYN-ACKs are not answered, although no queue is full",
         "whether the path back, a firewall or forged sources are to blame: `tcpdump` at the client",
     ),
+    // Connects of this host are not answered.
     beyond(
         "client-side",
-        "connects of this host are not answered",
         "whether the peer, its full queue or the path drops them: `tcptune doctor` on the peer",
     ),
-    rule(
-        "fastopen-unused",
-        "Fast Open is asked for, and no listener takes part",
-    ),
-    rule(
-        "fastopen-queue-full",
-        "more Fast Open requests wait than the listener allows",
-    ),
+    // Fast Open is asked for, and no listener takes part.
+    rule("fastopen-unused"),
+    // More Fast Open requests wait than the listener allows.
+    rule("fastopen-queue-full"),
+    // Fast Open data is refused, or a path swallows it.
     beyond(
         "fastopen-refused",
-        "Fast Open data is refused, or a path swallows it",
         "whether keys differ behind one address: compare what each server was given",
     ),
-    rule(
-        "listener-restart-loss",
-        "a listener closed with connections that nobody took over",
-    ),
+    // A listener closed with connections that nobody took over.
+    rule("listener-restart-loss"),
+    // The local ports for one destination run out.
     beyond(
         "port-exhaustion",
-        "the local ports for one destination run out",
         "no counter moves: EADDRNOTAVAIL in the log of the program",
     ),
-    rule(
-        "time-wait-overflow",
-        "TIME-WAITs are cut short, as there are too many",
-    ),
+    // TIME-WAITs are cut short, as there are too many.
+    rule("time-wait-overflow"),
+    // Packets are dropped before TCP sees them.
     beyond(
         "drops-before-tcp",
-        "packets are dropped before TCP sees them",
         "drops of the interface and of the switch: `ethtool -S`, and `tcpdump` on both sides",
     ),
-    rule("memory-pressure", "TCP runs out of memory, or of orphans"),
+    // TCP runs out of memory, or of orphans.
+    rule("memory-pressure"),
+    // Accept() has no file descriptor to give.
     beyond(
         "descriptors",
-        "accept() has no file descriptor to give",
         "limits of other users' processes are told to root only: `/proc/PID/limits`",
     ),
-    rule(
-        "wrong-namespace",
-        "the trouble is in another network namespace",
-    ),
+    // The trouble is in another network namespace.
+    rule("wrong-namespace"),
 ];
 
 /// Keys whose values the rules look at.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::accept;
 use super::finding::{Finding, Remedy, Severity};
 use super::view::View;
-use super::{accept, application};
 use crate::model::handshake::syn_queue;
 use crate::model::observation::Listener;
 
@@ -42,25 +42,18 @@ fn peak(view: &View<'_>, listener: &Listener) -> u32 {
     counts.max().unwrap_or(0)
 }
 
-/// The listener with most half-open requests.
-fn most<'a>(view: &'a View<'_>) -> Option<&'a Listener> {
+/// The listener with most half-open requests, of those whose count is as wanted.
+fn most<'a>(view: &'a View<'_>, wanted: fn(u32, &Listener) -> bool) -> Option<&'a Listener> {
     let counted = view.last.listeners.iter().map(|one| (peak(view, one), one));
-    let most = counted.filter(|(count, _)| *count > 0);
-    most.max_by_key(|(count, _)| *count)
-        .map(|(_, listener)| listener)
-}
-
-/// The listener whose SYN queue was seen full, give or take the one whose last timer just ran out.
-fn full_one<'a>(view: &'a View<'_>) -> Option<&'a Listener> {
-    let counted = view.last.listeners.iter().map(|one| (peak(view, one), one));
-    let full = counted.filter(|(count, one)| *count > 0 && *count >= one.limit);
-    full.max_by_key(|(count, _)| *count)
+    let some = counted.filter(|(count, one)| *count > 0 && wanted(*count, one));
+    some.max_by_key(|(count, _)| *count)
         .map(|(_, listener)| listener)
 }
 
 /// Puts the listener whose SYN queue was full into a finding, if one was seen so.
 fn with_full_one(view: &View<'_>, finding: Finding) -> Finding {
-    let Some(listener) = full_one(view) else {
+    // Give or take the request whose last timer just ran out.
+    let Some(listener) = most(view, |count, listener| count >= listener.limit) else {
         return finding;
     };
     let peers = view
@@ -95,7 +88,7 @@ fn full(view: &View<'_>) -> Option<Finding> {
 fn three_quarters(view: &View<'_>) -> Option<Finding> {
     let drops = view.other_drops();
     let backlog = view.number("net.ipv4.tcp_max_syn_backlog")?;
-    let listener = most(view).filter(|_| drops > 0)?;
+    let listener = most(view, |_, _| true).filter(|_| drops > 0)?;
     let holds = syn_queue(0, i128::from(u32::MAX), backlog);
     let most = peak(view, listener);
     // A request may have just died of its last timeout.
@@ -130,9 +123,7 @@ fn cookies(view: &View<'_>) -> Option<Finding> {
     let always = view.number("net.ipv4.tcp_syncookies") == Some(2);
     let unanswered = sent.saturating_sub(answered);
     let names = ["SyncookiesSent", "SyncookiesRecv", "TCPReqQFullDoCookies"];
-    // Answers take a round trip: in less than a second none may have come.
-    let told = view.window_ms() >= 900;
-    if told && unanswered >= FLOOD && answered * 2 < sent {
+    if view.is_long() && unanswered >= FLOOD && answered * 2 < sent {
         let retries = view
             .number("net.ipv4.tcp_synack_retries")
             .filter(|retries| *retries > 2);
@@ -159,31 +150,13 @@ fn cookies(view: &View<'_>) -> Option<Finding> {
         .moved(view, &names);
     let finding = with_full_one(view, finding);
     let steps = match finding.listener {
-        Some(listener) => longer(view, &listener),
+        // Whatever caps the accept queue caps this one.
+        Some(listener) => accept::longer(view, &listener),
         None => vec![Remedy::action(
             "a longer backlog for the listener that the clients come to",
         )],
     };
     Some(finding.remedy(steps))
-}
-
-/// What makes the SYN queue of a listener longer: whatever caps its accept queue.
-fn longer(view: &View<'_>, listener: &Listener) -> Vec<Remedy> {
-    let owner = view.owner(listener);
-    match view.somaxconn() {
-        Some(somaxconn) if listener.limit < somaxconn => {
-            vec![application::longer(
-                owner,
-                listener,
-                accept::longer(listener.limit).min(somaxconn),
-            )]
-        }
-        _ => {
-            let key = Remedy::at_least("net.core.somaxconn", accept::longer(listener.limit));
-            let again = Remedy::action(application::relisten(owner));
-            key.into_iter().chain([again]).collect()
-        }
-    }
 }
 
 fn always(view: &View<'_>) -> Option<Finding> {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::finding::{Finding, Severity};
 use crate::model::counters::Counters;
 use crate::model::observation::{Listener, Observation, Owner, Sample};
-use crate::model::value::Value;
 
 /// What a listener's accept queue did during the window.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,8 +23,11 @@ pub(super) struct Track {
 
 pub(super) struct View<'a> {
     pub(super) seen: &'a Observation,
-    pub(super) first: &'a Sample,
     pub(super) last: &'a Sample,
+    /// Rates of the window; nothing with a single sample.
+    pub(super) rates: Option<Rates>,
+    /// Milliseconds between the first and the last sample.
+    pub(super) window_ms: u64,
     delta: Counters,
     tracks: BTreeMap<u64, Track>,
 }
@@ -45,7 +47,7 @@ pub struct Rates {
 
 /// The rates between the first and the last sample; nothing with a single one.
 pub fn rates(seen: &Observation) -> Option<Rates> {
-    View::new(seen)?.rates()
+    Rates::between(seen.samples.first()?, seen.samples.last()?)
 }
 
 impl Rates {
@@ -99,8 +101,9 @@ impl<'a> View<'a> {
         }
         Some(Self {
             seen,
-            first,
             last,
+            rates: Rates::between(first, last),
+            window_ms: last.at_ms.saturating_sub(first.at_ms),
             delta: last.counters.since(&first.counters),
             tracks,
         })
@@ -137,11 +140,6 @@ impl<'a> View<'a> {
         self.seen.values.get(name)?.integer()
     }
 
-    /// What a key holds; empty where it is not known.
-    pub(super) fn text(&self, name: &str) -> &'a str {
-        self.seen.values.get(name).map_or("", Value::as_str)
-    }
-
     /// The number that a key holds, if a socket could have it as its limit.
     pub(super) fn somaxconn(&self) -> Option<u32> {
         self.number("net.core.somaxconn")?.try_into().ok()
@@ -151,19 +149,22 @@ impl<'a> View<'a> {
         self.seen.owners.get(&listener.inode)
     }
 
-    /// Milliseconds between the first and the last sample.
-    pub(super) fn window_ms(&self) -> u64 {
-        self.last.at_ms.saturating_sub(self.first.at_ms)
+    /// Whether the window is long enough to tell what lasts from what passes, and to have had answers: a round trip
+    /// takes less.
+    pub(super) fn is_long(&self) -> bool {
+        self.window_ms >= 900
     }
 
-    pub(super) fn rates(&self) -> Option<Rates> {
-        Rates::between(self.first, self.last)
+    /// Whether a final ACK that meets a full accept queue is answered with RST.
+    pub(super) fn aborts(&self) -> bool {
+        self.number("net.ipv4.tcp_abort_on_overflow")
+            .is_some_and(|on| on != 0)
     }
 
     /// How long the last connection of a full queue waits, as a sentence; nothing where nothing was accepted.
     /// `accept()` of single listeners is not counted, so the rate is that of all listeners together.
     pub(super) fn depth(&self, limit: u64) -> Option<String> {
-        let rate = self.rates()?.accepted;
+        let rate = self.rates?.accepted;
         if rate < 0.1 {
             return None;
         }

@@ -1,6 +1,6 @@
 //! What a value means beside the others, in sentences without a full stop.
 
-use super::super::value::Value;
+use super::super::ports::LocalPorts;
 use super::{
     ACCEPT_ENTRY_BYTES, SHIFTED_TIMEOUTS, SYN_ENTRY_BYTES, Timeline, View, established_ms, plural,
     seconds, syn_queue, synack_timeline,
@@ -241,31 +241,13 @@ pub fn fin_timeout(view: View<'_>) -> Vec<String> {
 
 /// `ip_local_port_range`, less `ip_local_reserved_ports`.
 pub fn port_range(view: View<'_>) -> Vec<String> {
-    let ports = || {
-        let range = view.0.get("net.ipv4.ip_local_port_range")?.as_str();
-        let (low, high) = numbers(range.split_once(' ')?)?;
-        let reserved = view.0.get("net.ipv4.ip_local_reserved_ports");
-        let reserved = ranges(reserved.map_or("", Value::as_str));
-        let taken = |(from, to): &(i128, i128)| (*to.min(&high) - *from.max(&low) + 1).max(0);
-        Some(high - low + 1 - reserved.iter().map(taken).sum::<i128>())
-    };
-    sentences([ports().map(|n| {
+    sentences([LocalPorts::of(view.0).map(|ports| {
         format!(
-            "{n} {} from one source address to one destination address and port at a time",
-            plural(n, "connection")
+            "{} {} from one source address to one destination address and port at a time",
+            ports.count,
+            plural(ports.count.into(), "connection")
         )
     })])
-}
-
-fn numbers((low, high): (&str, &str)) -> Option<(i128, i128)> {
-    Some((low.parse().ok()?, high.parse().ok()?))
-}
-
-/// Ranges of ports as the kernel prints them: merged, so that none is counted twice.
-fn ranges(text: &str) -> Vec<(i128, i128)> {
-    text.split(',')
-        .filter_map(|range| numbers(range.split_once('-').unwrap_or((range, range))))
-        .collect()
 }
 
 /// `tcp_timestamps`.
@@ -289,6 +271,7 @@ fn memory(bytes: i128) -> String {
 mod tests {
     use super::super::super::key::Key;
     use super::*;
+    use crate::model::value::Value;
     use std::collections::BTreeMap;
 
     fn says(of: super::Consequence, values: &[(&str, &str)]) -> String {

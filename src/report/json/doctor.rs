@@ -8,53 +8,39 @@ use crate::model::relisten::{Cap, Capped};
 use crate::report::doctor::{Diagnosed, Doctor, Examined};
 use crate::report::watch::Watch;
 
-use super::error;
+use super::{error, spread};
 
 /// Listeners that are listed at most, the fullest first.
 const LISTED: usize = 100;
 
 pub(super) fn doctor(doctor: &Doctor) -> Json {
-    let namespaces: Vec<Json> = doctor.namespaces.iter().map(examined).collect();
-    // One namespace, the usual case, is also said without the list around it.
-    let mut document = match namespaces.as_slice() {
-        [one] => one.clone(),
-        _ => json!({}),
-    };
-    if let Json::Object(fields) = &mut document {
-        fields.remove("error");
-        fields.insert("profiles".to_owned(), json!(doctor.profiles));
-        fields.insert("not_examined".to_owned(), json!(doctor.not_examined));
-        fields.insert("namespaces".to_owned(), json!(namespaces));
-    }
-    document
+    let mut fields = spread(doctor.namespaces.iter().map(examined).collect());
+    fields.insert("profiles".to_owned(), json!(doctor.profiles));
+    fields.insert("not_examined".to_owned(), json!(doctor.not_examined));
+    Json::Object(fields)
 }
 
 /// `watch --once`: the same for its one namespace, with what keys hold and what is declared.
 pub(super) fn watch(watch: &Watch) -> Json {
     let one = watch.examined();
-    let namespace = examined(&one);
-    let mut document = namespace.clone();
-    if let Json::Object(fields) = &mut document {
-        fields.remove("error");
-        fields.insert("profiles".to_owned(), json!(watch.profiles()));
-        fields.insert("namespaces".to_owned(), json!([namespace]));
-        fields.insert("values".to_owned(), json!(one.seen.values));
-        let declared = watch.declared().map(|declared| {
-            let drift = declared.drift.iter();
-            let drift = drift
-                .map(|(key, (holds, wants))| json!({ "key": key, "live": holds, "want": wants }));
-            json!({
-                "name": (declared.keys > 0).then_some(&declared.name),
-                "keys": declared.keys,
-                "drift": drift.collect::<Vec<_>>(),
-            })
-        });
-        fields.insert("declared".to_owned(), json!(declared));
-    }
-    document
+    let mut fields = spread(vec![examined(&one)]);
+    fields.insert("profiles".to_owned(), json!(watch.profiles()));
+    fields.insert("values".to_owned(), json!(one.seen.values));
+    let declared = watch.declared().map(|declared| {
+        let drift = declared.drift.iter();
+        let drift =
+            drift.map(|(key, (holds, wants))| json!({ "key": key, "live": holds, "want": wants }));
+        json!({
+            "name": (declared.keys > 0).then_some(&declared.name),
+            "keys": declared.keys,
+            "drift": drift.collect::<Vec<_>>(),
+        })
+    });
+    fields.insert("declared".to_owned(), json!(declared));
+    Json::Object(fields)
 }
 
-pub(super) fn examined(one: &Examined) -> Json {
+fn examined(one: &Examined) -> Json {
     let now = one.now();
     let rates = rates(&one.seen);
     let fullest = one.fullest(LISTED);

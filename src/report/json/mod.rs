@@ -60,19 +60,7 @@ pub fn render(report: &Report) -> String {
         })).collect::<Vec<_>>() }),
         Body::Desired(one) => show(one),
         Body::Changes(all) => changes(all),
-        Body::Status(all) => {
-            let namespaces: Vec<Json> = all.iter().map(status).collect();
-            // One namespace, the usual case, is also said without the list around it.
-            let mut one = match namespaces.as_slice() {
-                [one] => one.clone(),
-                _ => json!({}),
-            };
-            if let Json::Object(fields) = &mut one {
-                fields.remove("error");
-                fields.insert("namespaces".to_owned(), json!(namespaces));
-            }
-            one
-        }
+        Body::Status(all) => Json::Object(spread(all.iter().map(status).collect())),
         Body::History(all) => history(all),
         Body::Winners(one) => boot::winners(one),
         Body::Imported(one) => json!({
@@ -107,6 +95,17 @@ pub fn render(report: &Report) -> String {
         document.extend(fields);
     }
     format!("{:#}\n", Json::Object(document))
+}
+
+/// The list of namespaces. One of them, the usual case, is also said without the list around it.
+fn spread(namespaces: Vec<Json>) -> Map<String, Json> {
+    let mut fields = match namespaces.as_slice() {
+        [Json::Object(one)] => one.clone(),
+        _ => Map::new(),
+    };
+    fields.remove("error");
+    fields.insert("namespaces".to_owned(), Json::Array(namespaces));
+    fields
 }
 
 fn error(error: &Error) -> Json {

@@ -330,32 +330,11 @@ fn encoded((family, samples): &(&'static Family, Vec<Sample>)) -> MetricFamily {
 mod tests {
     use super::*;
     use crate::model::counters::Counters;
-    use crate::model::memory::Memory;
     use crate::model::observation::{HalfOpen, Listener};
-
-    fn status() -> Status {
-        Status {
-            netns: "host".to_owned(),
-            image: false,
-            memory: Memory::default(),
-            rows: Vec::new(),
-            time: None,
-            forgotten: None,
-            outdated: false,
-            boot: None,
-            pending: None,
-            unconfirmed: None,
-            taken_back: None,
-            hold: None,
-            head: 0,
-            next_undo: None,
-            error: None,
-        }
-    }
 
     fn found(listeners: Vec<Listener>) -> Found {
         Found {
-            status: status(),
+            status: Status::blank("host".to_owned()),
             profiles_known: true,
             declared: None,
             newest: None,
