@@ -230,7 +230,7 @@ fn whatever_state_a_host_is_in_a_review_elsewhere_says_the_same() {
         (fragment("net.core.somaxconn = 900 secret\\n"), "high-traffic"),
         (fragment("# pass\\rnet.core.somaxconn = 5\\r\\n"), "high-traffic"),
         ("$T apply /run/p.toml --persist".to_owned(), "/run/p.toml --persist"),
-        ("$T apply fail-fast --persist; echo '# mine, tcp_fastopen_key = abc' >> /etc/sysctl.d/99-tcptune.conf".to_owned(), "fail-fast --persist"),
+        ("$T apply fail-fast --persist; echo '# mine, tcp_fastopen_key = planted-word' >> /etc/sysctl.d/99-tcptune.conf".to_owned(), "fail-fast --persist"),
         ("$T apply fail-fast --persist; rm /etc/sysctl.d/99-tcptune.conf".to_owned(), "patient --persist"),
         ("$T apply fail-fast; echo 5 > /proc/sys/net/ipv4/tcp_syn_retries".to_owned(), "high-traffic"),
         ("$T hold --reason x".to_owned(), "high-traffic"),
@@ -249,7 +249,6 @@ fn whatever_state_a_host_is_in_a_review_elsewhere_says_the_same() {
         let there = sandbox
             .tcptune(&format!("diff {words} --json --against /run/host.json"))
             .json();
-        // The text of a comment stays at home.
         let code = |document: &Json| document["error"]["code"].clone();
         assert_eq!(code(&here), code(&there), "{state}");
         for field in ["exit", "hashes", "warnings"] {
@@ -262,7 +261,10 @@ fn whatever_state_a_host_is_in_a_review_elsewhere_says_the_same() {
             );
             assert_eq!(here, there, "{state}: {field}");
         }
-        assert!(!there.to_string().contains("abc"), "{there}");
+        // The text of a comment stays at home.
+        for document in [&taken, &there.to_string()] {
+            assert!(!document.contains("planted-word"), "{state}: {document}");
+        }
     }
 }
 
