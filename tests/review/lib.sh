@@ -33,7 +33,7 @@ review_build() {
     "$tools/python/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
         --requirement "$source/requirements.txt"
     cp "$source"/package*.json "$tools"
-    npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$tools"
+    npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefix "$tools"
     touch "$tools/complete"
     echo "review: tools: $((SECONDS - start)) s"
 }
