@@ -209,8 +209,8 @@ fn accept_queues_that_overflow() {
             rule: "application-slow",
             traffic: &[
                 "listen web 10.0.0.1:80 backlog=16",
-                "accept web 1 every=0.1",
-                "burst web 30 every=0.5",
+                "accept web 1 every=0.2",
+                "burst web 30 every=0.3",
                 "wait 0.3",
             ],
             cure: &["accept web", "wait 1.2"],

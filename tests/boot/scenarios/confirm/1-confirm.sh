@@ -32,7 +32,8 @@ hold 4096 5
 # Applied for a while. What else runs in the login shows what becomes of it: in the foreground, and in a session of its own.
 ssh admin@127.0.0.1 'setsid --fork sleep 1000; sudo tcptune apply high-traffic --persist --confirm-within=10s; sleep 1000' >out 2>&1 &
 eventually sleeps_of_admin 2
-grep '^UNCONFIRMED: goes back at ' out
+# What was printed comes over the network.
+eventually grep '^UNCONFIRMED: goes back at ' out
 hold 16384 3
 [ ! -e /etc/sysctl.d/99-tcptune.conf ]
 
