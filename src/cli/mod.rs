@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::env::CompleteEnv;
 
 use crate::change::store::Store;
 use crate::command::{
-    self, World, apply, check, confirm, diff, doctor, explain, guard, history, hold, import, list,
-    metrics, off, persist, rollback, schema, set, show, snapshot, status, verify, watch, whence,
+    self, World, apply, candidates, check, confirm, diff, doctor, explain, guard, history, hold,
+    import, list, metrics, off, persist, rollback, schema, set, show, snapshot, status, verify,
+    watch, whence,
 };
 use crate::error::Error;
 use crate::exit::Exit;
@@ -42,10 +44,10 @@ struct Options {
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
     /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
-    #[arg(long, global = true, value_name = "NETNS")]
+    #[arg(long, global = true, value_name = "NETNS", add = candidates::namespaces())]
     netns: Vec<Target>,
     /// The file system of an image, unpacked in a directory, instead of this machine's
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     root: Option<PathBuf>,
     /// Wait for another tcptune to finish, at most so long: `--wait=10s`, with the `=`
     #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
@@ -211,6 +213,9 @@ fn exit_codes() -> String {
 /// Runs tcptune: `args` as the shell gave them, the program's name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
+    if completed(&args) {
+        return Exit::Done;
+    }
     if let Some(error) = blank_before_time(&args) {
         return refuse(error, &args);
     }
@@ -242,6 +247,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Err(error) => misunderstood(&error, &args),
     }
+}
+
+/// Answers a shell that asks for completions: `COMPLETE=SHELL tcptune` prints what it should load, which then asks with
+/// `tcptune -- WORDS`. Nowhere else is the variable looked at, so that it changes nothing that a verb does.
+fn completed(args: &[OsString]) -> bool {
+    let asked = match args {
+        [_] => true,
+        [_, words, ..] => words == "--",
+        [] => false,
+    };
+    let here = std::env::current_dir().ok();
+    asked
+        && CompleteEnv::with_factory(Cli::command)
+            .bin("tcptune")
+            .try_complete(args.iter().cloned(), here.as_deref())
+            .unwrap_or(false)
 }
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {

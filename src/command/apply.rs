@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::error::Error;
 use crate::host::library::Library;
@@ -91,7 +91,7 @@ pub struct Apply {
     #[arg(long, short)]
     yes: bool,
     /// As if the files of DIR were in /etc/tcptune/profiles already; only for a dry run
-    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    #[arg(long, value_name = "DIR", requires = "dry_run", value_hint = ValueHint::DirPath)]
     staged: Option<PathBuf>,
 }
 

@@ -11,11 +11,13 @@ use crate::model::memory::Settings;
 use crate::model::problem::Problem;
 use crate::report::{Body, Checked, CheckedFile, Report};
 
+use super::candidates;
+
 /// The words of `check`.
 #[derive(Debug, Clone, Args)]
 pub struct Check {
     /// Profiles: paths (with a `/`, or ending in `.toml`), or names
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required = true, add = candidates::profiles())]
     files: Vec<String>,
     /// What makes it fail: exit 1
     #[arg(long, value_name = "SEVERITY", default_value = "error")]

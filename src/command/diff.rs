@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::error::Error;
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use super::facts::Facts;
 use super::reach::Reach;
 use super::transaction;
 use super::wish::{self, Wish, Words};
-use super::{World, apply, failed};
+use super::{World, apply, candidates, failed};
 
 /// The words of `diff`.
 #[derive(Debug, Clone, Args)]
@@ -25,10 +25,11 @@ pub struct Diff {
     #[command(flatten)]
     reach: Reach,
     /// Not this host but OTHER: a snapshot (`.json`), or profiles to compare with; repeatable
-    #[arg(long, value_name = "OTHER", num_args = 1.., conflicts_with_all = ["netns", "root"])]
+    #[arg(long, value_name = "OTHER", num_args = 1.., conflicts_with_all = ["netns", "root"],
+          add = candidates::others())]
     against: Vec<String>,
     /// As if the files of DIR were in /etc/tcptune/profiles: what the hosts will do once they have them
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     staged: Option<PathBuf>,
     /// Only the plan hash, which `--expect` takes
     #[arg(long)]

@@ -13,7 +13,7 @@ use crate::model::observation::Observation;
 use crate::report::{Body, Diagnosed, Doctor as Told, Examined, Report};
 
 use super::observe::{Watched, observe};
-use super::{World, failed, judged, told};
+use super::{World, candidates, failed, judged, told};
 
 /// The words of `doctor`.
 #[derive(Debug, Clone, Args)]
@@ -22,7 +22,7 @@ pub struct Doctor {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = window)]
     window: Duration,
     /// Say of each finding whether this profile would cure it; repeatable
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = candidates::profiles())]
     profile: Vec<String>,
 }
 

@@ -18,16 +18,16 @@ use crate::report::{
     Body, Explained, ExplainedKey, Holds, Overview, Planned, Report, Site, Warning,
 };
 
-use super::{World, failed, told, whence, wish};
+use super::{World, candidates, failed, told, whence, wish};
 
 /// The words of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct Explain {
     /// Keys, by short or full name; without any, the handshake in one screen
-    #[arg(value_name = "KEY")]
+    #[arg(value_name = "KEY", add = candidates::keys())]
     keys: Vec<String>,
     /// As if the kernel held this as well; nothing is written
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
 }
 

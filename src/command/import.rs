@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::error::Error;
 use crate::host::fragments;
@@ -29,7 +29,7 @@ const LARGEST: u64 = 16 << 20;
 #[derive(Debug, Clone, Args)]
 pub struct Import {
     /// Files in the format of sysctl.conf, read one after the other; `-` is standard input
-    #[arg(value_name = "FILE", required_unless_present = "managed")]
+    #[arg(value_name = "FILE", required_unless_present = "managed", value_hint = ValueHint::FilePath)]
     files: Vec<String>,
     /// From what this machine boots with, as far as files in /etc say so, with the diff that takes it out of them
     #[arg(long, conflicts_with = "files")]

@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod approval;
+pub mod candidates;
 mod cautions;
 pub mod check;
 pub mod confirm;

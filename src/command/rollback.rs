@@ -16,17 +16,17 @@ use crate::model::snapshot::Snapshot;
 use crate::model::undo::{retrace, retrace_files};
 use crate::report::{Report, Want, Warning};
 
-use super::World;
 use super::apply::Deed;
 use super::draft::{Draft, End, Undoes, describe};
 use super::scene::{Scene, refused};
 use super::transaction;
+use super::{World, candidates};
 
 /// The words of `rollback`.
 #[derive(Debug, Clone, Args)]
 pub struct Rollback {
     /// Back to how things stood right after this entry; 0 is before the first one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = candidates::entries())]
     to: Option<u64>,
     /// Go on although a key is not as tcptune left it
     #[arg(long)]

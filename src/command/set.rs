@@ -14,13 +14,13 @@ use super::draft::{Draft, Manner};
 use super::reach::{Axes, Reach};
 use super::scene::Scene;
 use super::transaction;
-use super::{World, failed, wish};
+use super::{World, candidates, failed, wish};
 
 /// The words of `set`.
 #[derive(Debug, Clone, Args)]
 pub struct Set {
     /// Keys, by short or full name, with their values
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "KEY=VALUE", required = true, add = candidates::settings())]
     settings: Vec<String>,
     #[command(flatten)]
     reach: Reach,

@@ -16,13 +16,13 @@ use crate::model::value::Value;
 use crate::report::{Active, Body, Report, Show as Shown, Warning};
 
 use super::scene::Scene;
-use super::{World, failed, known, told, told_unreadable};
+use super::{World, candidates, failed, known, told, told_unreadable};
 
 /// The words of `show`.
 #[derive(Debug, Clone, Args)]
 pub struct Show {
     /// Profiles, left to right, later wins: names, or paths (with a `/`, or ending in `.toml`)
-    #[arg(value_name = "PROFILE", required_unless_present = "active")]
+    #[arg(value_name = "PROFILE", required_unless_present = "active", add = candidates::profiles())]
     profiles: Vec<String>,
     /// What is declared now, as a profile: for version control
     #[arg(long, conflicts_with_all = ["profiles", "flat"])]

@@ -21,7 +21,7 @@ use super::observe::{SAMPLES, sample};
 use super::relisten::former;
 use super::scene::Scene;
 use super::status::holds;
-use super::{World, doctor, failed, told};
+use super::{World, candidates, doctor, failed, told};
 
 /// How often, at most, is looked who owns new listeners, and what is declared; in milliseconds. Every process is looked
 /// at for the one, and every file of the next boot is read for the other.
@@ -40,7 +40,7 @@ pub struct Watch {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = every)]
     every: Duration,
     /// Say of each finding whether this profile would cure it; repeatable
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = candidates::profiles())]
     profile: Vec<String>,
 }
 

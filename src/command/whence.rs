@@ -15,13 +15,13 @@ use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Statement, Tree, remarks};
 use crate::report::{Body, KeyWinner, Report, Winners};
 
-use super::{World, failed, judged, told};
+use super::{World, candidates, failed, judged, told};
 
 /// The words of `where`.
 #[derive(Debug, Clone, Args)]
 pub struct Where {
     /// Keys, by short or full name; without any, every key that a file names
-    #[arg(value_name = "KEY")]
+    #[arg(value_name = "KEY", add = candidates::keys())]
     keys: Vec<String>,
 }
 

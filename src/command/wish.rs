@@ -14,14 +14,16 @@ use crate::model::setting::{Origin, Setting};
 use crate::model::stack::{self, Desired};
 use crate::report::text;
 
+use super::candidates;
+
 /// Profiles and settings on a command line.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Words {
     /// Profiles, left to right, later wins: names, or paths (with a `/`, or ending in `.toml`)
-    #[arg(value_name = "PROFILE")]
+    #[arg(value_name = "PROFILE", add = candidates::profiles())]
     profiles: Vec<String>,
     /// Set one more key; it replaces what the profiles want for it, bounds included
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
 }
 

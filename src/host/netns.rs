@@ -257,8 +257,8 @@ pub struct Visible {
     pub pid: Option<u32>,
 }
 
-/// Every namespace that can be seen, by its inode, each once. Namespaces of other users' processes show only to root.
-pub fn visible() -> BTreeMap<u64, Visible> {
+/// The names of `ip netns`, in their order.
+pub fn names() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(NAMES)
         .into_iter()
         .flatten()
@@ -266,6 +266,11 @@ pub fn visible() -> BTreeMap<u64, Visible> {
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
     names.sort();
+    names
+}
+
+/// Every namespace that can be seen, by its inode, each once. Namespaces of other users' processes show only to root.
+pub fn visible() -> BTreeMap<u64, Visible> {
     let mut seen: BTreeMap<u64, Visible> = BTreeMap::new();
     let inode = |target: &Target| fs::metadata(target.path()).ok().map(|found| found.ino());
     for pid in owners::processes() {
@@ -275,7 +280,7 @@ pub fn visible() -> BTreeMap<u64, Visible> {
             seen.entry(inode).or_insert(Visible { target, pid });
         }
     }
-    for name in names {
+    for name in names() {
         let target = Target::Name(name);
         if let Some(inode) = inode(&target) {
             let pid = seen.get(&inode).and_then(|one| one.pid);

@@ -90,6 +90,17 @@ impl Shape {
         })
     }
 
+    /// The words that a profile may say instead of numbers.
+    pub fn words(&self) -> Vec<&'static str> {
+        match self {
+            Shape::Choice(names) | Shape::Bits(names) => {
+                names.iter().map(|(_, name)| *name).collect()
+            }
+            Shape::Switch => vec!["false", "true"],
+            _ => Vec::new(),
+        }
+    }
+
     /// The word for a value, if the shape has words.
     pub fn word(&self, value: &Value) -> Option<String> {
         let number = value.integer()?;
