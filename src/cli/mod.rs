@@ -1,20 +1,18 @@
 //! The command line: words in, a verb run, its report on standard output and the talk on standard error.
 
+mod verb;
+
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use clap_complete::env::CompleteEnv;
 
 use crate::change::store::Store;
-use crate::command::{
-    self, World, apply, candidates, check, confirm, diff, doctor, explain, guard, history, hold,
-    import, list, metrics, off, persist, rollback, schema, set, show, snapshot, status, verify,
-    watch, whence,
-};
+use crate::command::{self, World, candidates};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::kernel::Proc;
@@ -24,9 +22,11 @@ use crate::host::root::Root;
 use crate::report::text::Manner;
 use crate::report::{Report, github, json, markdown, sarif, text};
 
+use verb::Verb;
+
 /// Profiles, diff, verified apply and rollback for the sysctls of the Linux TCP handshake
 #[derive(Debug, Parser)]
-#[command(name = "tcptune", version, after_help = exit_codes(), max_term_width = 100)]
+#[command(name = "tcptune", version, after_help = exit_codes(), term_width = 80)]
 pub struct Cli {
     #[command(flatten)]
     options: Options,
@@ -89,118 +89,6 @@ enum Color {
     Auto,
     Always,
     Never,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Profiles and where they come from
-    List(list::List),
-    /// Profiles resolved, with what each setting means on this kernel
-    Show(show::Show),
-    /// What `apply` would change; exit 1 if anything
-    Diff(diff::Diff),
-    /// What is wrong or doubtful in profiles, without any host; exit 1 if anything counts
-    Check(check::Check),
-    /// Whether the machine complies, now and after the next boot; exit 1 if not
-    Verify(verify::Verify),
-    /// Make the kernel so, all or nothing, read back and undoable
-    Apply(apply::Apply),
-    /// Set single keys on top of what is declared
-    Set(set::Set),
-    /// Declare nothing any more; every key goes back to what it was
-    Off(off::Off),
-    /// Make the next boot give what is declared now
-    Persist(persist::Persist),
-    /// Keep what was applied with `--confirm-within`
-    Confirm(confirm::Confirm),
-    /// Undo the entry in effect; once more goes one further, `--to ID` goes anywhere
-    Rollback(rollback::Rollback),
-    /// Apply nothing for a while: `apply`, `off` and `persist` refuse
-    Hold(hold::Hold),
-    /// Take the hold away
-    Unhold(hold::Unhold),
-    /// What is declared, and whether it holds; exit 1 if not
-    Status(status::Status),
-    /// The journal
-    History(history::History),
-    /// A sysctl.conf, or what this machine boots with, as a profile
-    Import(import::Import),
-    /// What the handshake suffers from now, who suffers, and what helps; exit 1 if anything is lost
-    Doctor(doctor::Doctor),
-    /// What the kernel really does with a key; alone: the handshake in one screen
-    Explain(explain::Explain),
-    /// Drift, the journal and the queues for Prometheus; exit 0 also where something drifted
-    Metrics(metrics::Metrics),
-    /// The handshake live: rates, queues, findings, values and their drift
-    Watch(watch::Watch),
-    /// This host's facts as JSON, for `diff --against` anywhere
-    Snapshot(snapshot::Snapshot),
-    /// The JSON Schema of profiles, for editors and linters
-    Schema(schema::Schema),
-    /// Wait for the deadline of an entry
-    #[command(hide = true)]
-    Guard(guard::Guard),
-    /// Who wins for each key at the next boot, under every loader; exit 1 if they disagree
-    Where(whence::Where),
-}
-
-impl Verb {
-    /// Whether it can speak of an image, which has no kernel and no journal.
-    fn knows_images(&self) -> bool {
-        match self {
-            Verb::List(_)
-            | Verb::Persist(_)
-            | Verb::Rollback(_)
-            | Verb::Confirm(_)
-            | Verb::Hold(_)
-            | Verb::Unhold(_)
-            | Verb::History(_)
-            | Verb::Snapshot(_)
-            | Verb::Schema(_)
-            | Verb::Check(_)
-            | Verb::Doctor(_)
-            | Verb::Explain(_)
-            | Verb::Metrics(_)
-            | Verb::Watch(_)
-            | Verb::Guard(_) => false,
-            Verb::Show(request) => request.is_active(),
-            _ => true,
-        }
-    }
-
-    /// Whether a review asks it, so that it has outputs for reviews.
-    fn knows_reviews(&self) -> bool {
-        matches!(self, Verb::Diff(_) | Verb::Check(_))
-    }
-
-    fn run(&self, world: &World) -> Report {
-        match self {
-            Verb::List(_) => list::run(),
-            Verb::Show(request) => show::run(world, request),
-            Verb::Diff(request) => diff::run(world, request),
-            Verb::Check(request) => check::run(request),
-            Verb::Doctor(request) => doctor::run(world, request),
-            Verb::Explain(request) => explain::run(world, request),
-            Verb::Metrics(request) => metrics::run(world, request),
-            Verb::Watch(request) => watch::run(world, request),
-            Verb::Verify(request) => verify::run(world, request),
-            Verb::Apply(request) => apply::run(world, request),
-            Verb::Set(request) => set::run(world, request),
-            Verb::Off(request) => off::run(world, request),
-            Verb::Persist(request) => persist::run(world, request),
-            Verb::Confirm(request) => confirm::run(world, request),
-            Verb::Schema(_) => schema::run(),
-            Verb::Snapshot(request) => snapshot::run(world, request),
-            Verb::Guard(request) => guard::run(world, request),
-            Verb::Import(request) => import::run(world, request),
-            Verb::Rollback(request) => rollback::run(world, request),
-            Verb::Hold(request) => hold::run(world, request),
-            Verb::Unhold(_) => hold::end(world),
-            Verb::Status(_) => status::run(world),
-            Verb::History(request) => history::run(world, request),
-            Verb::Where(request) => whence::run(world, request),
-        }
-    }
 }
 
 fn exit_codes() -> String {
