@@ -26,6 +26,7 @@ mod import;
 mod layers;
 mod loaders;
 mod log;
+mod manual;
 mod measured;
 mod memory;
 mod metrics;
