@@ -14,19 +14,25 @@ use tcptune::model::memory::hex;
 use tcptune::report::metrics;
 
 use crate::sandbox::Sandbox;
+use crate::translation;
 
-fn document(name: &str) -> String {
+pub(crate) fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
-/// Two tests may bring the README up to date.
-static README: Mutex<()> = Mutex::new(());
+/// Several tests may bring the README and its translation up to date.
+pub(crate) static README: Mutex<()> = Mutex::new(());
+
+/// Writes the README, and its translation behind it; the caller holds [`README`].
+pub(crate) fn update(readme: &str) {
+    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"), readme).unwrap();
+    translation::follow(readme);
+}
 
 /// Compares the README with what it should be, or writes it.
 fn check(wanted: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, wanted).unwrap();
+        update(wanted);
     }
     let is = document("README.md");
     let diff = similar::TextDiff::from_lines(is.as_str(), wanted)

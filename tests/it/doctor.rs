@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::docs;
 use crate::sandbox::Sandbox;
 
 /// The traffic of `tests/lab/lab.py`, which lives in the sandbox.
@@ -721,13 +722,13 @@ fn the_finding_of_the_readme_is_what_a_user_sees() {
     let shown = run.out.replace("container namespace", "host namespace");
     let shown: Vec<String> = shown.lines().flat_map(|line| wrapped(line, 118)).collect();
     let shown = format!("```text\n{}\n```\n", shown.join("\n"));
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).expect("README.md");
+    let _one_at_a_time = docs::README.lock();
+    let readme = docs::document("README.md");
     let (before, rest) = readme.split_once("<!-- doctor -->\n").expect("a mark");
     let (is, after) = rest.split_once("<!-- /doctor -->").expect("a mark");
     if std::env::var_os("UPDATE").is_some() {
         let text = format!("{before}<!-- doctor -->\n{shown}<!-- /doctor -->{after}");
-        return std::fs::write(path, text).expect("written");
+        return docs::update(&text);
     }
     assert_eq!(
         words(is),

@@ -36,6 +36,7 @@ mod relisten;
 mod review;
 mod sandbox;
 mod sequence;
+mod translation;
 mod trust;
 mod verbs;
 mod verify;
