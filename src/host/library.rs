@@ -192,8 +192,20 @@ impl Library {
         } else {
             files::read_trusted(&place, LARGEST)
         };
-        loaded(path, bytes)
+        loaded(path, bytes).map(built_in)
     }
+}
+
+/// The package brings the built-in profiles as files too, to be read and copied. As long as they say the same, where they
+/// lie makes no difference: plans and drop-ins are the same bytes with the package and without.
+fn built_in(loaded: Loaded) -> Loaded {
+    let Loaded::Text { name, file, text } = loaded else {
+        return loaded;
+    };
+    let [_, vendor] = DIRECTORIES;
+    let same = PROFILES.contains(&(&name, &text)) && Path::new(&file).starts_with(vendor);
+    let file = if same { BUILT_IN.to_owned() } else { file };
+    Loaded::Text { name, file, text }
 }
 
 /// A path relative to the directory of a file, without `.` in the middle, so that one file has one name.
@@ -306,11 +318,11 @@ pub fn list() -> Vec<Listed> {
                 continue;
             };
             let path = entry.path();
-            let description = match Library::default().read(&path) {
-                Ok(Loaded::Text { text, file, .. }) => described(&text, &file),
-                _ => None,
+            let listed = match Library::default().read(&path) {
+                Ok(Loaded::Text { text, file, .. }) => (file.clone(), described(&text, &file)),
+                _ => (path.display().to_string(), None),
             };
-            found.insert(name.to_owned(), (path.display().to_string(), description));
+            found.insert(name.to_owned(), listed);
         }
     }
     found

@@ -561,3 +561,43 @@ fn a_computed_profile_needs_the_right_to_make_a_namespace() {
         refused.err
     );
 }
+
+#[test]
+fn a_built_in_profile_that_the_package_brings_as_a_file_is_the_same_profile() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("mount -t tmpfs -o mode=755 tmpfs /usr/share; mkdir -p /usr/share/tcptune/profiles");
+    let text = include_str!("../../profiles/high-traffic.toml");
+    let before = sandbox
+        .tcptune("diff high-traffic --persist --json")
+        .exits(1)
+        .json();
+    sandbox.file("/usr/share/tcptune/profiles/high-traffic.toml", text);
+    let with = sandbox
+        .tcptune("diff high-traffic --persist --json")
+        .exits(1)
+        .json();
+    assert_eq!(before, with);
+    assert!(
+        sandbox
+            .tcptune("list")
+            .out
+            .contains("many short connections  (built in)")
+    );
+
+    // Another text is another profile.
+    sandbox.file(
+        "/usr/share/tcptune/profiles/high-traffic.toml",
+        &text.replace("16384", "8192"),
+    );
+    let shown = sandbox.tcptune("show high-traffic").exits(0).out;
+    assert!(
+        shown.contains("at least 8192  [/usr/share/tcptune/profiles/high-traffic.toml:6]"),
+        "{shown}"
+    );
+    sandbox.file("/etc/tcptune/profiles/high-traffic.toml", text);
+    let shown = sandbox.tcptune("show high-traffic").exits(0).out;
+    assert!(
+        shown.contains("[/etc/tcptune/profiles/high-traffic.toml:6]"),
+        "{shown}"
+    );
+}
