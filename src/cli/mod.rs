@@ -20,7 +20,7 @@ use crate::host::machine::Machine;
 use crate::host::netns::Target;
 use crate::host::root::Root;
 use crate::report::text::Manner;
-use crate::report::{Report, github, json, markdown, sarif, text};
+use crate::report::{Report, github, json, kubernetes, markdown, sarif, text};
 
 /// Profiles, diff, verified apply and rollback for the sysctls of the Linux TCP handshake
 #[derive(Debug, Parser)]
@@ -74,11 +74,31 @@ enum Output {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// YAML, the `securityContext` of a pod; of `show`
+    Kubernetes,
 }
 
 impl Output {
-    fn is_for_reviews(self) -> bool {
-        matches!(self, Output::Markdown | Output::Github | Output::Sarif)
+    /// Why a verb has no such output.
+    fn lacks(self, verb: &Verb) -> Option<Error> {
+        let (message, hint) = match (self, verb) {
+            (Output::Text | Output::Json, _)
+            | (Output::Markdown | Output::Github | Output::Sarif, Verb::Diff(_) | Verb::Check(_))
+            | (Output::Kubernetes, Verb::Show(_)) => return None,
+            (Output::Markdown | Output::Github | Output::Sarif, _) => (
+                "only `diff` and `check` have outputs for reviews",
+                "`--output text`, or `--json`",
+            ),
+            (Output::Kubernetes, _) => (
+                "only `show` has an output for Kubernetes",
+                "`tcptune show PROFILE... --output kubernetes`; `show --active` prints what is declared",
+            ),
+        };
+        Some(Error::Usage {
+            code: "output",
+            message: message.to_owned(),
+            hint: Some(hint.to_owned()),
+        })
     }
 }
 
@@ -166,11 +186,6 @@ impl Verb {
         }
     }
 
-    /// Whether a review asks it, so that it has outputs for reviews.
-    fn knows_reviews(&self) -> bool {
-        matches!(self, Verb::Diff(_) | Verb::Check(_))
-    }
-
     fn run(&self, world: &World) -> Report {
         match self {
             Verb::List(_) => list::run(),
@@ -245,12 +260,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
-    if options.output.is_for_reviews() && !verb.knows_reviews() {
-        let error = Error::Usage {
-            code: "output",
-            message: "only `diff` and `check` have outputs for reviews".to_owned(),
-            hint: Some("`--output text`, or `--json`".to_owned()),
-        };
+    if let Some(error) = options.output.lacks(verb) {
         return refuse(error, args);
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -300,7 +310,8 @@ fn publish(report: &Report, options: &Options) {
     let (to_terminal, talk_to_terminal) = (out.is_terminal(), err.is_terminal());
     let document = match options.output {
         _ if options.json => Some(json::render(report)),
-        Output::Text => None,
+        // What went wrong is no YAML.
+        Output::Text | Output::Kubernetes => None,
         Output::Json => Some(json::render(report)),
         Output::Markdown => Some(markdown::render(report)),
         Output::Github => Some(github::render(report)),
@@ -314,7 +325,11 @@ fn publish(report: &Report, options: &Options) {
         verbose: options.verbose,
     };
     if !options.quiet {
-        say(&mut out, &text::page(report, manner(to_terminal)));
+        let page = match options.output {
+            Output::Kubernetes => kubernetes::render(report),
+            _ => text::page(report, manner(to_terminal)),
+        };
+        say(&mut out, &page);
     }
     say(&mut err, &text::talk(report, manner(talk_to_terminal)));
 }
