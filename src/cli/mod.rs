@@ -41,9 +41,8 @@ struct Options {
     /// One JSON document on standard output, also on failure
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
-    /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
-    #[arg(long, global = true, value_name = "NETNS")]
-    netns: Vec<Target>,
+    #[command(flatten)]
+    place: Place,
     /// The file system of an image, unpacked in a directory, instead of this machine's
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
@@ -60,6 +59,28 @@ struct Options {
     /// Colour; by itself on a terminal, unless `NO_COLOR` is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
+    #[arg(long, global = true, value_name = "NETNS")]
+    netns: Vec<Target>,
+    /// With `--netns all`: write in the namespaces of pods too, which writing verbs leave alone
+    #[arg(long, global = true)]
+    include_pods: bool,
+}
+
+impl Place {
+    /// Why the words make no sense together.
+    fn contradiction(&self) -> Option<Error> {
+        let lost = self.include_pods && !self.netns.contains(&Target::All);
+        lost.then(|| Error::Usage {
+            code: "usage",
+            message: "`--include-pods` belongs to `--netns all`".to_owned(),
+            hint: Some("a namespace that is named needs no flag".to_owned()),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -260,7 +281,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
-    if let Some(error) = options.output.lacks(verb) {
+    let wrong = options.output.lacks(verb);
+    if let Some(error) = wrong.or_else(|| options.place.contradiction()) {
         return refuse(error, args);
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -271,7 +293,8 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
             root,
             store: Store::default(),
             kernel: Proc,
-            netns: options.netns.clone(),
+            netns: options.place.netns.clone(),
+            include_pods: options.place.include_pods,
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
             screen: screen(options),

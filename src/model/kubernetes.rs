@@ -127,6 +127,24 @@ fn fits(c: char) -> bool {
 /// `SysctlMaxLength` of Kubernetes, in bytes.
 const LONGEST_NAME: usize = 253;
 
+/// Whether a process is in a pod, by its `/proc/PID/cgroup` (cgroups(7)): the kubelet keeps all pods below one control
+/// group, `kubepods`, or `kubepods.slice` with the systemd driver (`pkg/kubelet/cm` of Kubernetes). A `--cgroup-root`
+/// comes before it, in the name of a slice as well, as in kind: `kubelet-kubepods.slice`.
+pub fn is_in_pod(cgroups: &str) -> bool {
+    let paths = cgroups
+        .lines()
+        .filter_map(|line| line.splitn(3, ':').nth(2));
+    let mut groups = paths.flat_map(|path| path.split('/'));
+    groups.any(|group| {
+        let slice = group.split_once(".slice").map(|(slice, _)| slice);
+        group == KUBEPODS
+            || slice.is_some_and(|slice| slice.split('-').any(|part| part == KUBEPODS))
+    })
+}
+
+/// The name of that control group.
+const KUBEPODS: &str = "kubepods";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +187,37 @@ mod tests {
             if Entry::of(&key).is_some() {
                 assert!(!catalogue::is_global(&key), "{key}");
             }
+        }
+    }
+
+    #[test]
+    fn control_groups_of_pods() {
+        for cgroups in [
+            // v2: cgroupfs; systemd with containerd, then CRI-O; kind; as seen from a control group beside them.
+            "0::/kubepods/besteffort/pod7b8e9d1c-2f4a-4d7e-9a3b-1c2d3e4f5a6b/3f1c9ad2",
+            "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod7b8e9d1c_2f4a.slice/cri-containerd-3f1c.scope",
+            "0::/kubepods.slice/kubepods-pod7b8e9d1c_2f4a.slice/crio-3f1c9ad2.scope/container",
+            "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/cri-containerd-3f1c.scope",
+            "0::/../../kubepods-besteffort-pod7b8e9d1c_2f4a.slice/cri-containerd-3f1c.scope",
+            // v1: cgroupfs; systemd; a runtime with the other driver than its kubelet.
+            "12:cpu,cpuacct:/kubepods/burstable/pod7b8e9d1c/3f1c9ad2\n1:name=systemd:/kubepods/burstable/pod7b8e9d1c/3f1c9ad2\n",
+            "11:memory:/\n1:name=systemd:/kubepods.slice/kubepods-pod7b8e9d1c.slice/crio-3f1c9ad2.scope\n0::/\n",
+            "4:pids:/system.slice/containerd.service/kubepods-burstable-pod7b8e9d1c.slice:cri-containerd:3f1c9ad2",
+        ] {
+            assert!(is_in_pod(cgroups), "{cgroups}");
+        }
+        for cgroups in [
+            "",
+            "0::/",
+            "0::/init.scope",
+            "0::/system.slice/kubelet.service",
+            "0::/system.slice/kubepods-exporter.service",
+            "0::/system.slice/docker-3f1c9ad2.scope",
+            "0::/user.slice/user-1000.slice/user@1000.service/my-kubepods",
+            "1:name=kubepods:/system.slice/sshd.service",
+            "0::/machine.slice/libpod-3f1c9ad2.scope/container",
+        ] {
+            assert!(!is_in_pod(cgroups), "{cgroups}");
         }
     }
 
