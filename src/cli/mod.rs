@@ -20,7 +20,7 @@ use crate::host::machine::Machine;
 use crate::host::netns::Target;
 use crate::host::root::Root;
 use crate::report::text::Manner;
-use crate::report::{Report, github, json, markdown, sarif, text};
+use crate::report::{Report, github, json, kubernetes, markdown, sarif, text};
 
 use verb::Verb;
 
@@ -43,9 +43,8 @@ struct Options {
     /// One JSON document on standard output, also on failure
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
-    /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
-    #[arg(long, global = true, value_name = "NETNS", add = candidates::namespaces())]
-    netns: Vec<Target>,
+    #[command(flatten)]
+    place: Place,
     /// The file system of an image, unpacked in a directory, instead of this machine's
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     root: Option<PathBuf>,
@@ -64,6 +63,28 @@ struct Options {
     color: Color,
 }
 
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
+    #[arg(long, global = true, value_name = "NETNS", add = candidates::namespaces())]
+    netns: Vec<Target>,
+    /// With `--netns all`: write in the namespaces of pods too, which writing verbs leave alone
+    #[arg(long, global = true)]
+    include_pods: bool,
+}
+
+impl Place {
+    /// Why the words make no sense together.
+    fn contradiction(&self) -> Option<Error> {
+        let lost = self.include_pods && !self.netns.contains(&Target::All);
+        lost.then(|| Error::Usage {
+            code: "usage",
+            message: "`--include-pods` belongs to `--netns all`".to_owned(),
+            hint: Some("a namespace that is named needs no flag".to_owned()),
+        })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// For people
@@ -76,11 +97,31 @@ enum Output {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// YAML, the `securityContext` of a pod; of `show`
+    Kubernetes,
 }
 
 impl Output {
-    fn is_for_reviews(self) -> bool {
-        matches!(self, Output::Markdown | Output::Github | Output::Sarif)
+    /// Why a verb has no such output.
+    fn lacks(self, verb: &Verb) -> Option<Error> {
+        let (message, hint) = match (self, verb) {
+            (Output::Text | Output::Json, _)
+            | (Output::Markdown | Output::Github | Output::Sarif, Verb::Diff(_) | Verb::Check(_))
+            | (Output::Kubernetes, Verb::Show(_)) => return None,
+            (Output::Markdown | Output::Github | Output::Sarif, _) => (
+                "only `diff` and `check` have outputs for reviews",
+                "`--output text`, or `--json`",
+            ),
+            (Output::Kubernetes, _) => (
+                "only `show` has an output for Kubernetes",
+                "`tcptune show PROFILE... --output kubernetes`; `show --active` prints what is declared",
+            ),
+        };
+        Some(Error::Usage {
+            code: "output",
+            message: message.to_owned(),
+            hint: Some(hint.to_owned()),
+        })
     }
 }
 
@@ -154,12 +195,8 @@ fn completed(args: &[OsString]) -> bool {
 }
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
-    if options.output.is_for_reviews() && !verb.knows_reviews() {
-        let error = Error::Usage {
-            code: "output",
-            message: "only `diff` and `check` have outputs for reviews".to_owned(),
-            hint: Some("`--output text`, or `--json`".to_owned()),
-        };
+    let wrong = options.output.lacks(verb);
+    if let Some(error) = wrong.or_else(|| options.place.contradiction()) {
         return refuse(error, args);
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -170,7 +207,8 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
             root,
             store: Store::default(),
             kernel: Proc,
-            netns: options.netns.clone(),
+            netns: options.place.netns.clone(),
+            include_pods: options.place.include_pods,
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
             screen: screen(options),
@@ -209,7 +247,8 @@ fn publish(report: &Report, options: &Options) {
     let (to_terminal, talk_to_terminal) = (out.is_terminal(), err.is_terminal());
     let document = match options.output {
         _ if options.json => Some(json::render(report)),
-        Output::Text => None,
+        // What went wrong is no YAML.
+        Output::Text | Output::Kubernetes => None,
         Output::Json => Some(json::render(report)),
         Output::Markdown => Some(markdown::render(report)),
         Output::Github => Some(github::render(report)),
@@ -223,7 +262,11 @@ fn publish(report: &Report, options: &Options) {
         verbose: options.verbose,
     };
     if !options.quiet {
-        say(&mut out, &text::page(report, manner(to_terminal)));
+        let page = match options.output {
+            Output::Kubernetes => kubernetes::render(report),
+            _ => text::page(report, manner(to_terminal)),
+        };
+        say(&mut out, &page);
     }
     say(&mut err, &text::talk(report, manner(talk_to_terminal)));
 }

@@ -31,7 +31,9 @@ pub(super) enum Verb {
         tcptune show ./edge.toml --flat\n      \
         one `key = value` a line\n  \
         tcptune show --active > host.toml\n      \
-        what is declared on this machine, as a profile for version control")]
+        what is declared on this machine, as a profile for version control\n  \
+        tcptune show high-traffic --output kubernetes\n      \
+        as the securityContext of a pod")]
     Show(show::Show),
 
     /// What `apply` would change; exit 1 if anything
@@ -293,11 +295,6 @@ impl Verb {
             Verb::Show(request) => request.is_active(),
             _ => true,
         }
-    }
-
-    /// Whether a review asks it, so that it has outputs for reviews.
-    pub(super) fn knows_reviews(&self) -> bool {
-        matches!(self, Verb::Diff(_) | Verb::Check(_))
     }
 
     /// Does it.

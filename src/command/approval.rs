@@ -2,10 +2,9 @@
 
 use crate::error::Error;
 use crate::host::machine::Machine;
-use crate::host::netns;
+use crate::host::netns::Target;
 use crate::model::approval::{Approval, Grounds};
 
-use super::World;
 use super::draft::{Draft, Manner};
 use super::scene::{Boot, Scene};
 
@@ -37,9 +36,9 @@ pub(super) fn approved(manner: &Manner, desired: &str, plan: &str) -> Result<(),
 }
 
 /// Refuses to hold several namespaces against the plan of one.
-pub(super) fn of_one_namespace(world: &World, manner: &Manner) -> Result<(), Error> {
+pub(super) fn of_one_namespace(manner: &Manner, targets: &[Target]) -> Result<(), Error> {
     let of_plan = manner.expect.as_ref().is_some_and(Approval::is_of_plan);
-    if of_plan && netns::expand(&world.netns).len() > 1 {
+    if of_plan && targets.len() > 1 {
         return Err(Error::Usage {
             code: "usage",
             message: "a plan hash is that of one namespace, and several were asked for".to_owned(),

@@ -120,5 +120,5 @@ fn settle(world: &World) -> Result<(), Error> {
     let each = |namespace: Result<Namespace, Error>, _| {
         recover::settle(world.target(), &locked, &state, &world.machine, &namespace?).map(drop)
     };
-    world.visit(each).into_iter().collect()
+    world.look(each).into_iter().collect()
 }

@@ -68,7 +68,7 @@ fn wanted(world: &World) -> Result<Vec<netns::Id>, Error> {
         return Ok(Vec::new());
     }
     world
-        .visit(|namespace, _| namespace.map(|one| one.id))
+        .look(|namespace, _| namespace.map(|one| one.id))
         .into_iter()
         .collect()
 }

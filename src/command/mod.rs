@@ -20,6 +20,7 @@ pub mod metrics;
 mod observe;
 pub mod off;
 pub mod persist;
+mod pods;
 mod reach;
 mod relisten;
 pub mod rollback;
@@ -71,6 +72,8 @@ pub struct World {
     pub root: Root,
     /// The namespaces that were asked for; none for the one that we are in.
     pub netns: Vec<Target>,
+    /// Whether a writing verb takes those of pods too, where all were asked for.
+    pub include_pods: bool,
     /// How long to wait for another tcptune.
     pub wait: Duration,
     /// Asks the operator yes or no; nothing where there is nobody to ask.
@@ -105,6 +108,7 @@ impl World {
             kernel: self.kernel,
             root: Root::default(),
             netns: Vec::new(),
+            include_pods: false,
             wait: self.wait,
             ask: None,
             screen: None,
@@ -113,7 +117,16 @@ impl World {
     }
 
     /// Looks at each namespace in turn, or at the image or the other host in their place.
-    fn look<T>(&self, mut look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
+    fn look<T>(&self, look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
+        self.look_at(&netns::expand(&self.netns, netns::visible), look)
+    }
+
+    /// The same, with the namespaces that were asked for already found.
+    fn look_at<T>(
+        &self,
+        targets: &[Target],
+        mut look: impl FnMut(Result<Namespace, Error>, String) -> T,
+    ) -> Vec<T> {
         let other = match (&self.elsewhere, self.root.path()) {
             (Some(facts), _) => Some(facts.namespace.clone()),
             (None, Some(path)) => Some(Namespace::of_image(path)),
@@ -124,7 +137,7 @@ impl World {
                 let label = namespace.label.clone();
                 vec![look(Ok(namespace), label)]
             }
-            None => self.visit(look),
+            None => self.visit(targets, look),
         }
     }
 
@@ -203,7 +216,11 @@ impl World {
     }
 
     /// Visits each namespace in turn. One that cannot be entered is an answer too, with its name.
-    fn visit<T>(&self, mut look: impl FnMut(Result<Namespace, Error>, String) -> T) -> Vec<T> {
+    fn visit<T>(
+        &self,
+        targets: &[Target],
+        mut look: impl FnMut(Result<Namespace, Error>, String) -> T,
+    ) -> Vec<T> {
         if self.netns.is_empty() {
             let here = Namespace::here(None);
             let label = here
@@ -211,8 +228,8 @@ impl World {
                 .map_or_else(|_| "this".to_owned(), |here| here.label.clone());
             return vec![look(here, label)];
         }
-        let visit = |target: Target| {
-            let place = netns::enter(&target);
+        let visit = |target: &Target| {
+            let place = netns::enter(target);
             // What was listed a moment ago may be gone by now; nobody asked for it by its name.
             let gone = matches!(
                 place,
@@ -221,13 +238,10 @@ impl World {
                     ..
                 })
             );
-            let listed = !self.netns.contains(&target);
+            let listed = !self.netns.contains(target);
             (!(gone && listed)).then(|| look(place, target.label()))
         };
-        netns::expand(&self.netns)
-            .into_iter()
-            .filter_map(visit)
-            .collect()
+        targets.iter().filter_map(visit).collect()
     }
 }
 

@@ -81,9 +81,11 @@ fn active(world: &World) -> Result<(Body, Vec<Warning>), Error> {
         scene.memory.active
     };
     let body = Body::Active(Active {
+        name: active.name(),
         text: profile::write(&active.name(), &active.settings),
-        profiles: active.profiles,
         desired: desired_hash(&active.settings),
+        settings: active.settings,
+        profiles: active.profiles,
     });
     Ok((body, told_unreadable(unreadable)))
 }

@@ -27,14 +27,12 @@ use super::cautions::{
     without_baseline, writers,
 };
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
+use super::pods::Pods;
 use super::scene::Scene;
 use super::{World, relisten, told_unreadable};
 
 /// Runs a verb over its namespaces.
 pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
-    if let Err(error) = of_one_namespace(world, manner) {
-        return super::failed(manner.verb, error);
-    }
     let hands = match manner.depth {
         Depth::Question | Depth::DryRun => Hands::Still,
         Depth::Deed if world.root.is_image() => Hands::Image,
@@ -64,6 +62,10 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         }
         (Ok(hold), _) => hold.iter().map(is_held).collect(),
     };
+    let pods = Pods::look(world, manner.depth);
+    if let Err(error) = of_one_namespace(manner, &pods.targets) {
+        return super::failed(manner.verb, error);
+    }
     let mut transaction = Transaction {
         world,
         manner,
@@ -72,10 +74,17 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         warnings,
         wrote: false,
     };
-    let namespaces = world.look(|namespace, label| transaction.visit(namespace, label));
+    let mut met = Vec::new();
+    let namespaces = world.look_at(&pods.targets, |namespace, label| {
+        met.extend(namespace.iter().map(|one| (one.id.inode, label.clone())));
+        transaction.visit(namespace, label)
+    });
     let Transaction {
-        warnings, wrote, ..
+        mut warnings,
+        wrote,
+        ..
     } = transaction;
+    warnings.extend(pods.warnings(world, &met));
     conclude(world, manner, namespaces, warnings, wrote)
 }
 

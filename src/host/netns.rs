@@ -14,6 +14,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::model::kubernetes::is_in_pod;
 use crate::model::memory::HOST;
 
 use super::owners;
@@ -23,6 +24,9 @@ const CONTAINER: &str = "container";
 
 /// Where `ip netns add` keeps names.
 const NAMES: &str = "/run/netns";
+
+/// How containerd begins the names of namespaces that it makes for pods (`NewNetNS` in its `pkg/netns`).
+const CNI: &str = "cni-";
 
 /// A network namespace as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +74,10 @@ impl Target {
             Target::Pid(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
             Target::All => PathBuf::from(NAMES),
         }
+    }
+
+    fn inode(&self) -> Option<u64> {
+        fs::metadata(self.path()).ok().map(|found| found.ino())
     }
 
     /// What outputs call it.
@@ -235,13 +243,13 @@ pub fn enter(target: &Target) -> Result<Namespace, Error> {
     Namespace::here(Some(target.label()))
 }
 
-/// Every target, `all` replaced by the namespaces that can be seen: named ones by name, others by their lowest
+/// Every target, `all` replaced by the namespaces that it stands for: named ones by name, others by their lowest
 /// process, each once.
-pub fn expand(targets: &[Target]) -> Vec<Target> {
+pub fn expand(targets: &[Target], all: impl Fn() -> BTreeMap<u64, Visible>) -> Vec<Target> {
     let mut expanded = Vec::new();
     for target in targets {
         match target {
-            Target::All => expanded.extend(visible().into_values().map(|one| one.target)),
+            Target::All => expanded.extend(all().into_values().map(|one| one.target)),
             other => expanded.push(other.clone()),
         }
     }
@@ -257,37 +265,56 @@ pub struct Visible {
     pub pid: Option<u32>,
 }
 
-/// The names of `ip netns`, in their order.
-pub fn names() -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(NAMES)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    names
-}
-
 /// Every namespace that can be seen, by its inode, each once. Namespaces of other users' processes show only to root.
 pub fn visible() -> BTreeMap<u64, Visible> {
     let mut seen: BTreeMap<u64, Visible> = BTreeMap::new();
-    let inode = |target: &Target| fs::metadata(target.path()).ok().map(|found| found.ino());
     for pid in owners::processes() {
         let target = Target::Pid(pid);
-        if let Some(inode) = inode(&target) {
+        if let Some(inode) = target.inode() {
             let pid = Some(pid);
             seen.entry(inode).or_insert(Visible { target, pid });
         }
     }
     for name in names() {
         let target = Target::Name(name);
-        if let Some(inode) = inode(&target) {
+        if let Some(inode) = target.inode() {
             let pid = seen.get(&inode).and_then(|one| one.pid);
             seen.insert(inode, Visible { target, pid });
         }
     }
     seen
+}
+
+/// The names of `ip netns`, sorted.
+pub fn names() -> Vec<String> {
+    let names = fs::read_dir(NAMES).into_iter().flatten().flatten();
+    let mut names: Vec<String> = names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The namespaces of pods among the visible ones, by inode: those with a process in a pod, and those that containerd
+/// made for one. Pods with host network are no reason to take the namespace of process 1, or the one that we are in.
+pub fn of_pods() -> BTreeSet<u64> {
+    let here = fs::metadata("/proc/thread-self/ns/net").map(|found| found.ino());
+    let ours = [here.ok(), Target::Pid(1).inode()];
+    let mut pods = BTreeSet::new();
+    for pid in owners::processes() {
+        let inode = Target::Pid(pid).inode();
+        let Some(inode) = inode.filter(|inode| !ours.contains(&Some(*inode))) else {
+            continue;
+        };
+        let cgroups = || fs::read_to_string(format!("/proc/{pid}/cgroup"));
+        if !pods.contains(&inode) && cgroups().is_ok_and(|text| is_in_pod(&text)) {
+            pods.insert(inode);
+        }
+    }
+    let made = names().into_iter().filter(|name| name.starts_with(CNI));
+    let made = made.filter_map(|name| Target::Name(name).inode());
+    pods.extend(made.filter(|inode| !ours.contains(&Some(*inode))));
+    pods
 }
 
 /// Runs `look` in a new, empty network namespace, and comes back.

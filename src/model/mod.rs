@@ -14,6 +14,7 @@ pub mod finding;
 pub mod handshake;
 pub mod import;
 pub mod key;
+pub mod kubernetes;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 mod explain;
 pub mod github;
 pub mod json;
+pub mod kubernetes;
 pub mod markdown;
 mod meaning;
 pub mod metrics;
@@ -227,8 +228,12 @@ pub struct Imported {
 /// What is declared, as a profile.
 #[derive(Debug)]
 pub struct Active {
+    /// What it is called: `high-traffic + 1 set by hand`.
+    pub name: String,
     /// The text of the profile.
     pub text: String,
+    /// Its settings.
+    pub settings: Settings,
     /// The profiles that it came from.
     pub profiles: Vec<String>,
     /// [`desired_hash`] of its settings.

@@ -119,9 +119,12 @@ fn marked_blocks_of_the_readme_are_what_the_program_says() {
             family.help.to_owned(),
         ]
     });
+    let fragment = Sandbox::new().tcptune("show high-traffic --output kubernetes");
+    let fragment = format!("```yaml\n{}```\n", fragment.exits(0).out);
     let _one_at_a_time = README.lock();
     let mut readme = document("README.md");
     for (marker, content) in [
+        ("kubernetes", fragment),
         (
             "metrics",
             table(&["metric", "type", "labels", "says"], families),

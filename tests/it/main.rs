@@ -23,6 +23,7 @@ mod guard;
 mod handshake;
 mod hold;
 mod import;
+mod kubernetes;
 mod layers;
 mod loaders;
 mod log;

@@ -185,7 +185,7 @@ pub(super) fn plural_of(count: usize, noun: &str) -> String {
 }
 
 /// As much of a hash as people compare.
-fn short(hash: &str) -> &str {
+pub(super) fn short(hash: &str) -> &str {
     hash.get(..7).unwrap_or(hash)
 }
 
