@@ -11,6 +11,8 @@
 # The environment is kept in $XDG_CACHE_HOME/tcptune-tests, or ~/.cache/tcptune-tests.
 
 BED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/tools.sh
+. "$BED/../tools.sh"
 BED_SOURCE=$(cd "$BED/../../packaging/ansible" && pwd)
 BED_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/tcptune-tests
 
@@ -43,12 +45,8 @@ bed_prepare() {
     export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 }
 
-# Tools, each with the Debian package that has it.
 bed_tools() {
-    local missing=() tool package
-    while read -r tool package; do
-        command -v "$tool" >/dev/null || missing+=("$package")
-    done <<'TOOLS'
+    need ansible <<'TOOLS'
 /usr/bin/python3 python3
 ip iproute2
 ss iproute2
@@ -61,13 +59,8 @@ flock util-linux
 sshd openssh-server
 ssh openssh-client
 shellcheck shellcheck
+python:ensurepip python3-venv
 TOOLS
-    /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-    if [ ${#missing[@]} -gt 0 ]; then
-        echo "ansible: installing ${missing[*]}"
-        apt-get -q update
-        DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}"
-    fi
 }
 
 # Environments of older requirements go away, and what a build that failed left behind.

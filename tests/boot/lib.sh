@@ -17,6 +17,8 @@
 #   TCPTUNE_BOOT_TIMEOUT  seconds for one boot, its script included; 180 by default
 
 BOOT_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/tools.sh
+. "$BOOT_SOURCE/../tools.sh"
 BOOT_CACHE=${TCPTUNE_BOOT_CACHE:-${CARGO_TARGET_DIR:-$PWD/target}/boot}
 
 boot_prepare() {
@@ -33,21 +35,12 @@ boot_prepare() {
     ) 9>"$BOOT_CACHE/lock"
 }
 
-# Tools, each with the Debian package that has it.
 boot_tools() {
-    local missing=() tool package
-    while read -r tool package; do
-        command -v "$tool" >/dev/null || missing+=("$package")
-    done <<'TOOLS'
+    need boot <<'TOOLS'
 qemu-system-x86_64 qemu-system-x86
 mmdebstrap mmdebstrap
 mke2fs e2fsprogs
 TOOLS
-    if [ ${#missing[@]} -gt 0 ]; then
-        echo "boot: installing ${missing[*]}"
-        apt-get -q update
-        DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}"
-    fi
 }
 
 # Images of older recipes go away, and what a build that failed left behind.

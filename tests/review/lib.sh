@@ -1,22 +1,25 @@
 # shellcheck shell=bash
 # What the tests of a review need, in versions that are written down. To be sourced.
 #
-#   review_tools DIR TOOL:PACKAGE...
-#       Installs the Debian package of each missing TOOL, and what DIR/requirements.txt (Python) and DIR/package.json
-#       (npm) name into a cache, each only if it is missing; sets TOOLS to that cache.
+#   review_tools DIR
+#       Installs what DIR/requirements.txt (Python) and DIR/package.json (npm) name into a cache, each only if it is
+#       missing; sets TOOLS to that cache.
+
+# shellcheck source=tests/tools.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../tools.sh"
 
 review_tools() {
-    local source=$1 missing=() pair
-    shift
-    for pair in git:git jq:jq curl:curl flock:util-linux python3:python3 node:nodejs npm:npm "$@"; do
-        command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
-    done
-    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-    if [ ${#missing[@]} -gt 0 ]; then
-        echo "review: installing ${missing[*]}"
-        apt-get -q update
-        DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}"
-    fi
+    local source=$1
+    need review <<'TOOLS'
+git git
+jq jq
+curl curl
+flock util-linux
+python3 python3
+node nodejs
+npm npm
+python:ensurepip python3-venv
+TOOLS
     TOOLS=$(basename "$source")-$(cat "$source/requirements.txt" "$source/package-lock.json" | sha256sum | cut -c 1-16)
     TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/tcptune-tests/$TOOLS
     mkdir -p "$TOOLS"
