@@ -16,6 +16,7 @@ pub mod import;
 pub mod key;
 #[cfg(test)]
 mod laws;
+pub mod lines;
 #[cfg(test)]
 mod literals;
 pub mod memory;
