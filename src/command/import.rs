@@ -17,6 +17,7 @@ use crate::model::memory::Settings;
 use crate::model::printable::printable;
 use crate::model::profile;
 use crate::model::snapshot::Reading;
+use crate::model::sorted;
 use crate::model::sysctld::{Forecast, Found, Loader, SYSCTL_CONF, Tree};
 use crate::report::{Body, Imported, Report, Warning};
 
@@ -155,7 +156,7 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
             }
         }
     }
-    let taken: BTreeSet<Key> = settings.keys().cloned().collect();
+    let taken = sorted::set(settings.keys().cloned());
     let mut files = theirs;
     // What this loader does not read goes too, or else `sysctl -p` would bring it back.
     if let Some(unread) = unread(&tree, &files) {
@@ -168,7 +169,7 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
             found.path = real;
         }
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    sorted::by(&mut files, |a, b| a.path.cmp(&b.path));
     files.dedup_by(|a, b| a.path == b.path);
     let warnings = tree.unknown().map(|(found, why)| Warning {
         code: "unknown-fragment",

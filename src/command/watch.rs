@@ -14,6 +14,7 @@ use crate::host::owners;
 use crate::host::terminal::{self, Screen};
 use crate::model::diagnose::KEYS;
 use crate::model::observation::{Owner, Sample};
+use crate::model::sorted;
 use crate::report::watch::{Declared, Look, Subject, Watch as Shown, Wish};
 use crate::report::{Body, Report};
 
@@ -162,7 +163,7 @@ impl<'a> Eye<'a> {
         let owners = self.owners.iter();
         let owners = owners.filter_map(|(inode, owner)| Some((*inode, owner.clone()?)));
         Ok(Look {
-            owners: owners.collect(),
+            owners: sorted::map(owners),
             sample,
             values,
             former: self.former.clone(),
@@ -192,7 +193,7 @@ impl<'a> Eye<'a> {
     /// Every process is looked at for that, so only where a listener is new.
     fn find_owners(&mut self, sample: &Sample) {
         let listening = sample.listeners.iter().map(|listener| listener.inode);
-        let listening: BTreeSet<u32> = listening.filter(|inode| *inode != 0).collect();
+        let listening = sorted::set(listening.filter(|inode| *inode != 0));
         self.owners.retain(|inode, owner| {
             let same = |owner: &Owner| owners::name(owner.pid).as_ref() == Some(&owner.process);
             listening.contains(inode) && owner.as_ref().is_none_or(same)
@@ -202,7 +203,7 @@ impl<'a> Eye<'a> {
             .listeners
             .iter()
             .filter(|listener| listener.is_full());
-        let full: BTreeSet<u32> = full.map(|listener| listener.inode).collect();
+        let full = sorted::set(full.map(|listener| listener.inode));
         let new = listening.into_iter();
         let new: BTreeSet<u32> = new
             .filter(|inode| !self.owners.contains_key(inode) || full.contains(inode))
@@ -229,11 +230,9 @@ fn declared(scene: &Scene<'_>) -> Declared {
     Declared {
         name: active.name(),
         keys: active.settings.len(),
-        drift: wrong
-            .map(|(key, setting)| {
-                let holds = now.get(key).value().cloned();
-                (key.clone(), (holds, setting.words()))
-            })
-            .collect(),
+        drift: sorted::map(wrong.map(|(key, setting)| {
+            let holds = now.get(key).value().cloned();
+            (key.clone(), (holds, setting.words()))
+        })),
     }
 }

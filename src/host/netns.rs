@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::memory::HOST;
+use crate::model::sorted;
 
 use super::owners;
 
@@ -189,7 +190,7 @@ pub fn addresses() -> BTreeSet<IpAddr> {
         let four = address.as_sockaddr_in().map(|address| address.ip().into());
         four.or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()))
     });
-    addresses.collect()
+    sorted::set(addresses)
 }
 
 /// Whether the process is in the machine's first namespace.
@@ -265,7 +266,7 @@ pub fn visible() -> BTreeMap<u64, Visible> {
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    names.sort();
+    sorted::by(&mut names, Ord::cmp);
     let mut seen: BTreeMap<u64, Visible> = BTreeMap::new();
     let inode = |target: &Target| fs::metadata(target.path()).ok().map(|found| found.ino());
     for pid in owners::processes() {

@@ -32,6 +32,7 @@ pub mod relisten;
 pub mod schema;
 pub mod setting;
 pub mod snapshot;
+pub mod sorted;
 pub mod stack;
 pub mod sysctld;
 pub mod undo;

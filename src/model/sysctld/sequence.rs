@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::catalogue::Taken;
 use super::super::key::Key;
+use super::super::sorted;
 use super::Loader;
 use super::cmdline;
 use super::order::Tree;
@@ -119,7 +120,7 @@ impl Sequence {
     /// Keys that are named in full, as far as they can be keys at all.
     pub fn keys(&self) -> BTreeSet<Key> {
         let paths = self.walked.keys().filter(|path| path.contains('/'));
-        paths.filter_map(|path| path.parse().ok()).collect()
+        sorted::set(paths.filter_map(|path| path.parse().ok()))
     }
 
     /// What becomes of a key.
