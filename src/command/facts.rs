@@ -103,12 +103,13 @@ impl Facts {
         } = super::known(world)?;
         let scene = Scene::look(world, namespace, &state)?;
         let Memory { active, held } = &scene.memory;
-        let mut known = sorted::set(KEYS.iter().chain(more).cloned());
-        known.extend(active.settings.keys().chain(held.keys()).cloned());
-        if let Some(ours) = scene.boot.as_ref().and_then(|boot| boot.declared()) {
-            known.extend(ours.drop_in.active.settings.keys().cloned());
-        }
-        known.retain(|key| !catalogue::is_secret(key));
+        let ours = scene.boot.as_ref().and_then(|boot| boot.declared());
+        let ours = ours
+            .iter()
+            .flat_map(|ours| ours.drop_in.active.settings.keys());
+        let declared = active.settings.keys().chain(held.keys()).chain(ours);
+        let known = KEYS.iter().chain(more).cloned().chain(declared.cloned());
+        let known = sorted::set(known.filter(|key| !catalogue::is_secret(key)));
         let boot = scene.boot.as_ref().map(|boot| Boot {
             loader: boot.loader,
             files: dropin::essence(boot.tree()),

@@ -127,10 +127,11 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
     let mut facts = facts(world, &keys(&texts, loader))?;
     // Back to a default that another line, or the kernel's own parameters, change is a wish.
     let others = Forecast::of(&without_us, loader);
-    facts.defaults.retain(|key, default| {
+    let defaults = facts.defaults.into_iter().filter(|(key, default)| {
         let said = others.chain(key);
         said.iter().all(|win| win.value() == *default)
     });
+    facts.defaults = sorted::map(defaults);
     let mut import = import(&texts, loader, &facts);
     let mut settings = Settings::new();
     for (key, setting) in std::mem::take(&mut import.settings) {

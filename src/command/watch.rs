@@ -194,10 +194,11 @@ impl<'a> Eye<'a> {
     fn find_owners(&mut self, sample: &Sample) {
         let listening = sample.listeners.iter().map(|listener| listener.inode);
         let listening = sorted::set(listening.filter(|inode| *inode != 0));
-        self.owners.retain(|inode, owner| {
+        let owners = std::mem::take(&mut self.owners).into_iter();
+        self.owners = sorted::map(owners.filter(|(inode, owner)| {
             let same = |owner: &Owner| owners::name(owner.pid).as_ref() == Some(&owner.process);
             listening.contains(inode) && owner.as_ref().is_none_or(same)
-        });
+        }));
         // Of a full one the files are looked at again: it may have run out of them.
         let full = sample
             .listeners
@@ -205,17 +206,19 @@ impl<'a> Eye<'a> {
             .filter(|listener| listener.is_full());
         let full = sorted::set(full.map(|listener| listener.inode));
         let new = listening.into_iter();
-        let new: BTreeSet<u32> = new
-            .filter(|inode| !self.owners.contains_key(inode) || full.contains(inode))
-            .collect();
+        let new = sorted::set(
+            new.filter(|inode| !self.owners.contains_key(inode) || full.contains(inode)),
+        );
         let now = sample.at_ms;
         if new.is_empty() || self.searched.is_some_and(|at| now < at + SELDOM) {
             return;
         }
         self.searched = Some(now);
-        let mut found = owners::of(&new);
-        self.owners
-            .extend(new.into_iter().map(|inode| (inode, found.remove(&inode))));
+        let found = owners::of(&new);
+        self.owners.extend(
+            new.into_iter()
+                .map(|inode| (inode, found.get(&inode).cloned())),
+        );
     }
 }
 

@@ -53,7 +53,7 @@ pub fn processes() -> Vec<u32> {
     let mut pids: Vec<u32> = names
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
-    pids.sort_unstable();
+    sorted::by(&mut pids, Ord::cmp);
     pids
 }
 

@@ -116,9 +116,13 @@ mod tests {
         );
     }
 
-    /// Texts of few different lines, so that many are equal; past a hundred lines `TextDiff` takes other ways.
+    /// Some lines are often there, others seldom; past a hundred lines `TextDiff` takes other ways.
     fn text() -> impl Strategy<Value = String> {
-        let line = prop::sample::select(vec!["a\n", "b\n", "c\r\n", "\n", "d\r", "e = 1\n"]);
+        let few = prop::sample::select(vec!["a\n", "b\n", "c\r\n", "\n", "d\r"]);
+        let line = prop_oneof![
+            few.prop_map(str::to_owned),
+            (0..500).prop_map(|n| format!("e = {n}\n"))
+        ];
         let short = prop::collection::vec(line.clone(), 0..12);
         let long = prop::collection::vec(line, 0..250);
         let end = prop::sample::select(vec!["", "", "f"]);

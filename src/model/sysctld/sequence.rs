@@ -130,7 +130,7 @@ impl Sequence {
             Loader::Systemd => self.systemd(&path),
             Loader::Procps | Loader::SysctlP => self.procps(&path),
         };
-        chain.sort_unstable();
+        sorted::by(&mut chain, Ord::cmp);
         chain.dedup();
         let placed = |index: &usize| self.statements.get(*index);
         let written = writes.iter().rev().filter_map(placed).find_map(|placed| {
@@ -213,7 +213,7 @@ impl Sequence {
             .copied()
             .filter(|index| self.reaches(*index, path));
         let mut chain = [own, &matching.collect::<Vec<_>>()].concat();
-        chain.sort_unstable();
+        sorted::by(&mut chain, Ord::cmp);
         let named = self.explicit.contains_key(path);
         let is_own = |index: &usize| own.contains(index);
         let writes = chain
