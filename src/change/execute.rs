@@ -1,6 +1,5 @@
 //! Executes plans: all or nothing, intent on disk before the first write, every write read back.
 
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 
 use crate::error::{Error, Failure, Left, list};
@@ -213,7 +212,7 @@ fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
 
 /// Declared keys that the plan does not write and that are as declared, with what they hold: some keys change others.
 fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<(Key, Value)> {
-    let written: BTreeSet<&Key> = plan.live.iter().map(|change| &change.key).collect();
+    let written: Vec<&Key> = plan.live.iter().map(|change| &change.key).collect();
     let others = plan
         .after
         .active
@@ -364,12 +363,12 @@ pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
 /// Ends an entry of which something cannot be put back. That much of it stands: it is remembered as tcptune's, although
 /// nobody declares it, so that `off`, a later `apply` and a rollback can try again.
 pub(super) fn give_up(state: &Locked, mut entry: Entry, left: &[Left], why: String) {
-    let keys: BTreeSet<&Key> = left.iter().filter_map(Left::key).collect();
-    let paths: BTreeSet<&str> = left.iter().filter_map(Left::path).collect();
-    entry.changes.retain(|change| keys.contains(&change.key));
+    let keys: Vec<&Key> = left.iter().filter_map(Left::key).collect();
+    let paths: Vec<&str> = left.iter().filter_map(Left::path).collect();
+    entry.changes.retain(|change| keys.contains(&&change.key));
     entry
         .files
-        .retain(|file| paths.contains(file.path.as_str()));
+        .retain(|file| paths.contains(&file.path.as_str()));
     if entry.files.is_empty() {
         // The drop-in is as it was.
         entry.persisted = None;

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::host::files;
+use crate::model::sorted;
 
 use super::hold::Hold;
 use super::journal::{Entry, SCHEMA};
@@ -83,7 +84,7 @@ impl Store {
         let (mut state, mut later) = self.summary()?;
         let mut unreadable = Vec::new();
         // What was pending when it was summed up may have been settled since.
-        let open: BTreeSet<u64> = std::mem::take(&mut state.pending).into_iter().collect();
+        let open = sorted::set(std::mem::take(&mut state.pending));
         let newer = self.ids()?.split_off(&(state.last + 1));
         for id in open.union(&newer) {
             match self.entry(*id) {
@@ -156,7 +157,7 @@ impl Store {
             Ok(entries) => {
                 let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
                 let numbers = names.filter_map(|name| name.strip_suffix(".json")?.parse().ok());
-                Ok(numbers.filter(|id| *id < NO_ID).collect())
+                Ok(sorted::set(numbers.filter(|id| *id < NO_ID)))
             }
             Err(source) if source.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
             Err(source) => Err(Error::File {
@@ -395,13 +396,12 @@ impl Locked {
 
     fn prune(&self, state: &State) -> Result<(), Error> {
         let ids = self.store.ids()?;
-        let needed: BTreeSet<u64> = state
-            .namespaces
-            .iter()
+        let lines = state.namespaces.iter();
+        let needed = lines
             .flat_map(|one| one.line.iter().copied().chain([one.last]))
             .chain(state.pending.iter().copied())
-            .chain(state.persisted.iter().copied())
-            .collect();
+            .chain(state.persisted.iter().copied());
+        let needed = sorted::set(needed);
         for id in ids
             .iter()
             .take(ids.len().saturating_sub(KEPT))

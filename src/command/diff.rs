@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::library::Library;
+use crate::model::sorted;
 use crate::report::{Body, Compared, Depth, Report, Review, Reviewed};
 
 use super::draft::Manner;
@@ -109,7 +110,7 @@ fn elsewhere(world: &World, request: &Diff) -> Result<Report, Error> {
             });
         }
     }
-    report.warnings.sort_by(|a, b| a.message.cmp(&b.message));
+    sorted::by(&mut report.warnings, |a, b| a.message.cmp(&b.message));
     report.warnings.dedup();
     report.body = Body::Review(Review::new(hosts));
     Ok(report)

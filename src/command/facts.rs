@@ -3,7 +3,7 @@
 //! `snapshot` writes them, `diff --against` reads them. The same host in the same state gives the same bytes, but for
 //! the time. Nothing that may be a secret is in them, and no comment of anybody else's file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +22,7 @@ use crate::model::dropin;
 use crate::model::key::Key;
 use crate::model::memory::Memory;
 use crate::model::snapshot::{Reading, Snapshot};
+use crate::model::sorted;
 use crate::model::sysctld::{Found, Loader, Tree};
 use crate::model::value::Value;
 
@@ -102,12 +103,13 @@ impl Facts {
         } = super::known(world)?;
         let scene = Scene::look(world, namespace, &state)?;
         let Memory { active, held } = &scene.memory;
-        let mut known: BTreeSet<Key> = KEYS.iter().chain(more).cloned().collect();
-        known.extend(active.settings.keys().chain(held.keys()).cloned());
-        if let Some(ours) = scene.boot.as_ref().and_then(|boot| boot.declared()) {
-            known.extend(ours.drop_in.active.settings.keys().cloned());
-        }
-        known.retain(|key| !catalogue::is_secret(key));
+        let ours = scene.boot.as_ref().and_then(|boot| boot.declared());
+        let ours = ours
+            .iter()
+            .flat_map(|ours| ours.drop_in.active.settings.keys());
+        let declared = active.settings.keys().chain(held.keys()).chain(ours);
+        let known = KEYS.iter().chain(more).cloned().chain(declared.cloned());
+        let known = sorted::set(known.filter(|key| !catalogue::is_secret(key)));
         let boot = scene.boot.as_ref().map(|boot| Boot {
             loader: boot.loader,
             files: dropin::essence(boot.tree()),
@@ -191,7 +193,7 @@ impl Facts {
             let reading = self.keys.0.get(key).cloned();
             (key.clone(), reading.unwrap_or_else(unknown))
         });
-        Snapshot(each.collect())
+        Snapshot(sorted::map(each))
     }
 
     /// What the kernel gives a new namespace for these keys, where that is a constant.
@@ -202,7 +204,7 @@ impl Facts {
         let known = keys
             .into_iter()
             .filter_map(|key| Some((key.clone(), self.defaults.get(key)?.clone())));
-        known.collect()
+        sorted::map(known)
     }
 }
 
@@ -218,5 +220,5 @@ fn writers(world: &World) -> BTreeMap<String, Option<Found>> {
         });
         (writer.name.to_owned(), found.flatten())
     };
-    world.writers().into_iter().map(one).collect()
+    sorted::map(world.writers().into_iter().map(one))
 }

@@ -9,6 +9,7 @@ use crate::change::state::{Remembered, State};
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::netns;
+use crate::model::sorted;
 use crate::report::{Body, History as Told, Past, Report};
 
 use super::{World, failed, told, told_unreadable};
@@ -45,10 +46,7 @@ fn entries(world: &World) -> Result<(Vec<Past>, Vec<String>), Error> {
     } = world.store.load()?;
     let entries = world.store.entries()?;
     let wanted = wanted(world)?;
-    let parents: BTreeMap<u64, u64> = entries
-        .iter()
-        .map(|entry| (entry.id, entry.parent))
-        .collect();
+    let parents = sorted::map(entries.iter().map(|entry| (entry.id, entry.parent)));
     let in_effect = in_effect(&state, &parents);
     let shown = entries
         .iter()

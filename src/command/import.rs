@@ -17,6 +17,7 @@ use crate::model::memory::Settings;
 use crate::model::printable::printable;
 use crate::model::profile;
 use crate::model::snapshot::Reading;
+use crate::model::sorted;
 use crate::model::sysctld::{Forecast, Found, Loader, SYSCTL_CONF, Tree};
 use crate::report::{Body, Imported, Report, Warning};
 
@@ -126,10 +127,11 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
     let mut facts = facts(world, &keys(&texts, loader))?;
     // Back to a default that another line, or the kernel's own parameters, change is a wish.
     let others = Forecast::of(&without_us, loader);
-    facts.defaults.retain(|key, default| {
+    let defaults = facts.defaults.into_iter().filter(|(key, default)| {
         let said = others.chain(key);
         said.iter().all(|win| win.value() == *default)
     });
+    facts.defaults = sorted::map(defaults);
     let mut import = import(&texts, loader, &facts);
     let mut settings = Settings::new();
     for (key, setting) in std::mem::take(&mut import.settings) {
@@ -155,7 +157,7 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
             }
         }
     }
-    let taken: BTreeSet<Key> = settings.keys().cloned().collect();
+    let taken = sorted::set(settings.keys().cloned());
     let mut files = theirs;
     // What this loader does not read goes too, or else `sysctl -p` would bring it back.
     if let Some(unread) = unread(&tree, &files) {
@@ -168,7 +170,7 @@ fn managed(world: &World) -> Result<(Imported, Vec<Warning>), Error> {
             found.path = real;
         }
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    sorted::by(&mut files, |a, b| a.path.cmp(&b.path));
     files.dedup_by(|a, b| a.path == b.path);
     let warnings = tree.unknown().map(|(found, why)| Warning {
         code: "unknown-fragment",

@@ -1,6 +1,6 @@
 //! `metrics`: what is declared, whether it holds, and the queues of the handshake, for Prometheus.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,6 +17,7 @@ use crate::host::{machine, owners, textfile};
 use crate::model::catalogue::{self, KEYS};
 use crate::model::handshake::plural;
 use crate::model::key::Key;
+use crate::model::sorted;
 use crate::report::metrics::{Choice, Found, Label, MARK, Measured};
 use crate::report::{Body, Metrics as Told, Report, Warning};
 
@@ -105,7 +106,7 @@ fn newest_first(
     world: &World,
     unreadable: Vec<String>,
 ) -> Result<(Vec<Entry>, Vec<String>), Error> {
-    let mut unreadable: BTreeSet<String> = unreadable.into_iter().collect();
+    let mut unreadable = sorted::set(unreadable);
     let mut entries = Vec::new();
     for id in world.store.ids()?.into_iter().rev() {
         match world.store.entry(id) {
@@ -148,7 +149,7 @@ fn find(
     warnings.extend(own);
     let seen = observe::sample(false)?;
     let of_owner = request.label.iter().any(|label| label.is_of_owner());
-    let inodes: BTreeSet<u32> = seen.listeners.iter().map(|one| one.inode).collect();
+    let inodes = sorted::set(seen.listeners.iter().map(|one| one.inode));
     let owners = if of_owner {
         owners::of(&inodes)
     } else {

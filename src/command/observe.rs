@@ -1,6 +1,6 @@
 //! Looks at namespaces several times: counters, listeners and handshakes, for a diagnosis.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::model::diagnose::{KEYS, suspects};
 use crate::model::key::Key;
 use crate::model::observation::{Neighbour, Observation, Ports, Route, Sample};
 use crate::model::ports::LocalPorts;
+use crate::model::sorted;
 
 use super::{World, relisten};
 
@@ -157,10 +158,7 @@ fn routes(sockets: u64) -> Result<BTreeMap<Route, Ports>, Error> {
 
 /// Namespaces that can be seen, and were not looked at.
 fn others(watched: &[Watched]) -> Vec<netns::Visible> {
-    let examined: BTreeSet<u64> = watched
-        .iter()
-        .filter_map(|one| Some(one.id?.inode))
-        .collect();
+    let examined = sorted::set(watched.iter().filter_map(|one| Some(one.id?.inode)));
     let all = netns::visible().into_iter();
     all.filter(|(inode, _)| !examined.contains(inode))
         .map(|(_, one)| one)

@@ -9,6 +9,7 @@ use crate::model::observation::Listener;
 use crate::model::plan::Plan;
 use crate::model::relisten::{Cap, Capped, capped};
 use crate::model::snapshot::{Reading, Snapshot};
+use crate::model::sorted;
 
 use super::World;
 use super::scene::Scene;
@@ -44,13 +45,12 @@ pub(super) fn look(scene: &Scene<'_>, plan: &Plan, before: &Snapshot) -> Vec<Cap
     let Some(to) = to.and_then(|to| u32::try_from(to.integer()?).ok()) else {
         return Vec::new();
     };
-    former.remove(&to);
     let listeners = sockets::listeners().unwrap_or_default();
     let mut capped = capped(&listeners, &former, to);
     // Without a change there is no news about programs that have a backlog of their own.
     capped.retain(|(_, cap)| change.is_some() || *cap == Cap::Stale);
     let inodes = capped.iter().map(|(listener, _)| listener.inode);
-    let owners = owners::of(&inodes.filter(|inode| *inode != 0).collect());
+    let owners = owners::of(&sorted::set(inodes.filter(|inode| *inode != 0)));
     let with_owner = |(listener, cap): (Listener, Cap)| Capped {
         listener,
         cap,
@@ -73,7 +73,5 @@ pub(super) fn former(world: &World, namespace: &Namespace, memory: &Memory) -> B
         .filter(|change| change.key.as_str() == SOMAXCONN);
     let values = changes.flat_map(|change| [&change.from, &change.to]);
     let values = values.chain(&held.baseline).chain([&held.wrote]);
-    values
-        .filter_map(|value| value.integer()?.try_into().ok())
-        .collect()
+    sorted::set(values.filter_map(|value| value.integer()?.try_into().ok()))
 }

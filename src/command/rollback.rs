@@ -13,6 +13,7 @@ use crate::model::memory::ActiveSet;
 use crate::model::persist::{BootPlan, FileChange};
 use crate::model::plan::{Change, Kept, KeptWhy, Plan};
 use crate::model::snapshot::Snapshot;
+use crate::model::sorted;
 use crate::model::undo::{retrace, retrace_files};
 use crate::report::{Report, Want, Warning};
 
@@ -155,7 +156,7 @@ impl<'s> Journal<'s> {
             entry.state == Stage::Committed && (is_here(scene, entry) || lasts)
         };
         let entries = scene.world.store.entries()?.into_iter().filter(ours);
-        let entries = entries.map(|entry| (entry.id, entry)).collect();
+        let entries = sorted::map(entries.map(|entry| (entry.id, entry)));
         Ok(Self { scene, entries })
     }
 

@@ -1,12 +1,10 @@
 //! `set`: adds to the active set, and touches nothing but the named keys.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 
 use crate::error::Error;
-use crate::model::key::Key;
 use crate::model::memory::Settings;
+use crate::model::sorted;
 use crate::report::{Report, Want};
 
 use super::apply::{Deed, Trial};
@@ -50,7 +48,7 @@ pub fn run(world: &World, request: &Set) -> Report {
 }
 
 fn draft(scene: &Scene<'_>, settings: &Settings, axes: &Axes) -> Result<Draft, Error> {
-    let only: BTreeSet<Key> = settings.keys().cloned().collect();
+    let only = sorted::set(settings.keys().cloned());
     let before = scene.snapshot(&only);
     let mut live = scene.memory.active.clone();
     let mut notes = wish::replace(&mut live.settings, settings.clone());

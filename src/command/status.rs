@@ -1,7 +1,5 @@
 //! `status`: what is declared, and whether it holds.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 
 use crate::change::confirm;
@@ -11,11 +9,11 @@ use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::library::Library;
 use crate::host::netns::Namespace;
-use crate::model::expected::Expected;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory};
 use crate::model::setting::Setting;
 use crate::model::snapshot::Reading;
+use crate::model::sorted;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
 use super::cautions::misfit;
@@ -161,7 +159,7 @@ fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<St
     let next = scene
         .expected(&active.settings, &[], &[])?
         .unwrap_or_default();
-    let next: BTreeMap<&Key, &Expected> = next.iter().map(|one| (&one.key, one)).collect();
+    let next = sorted::map(next.iter().map(|one| (&one.key, one)));
     let row = |(key, setting): (&Key, &Setting)| {
         let reading = now.get(key);
         let right = holds(scene, key, setting, reading);

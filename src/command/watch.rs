@@ -14,6 +14,7 @@ use crate::host::owners;
 use crate::host::terminal::{self, Screen};
 use crate::model::diagnose::KEYS;
 use crate::model::observation::{Owner, Sample};
+use crate::model::sorted;
 use crate::report::watch::{Declared, Look, Subject, Watch as Shown, Wish};
 use crate::report::{Body, Report};
 
@@ -162,7 +163,7 @@ impl<'a> Eye<'a> {
         let owners = self.owners.iter();
         let owners = owners.filter_map(|(inode, owner)| Some((*inode, owner.clone()?)));
         Ok(Look {
-            owners: owners.collect(),
+            owners: sorted::map(owners),
             sample,
             values,
             former: self.former.clone(),
@@ -192,29 +193,32 @@ impl<'a> Eye<'a> {
     /// Every process is looked at for that, so only where a listener is new.
     fn find_owners(&mut self, sample: &Sample) {
         let listening = sample.listeners.iter().map(|listener| listener.inode);
-        let listening: BTreeSet<u32> = listening.filter(|inode| *inode != 0).collect();
-        self.owners.retain(|inode, owner| {
+        let listening = sorted::set(listening.filter(|inode| *inode != 0));
+        let owners = std::mem::take(&mut self.owners).into_iter();
+        self.owners = sorted::map(owners.filter(|(inode, owner)| {
             let same = |owner: &Owner| owners::name(owner.pid).as_ref() == Some(&owner.process);
             listening.contains(inode) && owner.as_ref().is_none_or(same)
-        });
+        }));
         // Of a full one the files are looked at again: it may have run out of them.
         let full = sample
             .listeners
             .iter()
             .filter(|listener| listener.is_full());
-        let full: BTreeSet<u32> = full.map(|listener| listener.inode).collect();
+        let full = sorted::set(full.map(|listener| listener.inode));
         let new = listening.into_iter();
-        let new: BTreeSet<u32> = new
-            .filter(|inode| !self.owners.contains_key(inode) || full.contains(inode))
-            .collect();
+        let new = sorted::set(
+            new.filter(|inode| !self.owners.contains_key(inode) || full.contains(inode)),
+        );
         let now = sample.at_ms;
         if new.is_empty() || self.searched.is_some_and(|at| now < at + SELDOM) {
             return;
         }
         self.searched = Some(now);
-        let mut found = owners::of(&new);
-        self.owners
-            .extend(new.into_iter().map(|inode| (inode, found.remove(&inode))));
+        let found = owners::of(&new);
+        self.owners.extend(
+            new.into_iter()
+                .map(|inode| (inode, found.get(&inode).cloned())),
+        );
     }
 }
 
@@ -229,11 +233,9 @@ fn declared(scene: &Scene<'_>) -> Declared {
     Declared {
         name: active.name(),
         keys: active.settings.len(),
-        drift: wrong
-            .map(|(key, setting)| {
-                let holds = now.get(key).value().cloned();
-                (key.clone(), (holds, setting.words()))
-            })
-            .collect(),
+        drift: sorted::map(wrong.map(|(key, setting)| {
+            let holds = now.get(key).value().cloned();
+            (key.clone(), (holds, setting.words()))
+        })),
     }
 }

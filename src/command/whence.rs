@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use crate::error::Error;
+use crate::model::sorted;
 
 use crate::host::fragments::{self, Writer};
 use crate::host::kernel::{reading, snapshot};
@@ -160,7 +161,7 @@ fn places(rows: &[KeyWinner]) -> BTreeSet<(String, usize)> {
         let winners = [&row.next.systemd, &row.next.procps, &row.next.sysctl_p];
         winners.into_iter().flatten().chain(&row.next.shadowed)
     });
-    wins.map(|win| (win.path.clone(), win.line)).collect()
+    sorted::set(wins.map(|win| (win.path.clone(), win.line)))
 }
 
 /// What is odd in the files that any loader reads.
@@ -186,7 +187,7 @@ fn oddities(world: &World, tree: &Tree, forecast: &Forecast) -> Vec<Remark> {
             all.extend(unknown(world, said));
         }
     }
-    all.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+    sorted::by(&mut all, |a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     all
 }
 

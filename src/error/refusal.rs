@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use similar::{ChangeTag, TextDiff};
+use similar::ChangeTag;
 
 use crate::model::dropin::Unfit;
+use crate::model::lines::Lines;
 use crate::model::refusal::{Refusal, Shadow};
 use crate::model::sysctld::{Win, shown};
 
@@ -78,15 +79,13 @@ fn obeyed(win: &Win) -> String {
 
 /// The lines that were edited, in one line.
 fn edited(wrote: &str, holds: &str) -> String {
-    let diff = TextDiff::from_lines(wrote, holds);
+    let compared = Lines::compare(wrote, holds);
     // What the file says of itself follows from the rest.
-    let lines = diff.iter_all_changes().filter(|line| {
-        line.tag() != ChangeTag::Equal
-            && !line.value().starts_with("#: ")
-            && !line.value().starts_with("# content: ")
+    let lines = compared.all().filter(|(tag, line)| {
+        *tag != ChangeTag::Equal && !line.starts_with("#: ") && !line.starts_with("# content: ")
     });
     let lines: Vec<String> = lines
-        .map(|line| format!("{}{}", line.tag(), shown(line.value().trim_end())))
+        .map(|(tag, line)| format!("{tag}{}", shown(line.trim_end())))
         .collect();
     lines.join("; ")
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use crate::error::Error;
 use crate::model::catalogue;
 use crate::model::key::Key;
+use crate::model::sorted;
 use crate::model::value::Value;
 
 use super::kernel::{self, Proc, snapshot};
@@ -54,14 +55,11 @@ fn unprivileged(keys: &[&Key]) -> Option<BTreeMap<Key, Value>> {
         .output()
         .ok()?;
     let text = String::from_utf8(seen.stdout).ok()?;
-    let lines: BTreeMap<&str, &str> = text
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .collect();
+    let lines = sorted::map(text.lines().filter_map(|line| line.split_once(':')));
     let value = |key: &&Key| {
         let path = kernel::path(key);
         let line = lines.get(path.to_str()?)?;
         Some(((*key).clone(), catalogue::stored(key, line)))
     };
-    Some(keys.iter().filter_map(value).collect()).filter(|seen: &BTreeMap<_, _>| !seen.is_empty())
+    Some(sorted::map(keys.iter().filter_map(value))).filter(|seen| !seen.is_empty())
 }

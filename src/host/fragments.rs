@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use nix::errno::Errno;
 
 use crate::model::key::Key;
+use crate::model::sorted;
 use crate::model::sysctld::{
     COMMAND_LINE, Content, DIRECTORIES, Found, Line, Loader, SYSCTL_CONF, Tree, lines,
 };
@@ -83,7 +84,7 @@ fn list(
             names.push((name, entry.file_type()?.is_symlink()));
         }
     }
-    names.sort();
+    sorted::by(&mut names, Ord::cmp);
     Ok(names)
 }
 

@@ -10,6 +10,7 @@ use sysctl::{CtlIter, Sysctl};
 use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::snapshot::{Reading, Snapshot};
+use crate::model::sorted;
 use crate::model::value::Value;
 
 /// Where sysctls are read and written: `/proc/sys`, or a fake for the laws that no kernel breaks on demand.
@@ -103,11 +104,8 @@ pub fn is_action(key: &Key) -> bool {
 
 /// Asks for many keys.
 pub fn snapshot<'a>(kernel: &dyn Kernel, keys: impl IntoIterator<Item = &'a Key>) -> Snapshot {
-    Snapshot(
-        keys.into_iter()
-            .map(|key| (key.clone(), reading(kernel, key)))
-            .collect(),
-    )
+    let read = |key: &Key| (key.clone(), reading(kernel, key));
+    Snapshot(sorted::map(keys.into_iter().map(read)))
 }
 
 /// The key of this kernel that a name which it does not have probably means. Slow: walks the whole tree.

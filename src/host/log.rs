@@ -1,18 +1,22 @@
 //! The system's log: the journal of systemd where there is one, else syslog.
 
 use std::io;
+use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use log::{Level, Record};
-use nix::syslog::{Facility, Priority, Severity, syslog};
 use systemd_journal_logger::JournalLog;
 
 use super::signals;
 
 /// What the log calls this program.
 const NAME: &str = "tcptune";
+
+/// Facility and severity as one number (RFC 3164, 4.1.1): daemon, with error or notice.
+const DAEMON_ERROR: u8 = 3 * 8 + 3;
+const DAEMON_NOTICE: u8 = 3 * 8 + 5;
 
 /// How long a log may take. One that is stuck must not keep keys from going back.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,7 +30,7 @@ pub fn tell(failed: bool, message: String, fields: Vec<(&'static str, String)>) 
         // Signals are for the thread that does the work.
         signals::hold();
         if journal(failed, &message, &fields).is_err() {
-            system(failed, &message, &fields);
+            let _nobody_may_listen = syslog(failed, &message, &fields);
         }
         let _nobody_waits_any_more = done.send(());
     });
@@ -46,17 +50,14 @@ fn journal(failed: bool, message: &str, fields: &[(&str, String)]) -> io::Result
     )
 }
 
-/// syslog(3), which puts the name of the program in front.
-fn system(failed: bool, message: &str, fields: &[(&str, String)]) {
-    let severity = if failed {
-        Severity::LOG_ERR
-    } else {
-        Severity::LOG_NOTICE
-    };
+/// One line as syslog(3) writes it. Without a time, as the reader has the same clock; this way no binary carries glibc's
+/// time zones.
+fn syslog(failed: bool, message: &str, fields: &[(&str, String)]) -> io::Result<usize> {
+    let priority = if failed { DAEMON_ERROR } else { DAEMON_NOTICE };
     let fields: String = fields
         .iter()
         .map(|(name, value)| format!(" {name}={value:?}"))
         .collect();
-    let line = format!("{message}{fields}");
-    let _nobody_may_listen = syslog(Priority::new(severity, Facility::LOG_DAEMON), &line);
+    let line = format!("<{priority}>{NAME}: {message}{fields}");
+    UnixDatagram::unbound()?.send_to(line.as_bytes(), "/dev/log")
 }

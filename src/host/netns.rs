@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::model::kubernetes::is_in_pod;
 use crate::model::memory::HOST;
+use crate::model::sorted;
 
 use super::owners;
 
@@ -197,7 +198,7 @@ pub fn addresses() -> BTreeSet<IpAddr> {
         let four = address.as_sockaddr_in().map(|address| address.ip().into());
         four.or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()))
     });
-    addresses.collect()
+    sorted::set(addresses)
 }
 
 /// Whether the process is in the machine's first namespace.
@@ -291,7 +292,7 @@ pub fn names() -> Vec<String> {
     let mut names: Vec<String> = names
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
-    names.sort();
+    sorted::by(&mut names, Ord::cmp);
     names
 }
 

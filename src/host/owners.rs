@@ -11,6 +11,7 @@ use object::read::ReadCache;
 use object::read::elf::{FileHeader, SectionHeader};
 
 use crate::model::observation::{Files, Owner};
+use crate::model::sorted;
 
 /// The owners of sockets by inode: those that this process may see. Every process is looked at, so ask once for all.
 pub fn of(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Owner> {
@@ -22,7 +23,7 @@ pub fn of(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Owner> {
         let files = fs::read_dir(format!("/proc/{pid}/fd"));
         let files = files.into_iter().flatten().flatten();
         let links = files.filter_map(|file| socket(&fs::read_link(file.path()).ok()?));
-        let held: BTreeSet<u32> = links.filter(|inode| inodes.contains(inode)).collect();
+        let held = sorted::set(links.filter(|inode| inodes.contains(inode)));
         if held.is_empty() {
             continue;
         }
@@ -52,7 +53,7 @@ pub fn processes() -> Vec<u32> {
     let mut pids: Vec<u32> = names
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
-    pids.sort_unstable();
+    sorted::by(&mut pids, Ord::cmp);
     pids
 }
 

@@ -22,6 +22,7 @@ use netlink_sys::{Socket, SocketAddr as Netlink};
 
 use crate::error::Error;
 use crate::model::observation::{Dialling, HalfOpen, Listener, Ports, Route};
+use crate::model::sorted;
 
 /// How often a dump is asked for again, if sockets came and went so that it has holes.
 const TRIES: usize = 5;
@@ -43,7 +44,7 @@ pub fn listeners() -> Result<Vec<Listener>, Error> {
             Some(socket) => found.push(listener(socket)),
         },
     )?;
-    found.sort_by_key(|one: &Listener| (one.address, one.cookie));
+    sorted::by_key(&mut found, |one: &Listener| (one.address, one.cookie));
     Ok(found)
 }
 

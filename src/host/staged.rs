@@ -60,19 +60,21 @@ pub fn texts<'f>(
     root: &Root,
     files: impl IntoIterator<Item = &'f FileChange>,
 ) -> Result<Files, Error> {
-    let one = |file: &FileChange| match read(root, &file.path) {
-        Ok(text) => Ok((file.path.clone(), text)),
-        // Whatever it is, it is not what we wrote.
-        Err(why) if why.kind() == ErrorKind::InvalidData => {
-            Ok((file.path.clone(), Some(String::new())))
-        }
-        Err(source) => Err(Error::File {
+    let mut texts = Files::new();
+    for file in files {
+        let text = match read(root, &file.path) {
+            // Whatever it is, it is not what we wrote.
+            Err(why) if why.kind() == ErrorKind::InvalidData => Ok(Some(String::new())),
+            told => told,
+        };
+        let text = text.map_err(|source| Error::File {
             doing: "read",
             path: file.path.clone().into(),
             source,
-        }),
-    };
-    files.into_iter().map(one).collect()
+        })?;
+        texts.insert(file.path.clone(), text);
+    }
+    Ok(texts)
 }
 
 fn text(path: &Path) -> io::Result<Option<String>> {

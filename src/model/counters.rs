@@ -3,6 +3,7 @@
 //! A counter that this kernel does not have is absent, which is not the same as zero. Totals say nothing about now:
 //! only the difference of two samples does, and a namespace takes its counters with it when it goes.
 
+use super::sorted;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -72,7 +73,7 @@ impl Counters {
             let from = earlier.0.get(name)?;
             Some((name.clone(), difference(*from, *to)))
         });
-        Self(both.collect())
+        Self(sorted::map(both))
     }
 }
 

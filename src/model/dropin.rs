@@ -98,18 +98,20 @@ impl DropIn {
 
     /// What the records of a text say, whatever else was done to it.
     pub fn recorded(text: &str) -> Option<Self> {
-        let mut records = text.lines().filter_map(|line| line.strip_prefix(RECORD));
+        let records = text.lines().filter_map(|line| line.strip_prefix(RECORD));
+        // From bytes, as all JSON here: what reads strings would be there a second time.
+        let mut records = records.map(str::as_bytes);
         let Profiles {
             profiles,
             profiles_hash,
-        } = serde_json::from_str(records.next()?).ok()?;
+        } = serde_json::from_slice(records.next()?).ok()?;
         let mut drop_in = Self::default();
         for line in records {
             let Record {
                 key,
                 setting,
                 written,
-            } = serde_json::from_str(line).ok()?;
+            } = serde_json::from_slice(line).ok()?;
             drop_in
                 .assigned
                 .extend(written.map(|value| (key.clone(), value)));

@@ -7,6 +7,7 @@ use super::key::Key;
 use super::memory::Settings;
 use super::persist::FileChange;
 use super::setting::{Origin, Part, Setting};
+use super::sorted;
 use super::sysctld::{Found, Line, Loader, Statement, lines, shown};
 use super::value::{Value, misread_by_the_kernel};
 
@@ -70,7 +71,7 @@ pub fn keys(texts: &[Text], loader: Loader) -> BTreeSet<Key> {
         Line::Statement(statement) => statement.path.parse().ok(),
         _ => None,
     });
-    named.collect()
+    sorted::set(named)
 }
 
 /// Reads the texts one after the other, as a loader does.
@@ -130,7 +131,7 @@ pub fn import(texts: &[Text], loader: Loader, facts: &Facts) -> Import {
             }
         }
     }
-    import.dropped.sort_by_key(|dropped| {
+    sorted::by_key(&mut import.dropped, |dropped| {
         let file = texts.iter().position(|text| text.file == dropped.file);
         (file, dropped.line)
     });
@@ -278,10 +279,10 @@ pub fn without(files: &[Found], keys: &BTreeSet<Key>) -> (Vec<FileChange>, Vec<B
             let key = statement.path.parse::<Key>();
             statement.value.is_some() && key.is_ok_and(|key| keys.contains(&key))
         };
-        let ours: BTreeSet<usize> = statements
+        let ours = statements
             .clone()
-            .filter_map(|(line, statement)| named(statement).then_some(line))
-            .collect();
+            .filter_map(|(line, statement)| named(statement).then_some(line));
+        let ours = sorted::set(ours);
         if ours.is_empty() {
             continue;
         }

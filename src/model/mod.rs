@@ -17,6 +17,7 @@ pub mod key;
 pub mod kubernetes;
 #[cfg(test)]
 mod laws;
+pub mod lines;
 #[cfg(test)]
 mod literals;
 pub mod memory;
@@ -32,6 +33,7 @@ pub mod relisten;
 pub mod schema;
 pub mod setting;
 pub mod snapshot;
+pub mod sorted;
 pub mod stack;
 pub mod sysctld;
 pub mod undo;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::counters::Counters;
 use super::key::Key;
+use super::sorted;
 use super::value::Value;
 
 /// One socket in state LISTEN, as the kernel's socket monitor tells (sock_diag(7)).
@@ -158,11 +159,8 @@ impl Sample {
 
     /// From how many addresses the half-open requests of a listener come, those of its sharers included.
     pub fn half_open_peers(&self, listener: &Listener) -> usize {
-        let peers: BTreeSet<&IpAddr> = self
-            .requests(listener)
-            .flat_map(|open| &open.peers)
-            .collect();
-        peers.len()
+        let open = self.requests(listener);
+        sorted::set(open.flat_map(|open| &open.peers)).len()
     }
 
     /// All half-open requests.

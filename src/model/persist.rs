@@ -11,6 +11,7 @@ use super::memory::{ActiveSet, Held, Settings};
 use super::refusal::{Refusal, Shadow};
 use super::setting::Setting;
 use super::snapshot::{Reading, Snapshot};
+use super::sorted;
 use super::sysctld::{Content, DIRECTORIES, Forecast, Loader, Tree, Win};
 use super::value::Value;
 
@@ -175,7 +176,7 @@ pub fn persist(
     let found = assigned
         .keys()
         .filter_map(|key| Some((key.clone(), ground.found(key)?.clone())));
-    let found = found.collect();
+    let found = sorted::map(found);
     let drop_in = DropIn {
         active: wanted.clone(),
         assigned,

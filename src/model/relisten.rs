@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::observation::{Listener, Owner};
+use super::sorted;
 
 /// Why a listener's limit is below `somaxconn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +38,9 @@ pub fn capped(listeners: &[Listener], former: &BTreeSet<u32>, to: u32) -> Vec<(L
         }
     };
     let mut capped: Vec<(Listener, Cap)> = below.map(|one| (*one, cap(one))).collect();
-    capped.sort_by_key(|(listener, cap)| (*cap, listener.address, listener.cookie));
+    sorted::by_key(&mut capped, |(listener, cap)| {
+        (*cap, listener.address, listener.cookie)
+    });
     capped
 }
 

@@ -150,10 +150,9 @@ fn nested(others: bool) -> Map<String, Json> {
         if let Some(entry) = entry {
             return refer(entry);
         }
-        let properties: Map<String, Json> = below
-            .iter()
-            .map(|(name, tree)| ((*name).to_owned(), told(tree, others)))
-            .collect();
+        let below = below.iter();
+        let mut properties = Map::new();
+        properties.extend(below.map(|(name, tree)| ((*name).to_owned(), told(tree, others))));
         let more = if others {
             json!({ "$ref": "#/definitions/AnySetting" })
         } else {
@@ -171,8 +170,9 @@ fn nested(others: bool) -> Map<String, Json> {
         at.1 = Some(entry);
     }
     let each = root.0.iter();
-    each.map(|(name, tree)| ((*name).to_owned(), told(tree, others)))
-        .collect()
+    let mut all = Map::new();
+    all.extend(each.map(|(name, tree)| ((*name).to_owned(), told(tree, others))));
+    all
 }
 
 /// Each key is described once.

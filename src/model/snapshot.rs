@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
+use super::sorted;
 use super::value::Value;
 
 /// The answer for one key. In JSON: its value, `{"unreadable": why}`, or `null` for no such key.
@@ -86,6 +87,6 @@ impl Snapshot {
             .0
             .iter()
             .filter_map(|(key, reading)| Some((key.clone(), reading.value()?.clone())));
-        known.collect()
+        sorted::map(known)
     }
 }

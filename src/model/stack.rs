@@ -9,6 +9,7 @@ use super::memory::{BY_HAND, Settings, desired_hash};
 use super::problem::{Problem, Source};
 use super::profile::{self, Profile};
 use super::setting::{COMPUTED, Origin, Part, Setting};
+use super::sorted;
 
 /// Deepest nesting of `extends`.
 const DEEPEST: usize = 16;
@@ -252,8 +253,8 @@ impl Resolver<'_> {
         let own = profile
             .settings
             .into_iter()
-            .map(|(key, (setting, _))| (key, setting))
-            .collect();
+            .map(|(key, (setting, _))| (key, setting));
+        let own = sorted::map(own);
         let named = Named {
             reference: reference.to_owned(),
             name,

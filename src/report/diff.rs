@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use similar::TextDiff;
-
 use crate::model::catalogue;
 use crate::model::key::Key;
+use crate::model::lines::Lines;
 use crate::model::persist::FileChange;
 use crate::model::plan::Cause;
 use crate::model::setting::Setting;
@@ -45,12 +44,9 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
     }
     // Line by line, so that what a key was and what it becomes stand together.
     let count = lines.len();
-    let body = lines.values().map(|(from, to)| {
-        let diff = TextDiff::from_lines(from, to);
-        diff.iter_all_changes()
-            .map(|line| format!("{}{}", line.tag(), line.value()))
-            .collect::<String>()
-    });
+    let body = lines
+        .values()
+        .map(|(from, to)| Lines::compare(from, to).marked());
     let (from_header, to_header) = (printable(from_header), printable(to_header));
     format!(
         "--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n{}",
@@ -72,11 +68,7 @@ pub(super) fn files(files: &[FileChange], around: usize) -> String {
                 "/dev/null".to_owned()
             }
         };
-        let diff = TextDiff::from_lines(from, to);
-        diff.unified_diff()
-            .context_radius(around)
-            .header(&name(&file.from), &name(&file.to))
-            .to_string()
+        Lines::compare(from, to).unified(around, &name(&file.from), &name(&file.to))
     };
     files.iter().map(one).collect()
 }
@@ -92,10 +84,7 @@ pub(super) fn assignments(files: &[FileChange]) -> String {
         .iter()
         .map(|file| (obeyed(&file.from), obeyed(&file.to)))
         .unzip();
-    let diff = TextDiff::from_lines(&from, &to);
-    diff.iter_all_changes()
-        .map(|line| format!("{}{}", line.tag(), line.value()))
-        .collect()
+    Lines::compare(&from, &to).marked()
 }
 
 /// `key = value`, with the word for a number and other remarks behind `#`.

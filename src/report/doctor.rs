@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::model::diagnose::{Cure, Finding, Severity};
 use crate::model::observation::{Listener, Observation, Owner, Sample};
+use crate::model::sorted;
 
 /// What the handshakes of some namespaces suffer from.
 #[derive(Debug)]
@@ -63,7 +64,9 @@ impl Examined {
     pub(crate) fn fullest(&self, most: usize) -> Vec<&Listener> {
         let waiting = self.now().into_iter().flat_map(|now| &now.listeners);
         let mut waiting: Vec<&Listener> = waiting.filter(|one| one.queued > 0).collect();
-        waiting.sort_by_key(|one| (std::cmp::Reverse(one.fill()), one.address));
+        sorted::by_key(&mut waiting, |one| {
+            (std::cmp::Reverse(one.fill()), one.address)
+        });
         waiting.truncate(most);
         waiting
     }

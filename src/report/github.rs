@@ -4,6 +4,7 @@
 //! documentation.
 
 use crate::model::finding::Severity;
+use crate::model::sorted;
 
 use super::remark::{Remark, remarks};
 use super::{Report, printable};
@@ -11,7 +12,7 @@ use super::{Report, printable};
 /// One command a line, the worst first: GitHub shows ten errors and ten warnings of a step.
 pub fn render(report: &Report) -> String {
     let mut remarks = remarks(report);
-    remarks.sort_by_key(|remark| std::cmp::Reverse(remark.severity));
+    sorted::by_key(&mut remarks, |remark| std::cmp::Reverse(remark.severity));
     remarks.iter().map(command).collect()
 }
 

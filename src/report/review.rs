@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::setting::Setting;
+use crate::model::sorted;
 
 use super::meaning::meanings;
 use super::{Changes, NamespaceChanges, Want, Warning, json};
@@ -148,7 +149,7 @@ impl Compared {
             })
             .filter(|row| row.flat().0 != row.flat().1)
             .collect();
-        rows.sort_by(|a, b| a.key.cmp(&b.key));
+        sorted::by(&mut rows, |a, b| a.key.cmp(&b.key));
         Self {
             from: Want::new(from.0, &from.1),
             to: Want::new(to.0, &to.1),

@@ -1,12 +1,11 @@
 //! SARIF 2.1.0: remarks for code scanning (OASIS Standard, "Static Analysis Results Interchange Format Version 2.1.0").
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value as Json, json};
 
 use crate::exit::Exit;
 use crate::model::check::RULES;
 use crate::model::finding::Severity;
+use crate::model::sorted;
 
 use super::Report;
 use super::remark::{Place, Remark, remarks};
@@ -21,10 +20,7 @@ pub fn render(report: &Report) -> String {
     let (results, notes): (Vec<&Remark>, Vec<&Remark>) =
         remarks.iter().partition(|remark| remark.place.is_some());
     // §3.19.23: each rule once.
-    let rules: BTreeMap<&str, &Remark> = results
-        .iter()
-        .map(|one| (one.code.as_str(), *one))
-        .collect();
+    let rules = sorted::map(results.iter().map(|one| (one.code.as_str(), *one)));
     let document = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",

@@ -16,6 +16,7 @@ pub use taken::{Taken, taken};
 
 use super::handshake::{Consequence, View};
 use super::key::{Key, KeyError};
+use super::sorted;
 use super::value::Value;
 
 /// When a new value is felt.
@@ -199,7 +200,7 @@ pub fn defaults() -> BTreeMap<Key, Value> {
     let known = TABLE
         .iter()
         .filter_map(|entry| Some((entry.key().ok()?, entry.default_number()?.into())));
-    known.collect()
+    sorted::map(known)
 }
 
 /// A name from outside, as a key: a short name of the table, or any full name.
@@ -292,8 +293,7 @@ pub fn consequences(values: &BTreeMap<Key, Value>) -> BTreeMap<Key, Vec<String>>
     let told = values
         .keys()
         .filter_map(|key| Some((key.clone(), (Entry::of(key)?.consequence)(view))));
-    told.filter(|(_, sentences)| !sentences.is_empty())
-        .collect()
+    sorted::map(told.filter(|(_, sentences)| !sentences.is_empty()))
 }
 
 /// Whether a text, a name or a whole line, is perhaps about a secret, well or badly spelt: no output shows what it says.

@@ -1,6 +1,7 @@
 //! From what somebody wrote to the canonical value, shape by shape.
 
 use super::super::key::Key;
+use super::super::sorted;
 use super::super::value::{self, Value};
 use super::complaint::{Complaint, Raw};
 use super::is_secret;
@@ -33,7 +34,7 @@ impl Shape {
     /// What the kernel printed, as a value that can be compared.
     pub fn stored(&self, text: &str) -> Value {
         match self {
-            Shape::Words => sorted(text),
+            Shape::Words => in_order(text),
             _ => Value::new(text),
         }
     }
@@ -234,7 +235,7 @@ fn words(raw: &Raw<'_>) -> Result<Value, Complaint> {
     if names.is_empty() {
         return Err(Complaint::new("wrong-count", "at least one name is wanted"));
     }
-    Ok(sorted(
+    Ok(in_order(
         &names
             .iter()
             .map(Value::as_str)
@@ -244,9 +245,9 @@ fn words(raw: &Raw<'_>) -> Result<Value, Complaint> {
 }
 
 /// A set of names has no order, whatever the kernel prints.
-fn sorted(text: &str) -> Value {
+fn in_order(text: &str) -> Value {
     let mut names: Vec<&str> = text.split_whitespace().collect();
-    names.sort_unstable();
+    sorted::by(&mut names, Ord::cmp);
     Value::new(&names.join(" "))
 }
 
@@ -285,7 +286,7 @@ fn ports(raw: &Raw<'_>) -> Result<Value, Complaint> {
             ));
         }
     }
-    ranges.sort_unstable();
+    sorted::by(&mut ranges, Ord::cmp);
     let mut merged: Vec<(i128, i128)> = Vec::new();
     for (low, high) in ranges {
         match merged.last_mut() {

@@ -11,6 +11,7 @@ use super::catalogue;
 use super::finding::Finding;
 use super::key::Key;
 use super::memory::Settings;
+use super::sorted;
 use super::value::Value;
 
 use rules::{Case, Found};
@@ -34,7 +35,7 @@ pub fn check_text(settings: &Settings) -> Vec<Finding> {
     }
     let mut all = findings(settings, &values, |_| true);
     all.extend(unexplained(settings));
-    all.sort_by(|a, b| (&a.key, a.code).cmp(&(&b.key, b.code)));
+    sorted::by(&mut all, |a, b| (&a.key, a.code).cmp(&(&b.key, b.code)));
     all
 }
 
@@ -49,7 +50,7 @@ fn findings(
         found.filter_map(|found| finding(rule, settings, found))
     });
     let mut all: Vec<Finding> = each.collect();
-    all.sort_by(|a, b| a.key.cmp(&b.key));
+    sorted::by(&mut all, |a, b| a.key.cmp(&b.key));
     all
 }
 

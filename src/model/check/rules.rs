@@ -8,6 +8,7 @@ use super::super::handshake::{View, established_ms, seconds};
 use super::super::key::Key;
 use super::super::memory::Settings;
 use super::super::setting::Setting;
+use super::super::sorted;
 use super::super::value::Value;
 
 /// A rule, and what it is for.
@@ -425,8 +426,8 @@ fn shortened(case: &Case<'_>) -> Vec<Found> {
     let Some(ms) = case.wanted(RTO_MAX).and_then(|ms| u64::try_from(ms).ok()) else {
         return Vec::new();
     };
-    let mut without = case.values.clone();
-    without.retain(|key, _| key.as_str() != RTO_MAX);
+    let without = case.values.clone().into_iter();
+    let without = sorted::map(without.filter(|(key, _)| key.as_str() != RTO_MAX));
     let (with, without) = (View(case.values).syn(), View(&without).syn());
     let connect = with
         .zip(without)

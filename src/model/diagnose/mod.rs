@@ -23,6 +23,7 @@ pub use view::{Rates, rates};
 
 use super::key::Key;
 use super::observation::Observation;
+use super::sorted;
 use view::View;
 
 /// One thing that can be wrong.
@@ -172,7 +173,7 @@ pub fn diagnose(seen: &Observation) -> Vec<Finding> {
     .collect();
     findings.extend(others::wrong_namespace(&view, &findings));
     let place = |rule: &str| RULES.iter().position(|known| known.name == rule);
-    findings.sort_by_key(|one| {
+    sorted::by_key(&mut findings, |one| {
         let address = one.listener.map(|listener| listener.address);
         (std::cmp::Reverse(one.severity), place(one.rule), address)
     });
@@ -190,5 +191,5 @@ pub fn suspects(seen: &Observation) -> BTreeSet<u32> {
         .flat_map(|last| &last.listeners);
     let full = last.filter(|listener| listener.is_full()).copied();
     let inodes = named.chain(full).map(|listener| listener.inode);
-    inodes.filter(|inode| *inode != 0).collect()
+    sorted::set(inodes.filter(|inode| *inode != 0))
 }

@@ -9,6 +9,7 @@ use super::super::catalogue::{self, Complaint, Entry, Shape};
 use super::super::key::Key;
 use super::super::problem::{Problem, Source};
 use super::super::setting::{Origin, Part, Setting};
+use super::super::sorted;
 use super::super::value::Value;
 use super::raw::raw;
 use super::{LONGEST_TEXT, Profile, is_name, is_path};
@@ -51,8 +52,7 @@ impl<'a> Reader<'a> {
         if self.problems.is_empty() {
             return Ok(self.profile);
         }
-        self.problems
-            .sort_by_key(|problem| (problem.line, problem.column));
+        sorted::by_key(&mut self.problems, |problem| (problem.line, problem.column));
         self.problems.dedup();
         Err(self.problems)
     }

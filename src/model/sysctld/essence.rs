@@ -2,8 +2,7 @@
 //!
 //! Line numbers stay, and so does what every loader makes of the rest: a forecast of the essence is one of the tree.
 
-use std::collections::BTreeSet;
-
+use super::super::sorted;
 use super::Loader;
 use super::cmdline;
 use super::order::{Content, Found, Tree};
@@ -41,7 +40,7 @@ fn rewritten(found: &Found, essence: impl Fn(&[u8]) -> Vec<u8>) -> Found {
 }
 
 fn essence(text: &[u8], known: &str) -> Vec<u8> {
-    let known: BTreeSet<&[u8]> = known.lines().map(str::as_bytes).collect();
+    let known = sorted::set(known.lines().map(str::as_bytes));
     let lines = text.split(|byte| *byte == b'\n');
     let essence = lines.map(|line| match line.len() {
         _ if known.contains(line) => line.to_vec(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::catalogue::Taken;
 use super::super::key::Key;
+use super::super::sorted;
 use super::super::value::Value;
 use super::Loader;
 use super::order::Tree;
@@ -127,12 +128,12 @@ impl Forecast {
     /// Reads a tree as every loader does; `loader` is the one that counts.
     pub fn of(tree: &Tree, loader: Loader) -> Self {
         let sequences = [Loader::Systemd, Loader::Procps, Loader::SysctlP];
-        let unknown: BTreeSet<&str> = tree
+        let unknown: Vec<&str> = tree
             .unknown()
             .map(|(found, _)| found.path.as_str())
             .collect();
         let read = tree.read_by(loader).into_iter();
-        let files = read.map(|found| (found.path.clone(), !unknown.contains(found.path.as_str())));
+        let files = read.map(|found| (found.path.clone(), !unknown.contains(&found.path.as_str())));
         Self {
             loader,
             files: files.collect(),
@@ -236,7 +237,7 @@ impl Forecast {
     /// Every key that is named in full.
     pub fn keys(&self) -> BTreeSet<Key> {
         let all = self.sequences.iter().chain([&self.kernel]);
-        all.flat_map(Sequence::keys).collect()
+        sorted::set(all.flat_map(Sequence::keys))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::printable::printable;
+use super::super::sorted;
 use super::super::value::misread_by_the_kernel;
 use super::Loader;
 use super::order::Found;
@@ -80,7 +81,7 @@ pub fn remarks(found: &Found) -> Vec<Remark> {
             );
         }
     }
-    remarks.sort_by_key(|remark| remark.line);
+    sorted::by_key(&mut remarks, |remark| remark.line);
     remarks
 }
 

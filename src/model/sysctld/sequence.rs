@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::catalogue::Taken;
 use super::super::key::Key;
+use super::super::sorted;
 use super::Loader;
 use super::cmdline;
 use super::order::Tree;
@@ -119,7 +120,7 @@ impl Sequence {
     /// Keys that are named in full, as far as they can be keys at all.
     pub fn keys(&self) -> BTreeSet<Key> {
         let paths = self.walked.keys().filter(|path| path.contains('/'));
-        paths.filter_map(|path| path.parse().ok()).collect()
+        sorted::set(paths.filter_map(|path| path.parse().ok()))
     }
 
     /// What becomes of a key.
@@ -129,7 +130,7 @@ impl Sequence {
             Loader::Systemd => self.systemd(&path),
             Loader::Procps | Loader::SysctlP => self.procps(&path),
         };
-        chain.sort_unstable();
+        sorted::by(&mut chain, Ord::cmp);
         chain.dedup();
         let placed = |index: &usize| self.statements.get(*index);
         let written = writes.iter().rev().filter_map(placed).find_map(|placed| {
@@ -212,7 +213,7 @@ impl Sequence {
             .copied()
             .filter(|index| self.reaches(*index, path));
         let mut chain = [own, &matching.collect::<Vec<_>>()].concat();
-        chain.sort_unstable();
+        sorted::by(&mut chain, Ord::cmp);
         let named = self.explicit.contains_key(path);
         let is_own = |index: &usize| own.contains(index);
         let writes = chain

@@ -23,12 +23,14 @@ fn family((family, samples): &(&'static Family, Vec<Sample>)) -> Json {
 
 /// A number is written as in the text, so that 6 is not 6.0.
 fn sample(sample: &Sample) -> Json {
-    let labels = sample
+    let told = sample
         .labels
         .iter()
         .map(|(name, value)| ((*name).to_owned(), json!(value)));
+    let mut labels = serde_json::Map::new();
+    labels.extend(told);
     json!({
-        "labels": labels.collect::<serde_json::Map<_, _>>(),
+        "labels": labels,
         "value": sample.value.to_string().parse::<Number>().ok(),
     })
 }

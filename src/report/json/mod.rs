@@ -82,7 +82,7 @@ pub fn render(report: &Report) -> String {
         Body::Metrics(one) => metrics::metrics(one),
         Body::Watch(one) => doctor::watch(one),
         Body::Schema(document) => {
-            json!({ "document": serde_json::from_str::<Json>(document).unwrap_or_default() })
+            json!({ "document": serde_json::from_slice::<Json>(document.as_bytes()).unwrap_or_default() })
         }
         Body::Checked(one) => review::checked(one),
         Body::Review(one) => review::review(one),

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::model::observation::Listener;
+use crate::model::sorted;
 
 use super::super::printable;
 use super::{Found, Labels, Sheet, count, table};
@@ -117,7 +118,9 @@ fn together<'a>(netns: &str, found: &'a Found, choice: &Choice) -> Vec<(Labels, 
     }
     let mut all: Vec<_> = all.into_iter().collect();
     // Stable: what is as full stays in the order of its labels.
-    all.sort_by_key(|(_, one)| Reverse((one.per_million(), one.queued)));
+    sorted::by_key(&mut all, |(_, one)| {
+        Reverse((one.per_million(), one.queued))
+    });
     all.truncate(choice.most);
     all
 }

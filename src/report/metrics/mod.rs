@@ -161,7 +161,7 @@ impl Metrics {
             }
         }
         let with_samples = |family: &'static Family| {
-            let samples = sheet.0.remove(family.name)?.into_iter();
+            let samples = std::mem::take(sheet.0.get_mut(family.name)?).into_iter();
             let samples = samples.map(|(labels, value)| Sample { labels, value });
             Some((family, samples.collect()))
         };

@@ -2,6 +2,7 @@
 
 use crate::model::handshake::{Timeline, View, seconds};
 use crate::model::observation::Listener;
+use crate::model::sorted;
 use crate::report::{Overview, STEPS, printable};
 
 use super::explain::{WIDTH, broken};
@@ -79,8 +80,9 @@ impl Page {
             return;
         }
         let mut fullest: Vec<&(Listener, u32)> = listeners.iter().collect();
-        fullest
-            .sort_by_key(|(listener, _)| std::cmp::Reverse((listener.is_full(), listener.fill())));
+        sorted::by_key(&mut fullest, |(listener, _)| {
+            std::cmp::Reverse((listener.is_full(), listener.fill()))
+        });
         let head = ["waiting", "limit", "half-open", "dropped"];
         let [waiting, limit, half_open, dropped] = head;
         self.line(format!(

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use similar::TextDiff;
-
+use crate::model::lines::Lines;
 use crate::model::memory::Settings;
 use crate::report::review::flat;
 use crate::report::{Compared, Review, Reviewed, printable};
@@ -106,15 +105,9 @@ pub(in crate::report) fn unified(compared: &Compared, from: &str, to: &str) -> S
         settings.iter().map(line).collect()
     };
     let (before, after) = (flat(&compared.settings.0), flat(&compared.settings.1));
-    let diff = TextDiff::from_lines(&before, &after);
-    let text = diff
-        .unified_diff()
-        .context_radius(3)
-        .header(from, to)
-        .to_string();
     if compared.rows.is_empty() {
         String::new()
     } else {
-        text
+        Lines::compare(&before, &after).unified(3, from, to)
     }
 }

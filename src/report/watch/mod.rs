@@ -16,6 +16,7 @@ use crate::model::diagnose::{Cure, Finding, diagnose};
 use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::observation::{Listener, Observation, Owner, Sample};
+use crate::model::sorted;
 use crate::model::value::Value;
 
 use super::doctor::{Diagnosed, Examined, place};
@@ -193,12 +194,12 @@ impl Watch {
             std::cmp::Reverse((one.fill(), one.queued, open))
         };
         match self.view.sort {
-            Sort::Fullness => all.sort_by_cached_key(|one| (fullness(one), one.address)),
-            Sort::Drops => all.sort_by_cached_key(|one| {
+            Sort::Fullness => sorted::by_key(&mut all, |one| (fullness(one), one.address)),
+            Sort::Drops => sorted::by_key(&mut all, |one| {
                 let drops = shown.dropped(one).map(|(drops, _)| drops);
                 (std::cmp::Reverse(drops), fullness(one), one.address)
             }),
-            Sort::Address => all.sort_by_key(|one| one.address),
+            Sort::Address => sorted::by_key(&mut all, |one| one.address),
         }
         all
     }
@@ -256,7 +257,7 @@ impl Picture {
             });
         }
         before.retain(|told| now.saturating_sub(told.last) < KEPT);
-        before.sort_by_key(|told| std::cmp::Reverse(told.last));
+        sorted::by_key(&mut before, |told| std::cmp::Reverse(told.last));
         self.findings.append(&mut before);
     }
 
