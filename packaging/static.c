@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,26 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 
 /* Where a thread keeps its resolver, which comes with every thread, 90 KB: tcptune resolves no names. */
 __thread void *__libc_resp;
+
+/*
+ * The home directory of somebody who has no $HOME, for a `~` in completions: glibc would load libraries for it that the
+ * machine may not have, 150 KB. There is none.
+ */
+int getpwuid_r(uid_t user, struct passwd *entry, char *buffer, size_t size, struct passwd **result)
+{
+	(void)user, (void)entry, (void)buffer, (void)size;
+	*result = NULL;
+	return ENOENT;
+}
+
+/* Texts of errors in another language, 100 KB with the character sets: the locale of a Rust program is always "C". */
+char *__dcgettext(const char *domain, const char *text, int category)
+{
+	(void)domain, (void)category;
+	return (char *)text;
+}
+
+char *dcgettext(const char *domain, const char *text, int category) __attribute__((alias("__dcgettext")));
 
 /* A failed assertion of glibc, in its words, but by write(2): it would use wide printf, 30 KB. */
 void __assert_fail(const char *assertion, const char *file, unsigned int line, const char *function)
