@@ -63,7 +63,7 @@ tcptune off --persist
 [ ! -e /etc/sysctl.d/99-tcptune.conf ]
 echo 'description = "mine"' >/etc/tcptune/profiles/mine.toml
 dpkg --purge tcptune 2>&1 | tee out
-[ "$(grep -c 'off --persist' out)" = 0 ]
+if grep -q 'off --persist' out; then exit 1; fi
 [ ! -e /var/lib/tcptune ]
 # The administrator's own file stays, and nothing else.
 bash everything | diff before - | grep '^[<>]' >left
