@@ -20,8 +20,12 @@ pub(crate) const FILES: &str = "\
 
 `/var/lib/tcptune` ::The journal and what it sums up to; see `tcptune-journal`(5).
 
-`tcptune-verify.service`, `tcptune-verify.timer` ::Run `tcptune verify` once the machine has booted, and every hour. They
+`tcptune-verify.service`, `tcptune-drift.timer` ::Run `tcptune verify` once the machine has booted, and every hour. They
 write nothing; the unit fails where the machine is not as declared, and its log says what differs.";
+
+/// How times are written.
+pub(crate) const TIMES: &str =
+    "TIME is a number with its unit, as in `30s`, `5m`, `2h`, `7d`, or several of them.";
 
 /// What of the environment counts.
 pub(crate) const ENVIRONMENT: &str = "\
@@ -73,13 +77,14 @@ does, such as `010`, which is 8 to the kernel."
         .section(
             "TABLES",
             "\
-`[profile]` ::`description` says what it is for. `extends` names profiles that come before this one, from left to right; an entry with
-a `/` is a file beside this one.
+`[profile]` ::`description` says what it is for. `extends` names profiles that come before this one, from left to right. An entry with
+a `/`, or ending in `.toml`, is a file beside this one or below it. In a file outside the directories of profiles, a name is looked
+for beside it first, then as everywhere.
 
 `[tcp]` ::Keys of the catalogue by their short names, which are below KEYS; `tcp_` in front of them and full names mean the same.
 
 `[sysctl]` ::Any other key by its full name, plain or between quotes. Where a part of the name has a dot in it, parts are separated by
-`/`. Nothing is known about such a key beyond what this kernel says of it.",
+`/`, and the name is between quotes. Nothing is known about such a key beyond what this kernel says of it.",
         )
         .section(
             "SETTINGS",
@@ -166,8 +171,8 @@ fn drop_in(date: &str) -> Page {
         .section(
             "DESCRIPTION",
             "\
-The drop-in is the one file of `sysctl.d`(5) that belongs to tcptune. `tcptune apply --persist`, `tcptune persist` and `tcptune confirm`
-write it, `tcptune off --persist` and `tcptune rollback` take it away or put back what was there. No other file is ever written, and
+The drop-in is the one file of `sysctl.d`(5) that belongs to tcptune. `tcptune apply --persist`, `tcptune set --persist`, `tcptune persist` and
+`tcptune confirm` write it, `tcptune off --persist` and `tcptune rollback` take it away or put back what was there. No other file is ever written, and
 the loaders of the system read it as any other: tcptune need not be there at boot.
 
 It comes after nearly everything else by its name. Before it is written, tcptune computes who wins for every key at the next

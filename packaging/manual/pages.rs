@@ -42,6 +42,7 @@ fn overview(command: &Command, date: &str) -> Page {
         .section("DESCRIPTION", &long(command))
         .section("VERBS", &verbs.collect::<String>())
         .options(command)
+        .section("TIMES", formats::TIMES)
         .section("EXIT STATUS", &exit_codes())
         .section("FILES", formats::FILES)
         .section("ENVIRONMENT", formats::ENVIRONMENT)

@@ -45,10 +45,10 @@ struct Options {
     json: bool,
     #[command(flatten)]
     place: Place,
-    /// The file system of an image, unpacked in a directory, instead of this machine's
+    /// The file system of an image, unpacked in a directory, instead of this machine's; of verbs that can speak of one
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     root: Option<PathBuf>,
-    /// Wait for another tcptune to finish, at most so long: `--wait=10s`, with the `=`
+    /// Wait for another tcptune to finish, at most so long, one minute unless said: `--wait=10s`, with the `=`
     #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
           default_missing_value = "1m", value_parser = humantime::parse_duration)]
     wait: Option<Duration>,
@@ -91,11 +91,11 @@ enum Output {
     Text,
     /// For programs: one document, also on failure
     Json,
-    /// A comment for a pull request
+    /// A comment for a pull request; of `diff` and `check`
     Markdown,
-    /// Workflow commands: annotations of a pull request
+    /// Workflow commands: annotations of a pull request; of `diff` and `check`
     Github,
-    /// SARIF 2.1.0, for code scanning
+    /// SARIF 2.1.0, for code scanning; of `diff` and `check`
     Sarif,
     /// YAML, the `securityContext` of a pod; of `show`
     Kubernetes,

@@ -40,7 +40,7 @@ pub(super) enum Verb {
     ///
     /// Compares what profiles want with the live kernel, and with --persist or --scope with what the next boot would
     /// give. Keys that `apply` would release, because they are no longer declared, are part of it. Nothing is touched, and
-    /// no rights are needed. Against a snapshot of another host it says, byte for byte, what that host would say.
+    /// no rights are needed, but to look into other network namespaces. Against a snapshot of another host it says, byte for byte, what that host would say.
     #[command(after_long_help = "Examples:\n  \
         tcptune diff high-traffic --persist\n      \
         both the running kernel and the next boot\n  \
@@ -152,7 +152,7 @@ pub(super) enum Verb {
     /// Apply nothing for a while: `apply`, `off` and `persist` refuse
     ///
     /// So that a scheduled run does not undo the fix of an incident. Whoever meets it is told who holds, why, and until
-    /// when; `set`, `confirm` and `rollback` go on working.
+    /// when; `set`, `confirm` and `rollback` go on working. It holds every network namespace.
     #[command(after_long_help = "Examples:\n  \
         tcptune hold --for 2h --reason \"INC-4711, ask Ann\"\n      \
         ends by itself\n  \
@@ -179,7 +179,9 @@ pub(super) enum Verb {
 
     /// The journal
     ///
-    /// Newest first: id, time, state, network namespace, what was done, by whom, and why.
+    /// Newest first: id, time, state, network namespace, what was done, by whom, and why. Beside the states that an entry
+    /// has by itself, `undone` is one that a later rollback took back, `forgotten` one whose live values a reboot took,
+    /// `left` one that failed and could not be put back whole, and `interrupted` one whose process died.
     #[command(after_long_help = "Examples:\n  \
         tcptune history -v\n      \
         with every change\n  \
@@ -232,7 +234,7 @@ pub(super) enum Verb {
 
     /// The handshake live: rates, queues, findings, values and their drift
     ///
-    /// Reads only. `p` pauses, `s` sorts, `/` filters, `?` explains, `q` ends.
+    /// Reads only. `p` pauses, `s` sorts, `/` filters, arrows scroll, `?` explains, `q` ends.
     #[command(after_long_help = "Examples:\n  \
         tcptune watch\n      \
         on a terminal\n  \

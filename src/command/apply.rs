@@ -34,7 +34,8 @@ pub struct Deed {
 /// Words of the verbs that may cut somebody off.
 #[derive(Debug, Clone, Args)]
 pub struct Trial {
-    /// Take it back unless `tcptune confirm` comes within this time: `--confirm-within=5m`, with the `=`
+    /// Take it back unless `tcptune confirm` comes within this time, two minutes unless said: `--confirm-within=5m`, with
+    /// the `=`
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
           default_missing_value = "2m", value_parser = trial)]
     pub confirm_within: Option<Duration>,

@@ -1,12 +1,14 @@
 //! What a shell offers for the words of a command line: profiles, keys with their values, entries of the journal,
 //! namespaces. Asked at every press of the key, so that it is what there is now; whatever cannot be read is not offered.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate as Candidate, PathCompleter, ValueCompleter,
 };
 
+use crate::change::journal::Stage;
 use crate::change::store::Store;
 use crate::host::{library, netns};
 use crate::model::catalogue::{Entry, TABLE};
@@ -18,10 +20,11 @@ pub(super) fn profiles() -> ArgValueCompleter {
         if current.to_str().is_some_and(is_path) {
             return files(current, "toml");
         }
-        library::list()
-            .into_iter()
-            .filter(|listed| begins(&listed.name, current))
+        let named = library::list().into_iter();
+        let named = named.filter(|listed| begins(&listed.name, current));
+        named
             .map(|listed| with(listed.name, listed.description))
+            .chain(files(current, "toml"))
             .collect()
     })
 }
@@ -31,6 +34,9 @@ pub(super) fn others() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let mut offered = profiles().complete(current);
         offered.extend(files(current, "json"));
+        // Directories come with both.
+        let mut seen = BTreeSet::new();
+        offered.retain(|one| seen.insert(one.get_value().to_owned()));
         offered
     })
 }
@@ -72,7 +78,11 @@ fn named(current: &OsStr, end: &str) -> Vec<Candidate> {
 pub(super) fn entries() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let entries = Store::default().entries().unwrap_or_default();
-        let told = entries.into_iter().rev().map(|entry| {
+        // What was taken back already is nothing to go back to.
+        let entries = entries
+            .into_iter()
+            .filter(|entry| entry.state == Stage::Committed);
+        let told = entries.rev().map(|entry| {
             let what = format!("{} {}, {}", entry.verb, entry.declared(), entry.time);
             (entry.id, what)
         });

@@ -32,7 +32,7 @@ pub struct Diff {
     /// As if the files of DIR were in /etc/tcptune/profiles: what the hosts will do once they have them
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     staged: Option<PathBuf>,
-    /// Only the plan hash, which `--expect` takes
+    /// Only the plan hash, which `--expect` takes; exit 1 all the same where anything would change
     #[arg(long)]
     plan_hash: bool,
 }

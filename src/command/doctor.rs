@@ -6,9 +6,9 @@ use clap::Args;
 
 use crate::error::Error;
 use crate::host::library::Library;
-use crate::host::netns::words_for;
 use crate::model::diagnose::{Finding, Severity, diagnose};
 use crate::model::memory::Settings;
+use crate::model::memory::words_for;
 use crate::model::observation::Observation;
 use crate::report::{Body, Diagnosed, Doctor as Told, Examined, Report};
 

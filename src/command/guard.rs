@@ -10,6 +10,8 @@ use crate::change::recover;
 use crate::error::Error;
 use crate::host::guard;
 use crate::host::netns::Namespace;
+use crate::model::memory::{command_in, words_for};
+use crate::model::printable::printable;
 use crate::report::{Body, Report};
 
 use super::{World, failed, told};
@@ -66,9 +68,12 @@ fn wait(world: &World, id: u64) -> bool {
                     return true;
                 }
                 if left <= NOTICE && !told && entry.state == Stage::Unconfirmed {
+                    let named = words_for(&entry.netns) != Some("pid:1");
+                    let confirm = command_in(&entry.netns, named, "tcptune confirm");
                     let notice = format!(
-                        "tcptune: entry {id} goes back in {} s, unless somebody says `tcptune confirm`",
-                        left / 1000
+                        "tcptune: entry {id} goes back in {} s, unless somebody says `{}`",
+                        left / 1000,
+                        printable(&confirm)
                     );
                     guard::tell(&notice, Duration::ZERO);
                     told = true;

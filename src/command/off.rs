@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::error::Error;
+use crate::model::dropin::{DIRECTORY, NAME};
 use crate::model::memory::ActiveSet;
 use crate::report::{Report, Want, Warning};
 
@@ -57,12 +58,24 @@ fn draft(scene: &Scene<'_>, axes: &Axes) -> Result<Draft, Error> {
         hint: Some("`tcptune off --persist` takes it away too".to_owned()),
     });
     Ok(Draft {
-        warnings: stays.into_iter().collect(),
+        warnings: stays.into_iter().chain(foreign(scene, axes)).collect(),
         file: axes.file.clone(),
         ..Draft::new(
             Want::new("nothing declared", &nothing.settings),
             plan,
             before,
         )
+    })
+}
+
+/// A stranger's file where the drop-in would be: it is not ours to take away.
+fn foreign(scene: &Scene<'_>, axes: &Axes) -> Option<Warning> {
+    let boot = scene.boot.as_ref().filter(|_| axes.scope.boot())?;
+    let path = format!("{DIRECTORY}/{NAME}");
+    let stays = boot.declared().is_none() && boot.is_free(&path).is_err();
+    stays.then(|| Warning {
+        code: "foreign-file",
+        message: format!("{path} is a file that tcptune did not write: it stays"),
+        hint: None,
     })
 }

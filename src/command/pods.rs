@@ -64,10 +64,10 @@ impl Pods {
 fn forgets(first: &str, count: usize) -> Warning {
     let message = match count {
         1 => format!(
-            "{first} is the namespace of a pod, whose next restart forgets what is set here"
+            "{first} is the namespace of a pod: a new pod, or a new sandbox of this one, forgets what is set here"
         ),
         more => format!(
-            "{more} of these are namespaces of pods, whose next restart forgets what is set here"
+            "{more} of these are namespaces of pods: a new pod, or a new sandbox, forgets what is set there"
         ),
     };
     Warning {
@@ -92,6 +92,6 @@ fn leaves(depth: Depth, count: usize) -> Warning {
     Warning {
         code: "pods-left-alone",
         message,
-        hint: Some("`--include-pods` takes them too; what shall last belongs into their manifest, see `tcptune show --output kubernetes`".to_owned()),
+        hint: Some("`--include-pods` takes them too; what shall last belongs in their manifest, see `tcptune show --output kubernetes`".to_owned()),
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn one(
     warnings: &mut Vec<Warning>,
 ) -> Result<Told, Error> {
     let mut told = Told::blank(namespace.label.clone());
+    told.named = !world.netns.is_empty();
     told.image = world.root.is_image();
     let scene = Scene::look(world, namespace, state)?;
     let pending = state
@@ -93,7 +94,8 @@ pub(super) fn one(
     told.outdated = outdated(active, warnings);
     let head = scene.head();
     told.head = head;
-    told.next_undo = (head > 0).then(|| describe(&world.store, head));
+    let next = scene.unconfirmed.as_ref().map_or(head, |entry| entry.id);
+    told.next_undo = (next > 0).then(|| describe(&world.store, next));
     told.time = scene
         .remembered
         .filter(|_| !active.is_empty())

@@ -217,7 +217,7 @@ impl Error {
             Error::NothingToConfirm(Some(netns)) => Some(format!("an entry waits in another namespace: `tcptune confirm --netns {netns}`")),
             Error::NothingToConfirm(None) | Error::TooLate(_) => Some("`tcptune history` shows what became of it".into()),
             Error::Guard(_) => Some("without `--confirm-within` it can be applied".into()),
-            Error::Held(_) => Some("`tcptune unhold` takes it away; `set` and `rollback` work all the same".into()),
+            Error::Held(_) => Some("`tcptune unhold` takes it away; `set`, `confirm` and `rollback` work all the same".into()),
             Error::NotApproved { .. } => Some("`tcptune diff` shows what would be done now; whoever agrees with it approves its hash".into()),
             Error::Locked { .. } => Some("wait for it with `--wait=1m`".into()),
             Error::Later => Some("use that tcptune, or move /var/lib/tcptune away".into()),

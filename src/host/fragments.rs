@@ -20,10 +20,12 @@ use super::root::{Root, opened};
 /// Most bytes of one file that are looked at.
 const LARGEST: u64 = 16 << 20;
 
-/// Where the credential of systemd-sysctl lies: while it runs, as the machine was given it, and where its unit looks
-/// otherwise, in this order (systemd.exec(5), `LoadCredential=`).
-const CREDENTIALS: [&str; 6] = [
+/// Where the credential of systemd-sysctl lies: while it runs, while our own unit does (which asks for it as well, and
+/// sees nothing of the other places), as the machine was given it, and where its unit looks otherwise, in this order
+/// (systemd.exec(5), `LoadCredential=`).
+const CREDENTIALS: [&str; 7] = [
     "/run/credentials/systemd-sysctl.service/sysctl.extra",
+    "/run/credentials/tcptune-verify.service/sysctl.extra",
     "/run/credentials/@system/sysctl.extra",
     "/etc/credstore/sysctl.extra",
     "/run/credstore/sysctl.extra",

@@ -15,13 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::kubernetes::is_in_pod;
-use crate::model::memory::HOST;
+use crate::model::memory::{CONTAINER, HOST};
 use crate::model::sorted;
 
 use super::owners;
-
-/// What the network namespace of process 1 is called where that is not the machine's first: in a container.
-const CONTAINER: &str = "container";
 
 /// Where `ip netns add` keeps names.
 const NAMES: &str = "/run/netns";
@@ -181,15 +178,6 @@ impl Namespace {
     }
 }
 
-/// How the command line asks for a namespace that outputs call so; nothing where it has no name.
-pub fn words_for(label: &str) -> Option<&str> {
-    match label {
-        HOST | CONTAINER => Some("pid:1"),
-        nameless if nameless.starts_with("net:[") => None,
-        name => Some(name),
-    }
-}
-
 /// The addresses of the interfaces of the namespace that the process is in (getifaddrs(3)).
 pub fn addresses() -> BTreeSet<IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
@@ -297,7 +285,7 @@ pub fn names() -> Vec<String> {
 }
 
 /// The namespaces of pods among the visible ones, by inode: those with a process in a pod, and those that containerd
-/// made for one. Pods with host network are no reason to take the namespace of process 1, or the one that we are in.
+/// or CRI-O made for one. Pods with host network are no reason to take the namespace of process 1, or the one that we are in.
 pub fn of_pods() -> BTreeSet<u64> {
     let here = fs::metadata("/proc/thread-self/ns/net").map(|found| found.ino());
     let ours = [here.ok(), Target::Pid(1).inode()];
@@ -312,7 +300,15 @@ pub fn of_pods() -> BTreeSet<u64> {
             pods.insert(inode);
         }
     }
-    let made = names().into_iter().filter(|name| name.starts_with(CNI));
+    // CRI-O pins the other namespaces of a pod under the same name (`pinns`).
+    let pinned = |name: &String| {
+        ["/run/ipcns", "/run/utsns"]
+            .iter()
+            .any(|kind| Path::new(kind).join(name).exists())
+    };
+    let made = names()
+        .into_iter()
+        .filter(|name| name.starts_with(CNI) || pinned(name));
     let made = made.filter_map(|name| Target::Name(name).inode());
     pods.extend(made.filter(|inode| !ours.contains(&Some(*inode))));
     pods
@@ -353,13 +349,6 @@ mod tests {
     #[test]
     fn targets() {
         assert_eq!("web".parse(), Ok(Target::Name("web".into())));
-        for (label, words) in [
-            ("host", Some("pid:1")),
-            ("web", Some("web")),
-            ("net:[7]", None),
-        ] {
-            assert_eq!(words_for(label), words);
-        }
         let here = std::env::current_dir().unwrap();
         assert_eq!("./web".parse(), Ok(Target::Path(here.join("web"))));
         assert_eq!("pid:7".parse(), Ok(Target::Pid(7)));

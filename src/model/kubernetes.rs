@@ -138,8 +138,16 @@ pub fn is_in_pod(cgroups: &str) -> bool {
     groups.any(|group| {
         let slice = group.split_once(".slice").map(|(slice, _)| slice);
         group == KUBEPODS
+            || is_of_a_pod(group)
             || slice.is_some_and(|slice| slice.split('-').any(|part| part == KUBEPODS))
     })
+}
+
+/// The control group of one pod, which is all that is seen of it from within another, where paths begin with `/..`:
+/// `pod`, and its UID (RFC 9562).
+fn is_of_a_pod(group: &str) -> bool {
+    let uid = group.strip_prefix("pod").filter(|uid| uid.len() == 36);
+    uid.is_some_and(|uid| uid.chars().all(|c| c.is_ascii_hexdigit() || c == '-'))
 }
 
 /// The name of that control group.
@@ -148,6 +156,15 @@ const KUBEPODS: &str = "kubepods";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_is_seen_from_within_another_too() {
+        assert!(is_in_pod(
+            "8:pids:/../../pod8a7c9f5e-1b2d-4e3f-9a4b-5c6d7e8f9a0b/c1\n"
+        ));
+        assert!(!is_in_pod("8:pids:/../../podman-1234/c1\n"));
+        assert!(!is_in_pod("0::/../podsystem.slice/x\n"));
+    }
 
     fn of(key: &str) -> Permission {
         permission(&key.parse().unwrap())

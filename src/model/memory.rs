@@ -57,6 +57,26 @@ impl ActiveSet {
 /// What the machine's first network namespace is called: only a reboot ends it.
 pub const HOST: &str = "host";
 
+/// What the network namespace of process 1 is called where that is not the machine's first: in a container.
+pub const CONTAINER: &str = "container";
+
+/// How the command line asks for a namespace that outputs call so; nothing where it has no name.
+pub fn words_for(netns: &str) -> Option<&str> {
+    match netns {
+        HOST | CONTAINER => Some("pid:1"),
+        nameless if nameless.starts_with("net:[") => None,
+        name => Some(name),
+    }
+}
+
+/// A command for the namespace that an answer is about. Whoever named one has to name it again.
+pub fn command_in(netns: &str, named: bool, command: &str) -> String {
+    match words_for(netns) {
+        Some(words) if named => format!("{command} --netns {words}"),
+        _ => command.to_owned(),
+    }
+}
+
 /// The `profile` of an origin on the command line.
 pub const BY_HAND: &str = "--set";
 

@@ -27,7 +27,7 @@ fn fragment(title: &str, settings: &Settings) -> String {
     ))];
     lines.extend(head(&wishes));
     lines.push("securityContext:".to_owned());
-    if wishes.iter().any(Wish::is_set) {
+    if wishes.iter().any(Wish::is_of_pods) {
         lines.push("  sysctls:".to_owned());
     } else {
         lines.push("  sysctls: []".to_owned());
@@ -108,8 +108,8 @@ const OPTIONAL: &str = "optional: the pod fails to start where the kernel lacks 
 /// When values begin and end.
 const LIFE: [&str; 3] = [
     "Values are set when the pod's sandbox is made. A container's restart keeps them, and what was changed live; a",
-    "new pod has these and nothing else: what `tcptune apply --netns` tried in a pod must come here to stay. They",
-    "cannot be changed on a pod that exists, and `net.*` cannot be set with `hostNetwork: true`.",
+    "new sandbox, of this pod or another, has these and nothing else: what `tcptune apply --netns` tried in a pod must",
+    "come here to stay. They cannot be changed on a pod that exists, and `net.*` cannot be set with `hostNetwork: true`.",
 ];
 
 /// What holds for the whole fragment.
@@ -129,11 +129,15 @@ fn head(wishes: &[Wish<'_>]) -> Vec<String> {
         say(&format!("  --allowed-unsafe-sysctls={}", refused.join(",")));
         say("or has in its configuration");
         say(&format!("  allowedUnsafeSysctls: [{}]", refused.join(", ")));
+        say(
+            "beside what is allowed there already. A namespace of Kubernetes that enforces the Pod Security level",
+        );
+        say("`baseline` or `restricted` refuses such pods all the same.");
     }
     if set().any(|wish| matches!(wish.permission, Permission::Safe(safe) if safe.since.is_some())) {
         say("What is safe since a version is unsafe to older ones.");
     }
-    if set().next().is_some() {
+    if wishes.iter().any(Wish::is_of_pods) {
         for line in LIFE {
             say(line);
         }
@@ -146,7 +150,7 @@ fn head(wishes: &[Wish<'_>]) -> Vec<String> {
                 wish.key
             )),
             Permission::Unnamed => say(&format!(
-                "Left out, as no manifest can name it: {} {words}",
+                "Left out, as no runtime finds it by a name in a manifest: {} {words}",
                 wish.key
             )),
             _ => {}
@@ -243,13 +247,24 @@ mod tests {
             "#   allowedUnsafeSysctls: [net.core.somaxconn, net.ipv4.ip_default_ttl]\n",
             "# What is safe since a version is unsafe to older ones.\n",
             "`tcptune apply` sets it: net.core.netdev_max_backlog 5000\n",
-            "# Left out, as no manifest can name it: net.ipv4.conf.eth0/100.rp_filter 1\n",
+            "# Left out, as no runtime finds it by a name in a manifest: net.ipv4.conf.eth0/100.rp_filter 1\n",
             "    # safe since Kubernetes 1.29 and Linux 4.5\n    - name: net.ipv4.tcp_keepalive_time\n",
             "the kernel lacks it\n    # - name: net.ipv4.tcp_rto_max_ms\n    #   value: \"5000\"\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
         }
         assert_eq!(text.matches("- name: ").count(), 4, "{text}");
+    }
+
+    #[test]
+    fn optional_items_can_be_uncommented_where_nothing_else_is_set() {
+        let optional = Setting {
+            optional: true,
+            ..exact("5000")
+        };
+        let text = told(&[("net.ipv4.tcp_rto_max_ms", optional)]);
+        assert!(body(&text).starts_with("  sysctls:\n    # "), "{text}");
+        assert!(text.contains("sandbox"), "{text}");
     }
 
     #[test]

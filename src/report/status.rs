@@ -45,6 +45,8 @@ pub enum KeyState {
 pub struct Status {
     /// What outputs call the namespace.
     pub netns: String,
+    /// Whether somebody asked for it by `--netns`.
+    pub named: bool,
     /// Whether it is an image instead, which has no live values.
     pub image: bool,
     /// What is remembered of this boot.
@@ -80,6 +82,7 @@ impl Status {
     pub fn blank(netns: String) -> Self {
         Self {
             netns,
+            named: false,
             image: false,
             memory: Memory::default(),
             rows: Vec::new(),

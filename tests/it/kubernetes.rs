@@ -202,7 +202,7 @@ fn whoever_names_a_pod_means_it() {
     let run = sandbox.tcptune("apply high-traffic --netns cni-1").exits(0);
     assert!(
         run.err.contains(
-            "warning: cni-1 is the namespace of a pod, whose next restart forgets what is set here\n\
+            "warning: cni-1 is the namespace of a pod: a new pod, or a new sandbox of this one, forgets what is set here\n\
              hint: `tcptune show --active --netns cni-1 --output kubernetes` prints it for the manifest\n"
         ),
         "{}",
@@ -270,4 +270,26 @@ fn include_pods_belongs_to_all() {
         plan.as_str().unwrap()
     );
     sandbox.tcptune(&expect).exits(0);
+}
+
+#[test]
+fn a_namespace_that_cri_o_pins_is_a_pods_also_without_a_process() {
+    let sandbox = Sandbox::new();
+    let id = "2d4c8a8e-6f6b-4a50-9d3c-0e9a4b6b7a11";
+    sandbox.sh(&format!(
+        "ip netns add {id}; mkdir -p /run/ipcns; touch /run/ipcns/{id}"
+    ));
+    let run = sandbox.tcptune("set synack_retries=3 --netns all").exits(0);
+    assert!(
+        run.err.contains("left alone: 1 namespace of a pod"),
+        "{run:?}"
+    );
+    assert_eq!(
+        sandbox
+            .sh(&format!(
+                "ip netns exec {id} sysctl -n net.ipv4.tcp_synack_retries"
+            ))
+            .trim(),
+        "5"
+    );
 }

@@ -487,3 +487,76 @@ fn a_usage_error_in_json_says_which_verb_lacks_what() {
         "a profile is wanted, or `--set KEY=VALUE`"
     );
 }
+
+#[test]
+fn a_command_that_is_proposed_names_the_namespace_that_it_is_for() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add web");
+    sandbox.tcptune("apply high-traffic -q").exits(0);
+    let run = sandbox
+        .tcptune("set synack_retries=6 --netns web --confirm-within=5m")
+        .exits(0);
+    assert!(
+        run.out.contains("keep it: tcptune confirm --netns web\n"),
+        "{run:?}"
+    );
+    assert!(
+        run.out
+            .contains("take it back now: tcptune rollback --netns web\n"),
+        "{run:?}"
+    );
+    let status = sandbox.tcptune("status --netns web");
+    assert!(
+        status
+            .out
+            .contains("keep it: tcptune confirm --netns web\n"),
+        "{status:?}"
+    );
+    sandbox.tcptune("rollback --netns web").exits(0);
+
+    // What a container calls its own namespace is no name of one.
+    let off = sandbox.tcptune("off --netns all").exits(0);
+    let undo = off
+        .out
+        .lines()
+        .find_map(|line| line.strip_prefix("undo: tcptune "));
+    assert_eq!(undo, Some("rollback --netns pid:1"), "{off:?}");
+    sandbox.tcptune(undo.unwrap()).exits(0);
+    assert_eq!(sandbox.sysctl("net.core.somaxconn"), "16384");
+}
+
+#[test]
+fn status_names_the_unconfirmed_entry_as_the_one_that_a_rollback_takes_back() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("apply fail-fast -q").exits(0);
+    sandbox
+        .tcptune("set synack_retries=3 --confirm-within=5m -q")
+        .exits(0);
+    let status = sandbox.tcptune("status").out;
+    assert!(
+        status.contains("the next rollback would undo entry 2 (set"),
+        "{status}"
+    );
+    sandbox.tcptune("rollback").exits(0);
+    let status = sandbox.tcptune("status").out;
+    assert!(
+        status.contains("the next rollback would undo entry 1 (apply"),
+        "{status}"
+    );
+}
+
+#[test]
+fn off_says_that_a_strangers_file_in_the_place_of_the_drop_in_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "/etc/sysctl.d/99-tcptune.conf",
+        "net.core.somaxconn = 512\n",
+    );
+    let run = sandbox.tcptune("off --persist").exits(0);
+    assert!(
+        run.err.contains(
+            "/etc/sysctl.d/99-tcptune.conf is a file that tcptune did not write: it stays"
+        ),
+        "{run:?}"
+    );
+}

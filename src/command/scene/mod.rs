@@ -11,9 +11,9 @@ use crate::change::journal::{Entry, Stage};
 use crate::change::state::{Remembered, State};
 use crate::error::Error;
 use crate::host::kernel::near;
-use crate::host::netns::{self, Namespace};
+use crate::host::netns::Namespace;
 use crate::model::key::Key;
-use crate::model::memory::{ActiveSet, Memory};
+use crate::model::memory::{ActiveSet, Memory, words_for};
 use crate::model::persist::{BootPlan, persist};
 use crate::model::plan::{Place, Plan, plan};
 use crate::model::refusal::Refusal;
@@ -195,7 +195,7 @@ impl<'a> Scene<'a> {
             entry.state == Stage::Unconfirmed && entry.boot == self.world.machine.boot
         });
         let label = waiting.next()?.netns;
-        netns::words_for(&label).map(str::to_owned)
+        words_for(&label).map(str::to_owned)
     }
 }
 

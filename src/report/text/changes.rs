@@ -8,7 +8,7 @@ use crate::model::catalogue::{Effect, Entry};
 use crate::model::diagnose::relisten;
 use crate::model::expected::{Expected, all_right};
 use crate::model::key::Key;
-use crate::model::memory::HOST;
+use crate::model::memory::command_in;
 use crate::model::persist::{Action, BootPlan};
 use crate::model::plan::{Cause, KeptWhy, Plan};
 use crate::model::refusal::Shadow;
@@ -302,6 +302,7 @@ impl Page {
         } else {
             files
         };
+        let command = |words: &str| printable(&command_in(&one.netns, changes.named, words));
         let done = self.styled(GOOD, &format!("{keys}{files}"));
         self.line(format!("{done}, journal {id}"));
         if let Some(until) = &one.until {
@@ -312,8 +313,9 @@ impl Page {
                 ", and write the drop-in"
             };
             self.line(format!("{waits}: goes back at {until}"));
-            self.line(format!("keep it{files}: tcptune confirm"));
-            return self.line("take it back now: tcptune rollback");
+            let confirm = command("tcptune confirm");
+            self.line(format!("keep it{files}: {confirm}"));
+            return self.line(format!("take it back now: {}", command("tcptune rollback")));
         }
         self.lasts(one, plan);
         let restored = plan
@@ -326,13 +328,7 @@ impl Page {
                 self.line(format!("the next rollback would undo {}", printable(next)));
             }
             None if restored => self.line("there is nothing left to roll back"),
-            _ if changes.named && one.netns != HOST => {
-                self.line(format!(
-                    "undo: tcptune rollback --netns {}",
-                    printable(&one.netns)
-                ));
-            }
-            _ => self.line("undo: tcptune rollback"),
+            _ => self.line(format!("undo: {}", command("tcptune rollback"))),
         }
     }
 }

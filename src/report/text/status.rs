@@ -3,6 +3,7 @@
 use anstyle::Style;
 
 use crate::model::expected::Expected;
+use crate::model::memory::command_in;
 use crate::report::{History, KeyState, Status, StatusRow, printable};
 
 use super::changes::next;
@@ -96,9 +97,15 @@ impl Page {
         }
         if let Some((id, left, until)) = &status.unconfirmed {
             let waits = self.styled(BAD, "UNCONFIRMED");
+            let command = |words: &str| printable(&command_in(&status.netns, status.named, words));
+            let (confirm, rollback) = (command("tcptune confirm"), command("tcptune rollback"));
             self.line(match left {
-                None => format!("{waits}: entry {id} should have gone back at {until}; now: tcptune rollback"),
-                Some(left) => format!("{waits}: entry {id} goes back in {left} s, at {until}; keep it: tcptune confirm"),
+                None => {
+                    format!("{waits}: entry {id} should have gone back at {until}; now: {rollback}")
+                }
+                Some(left) => format!(
+                    "{waits}: entry {id} goes back in {left} s, at {until}; keep it: {confirm}"
+                ),
             });
         }
         if let Some((id, why)) = &status.taken_back {
