@@ -12,6 +12,7 @@ use crate::change::journal::Stage;
 use crate::change::store::Store;
 use crate::host::{library, netns};
 use crate::model::catalogue::{Entry, TABLE};
+use crate::model::printable::printable;
 use crate::model::profile::is_path;
 
 /// Profiles by name, and files that may be some.
@@ -123,6 +124,6 @@ fn begins(name: &str, current: &OsStr) -> bool {
 
 fn with(value: String, help: Option<String>) -> Candidate {
     // Shells show it on one line, and a file of a profile may say anything.
-    let help = help.map(|help| help.replace(|c: char| c.is_control(), " "));
+    let help = help.map(|help| printable(&help));
     Candidate::new(value).help(help.map(Into::into))
 }
