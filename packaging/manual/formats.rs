@@ -144,7 +144,7 @@ fn keys() -> String {
 
 fn drop_in(date: &str) -> Page {
     let resolved =
-        Library::default().resolve(slice::from_ref(&"fail-fast".to_owned()), &Settings::new());
+        Library::of_built_ins().resolve(slice::from_ref(&"fail-fast".to_owned()), &Settings::new());
     let example = resolved.map(|desired| {
         let assigned = desired.settings.iter();
         let assigned =

@@ -18,7 +18,8 @@ pub(crate) fn all() -> Vec<Page> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
-    let profiles = library::list();
+    // Those of the machine that builds it are nobody else's.
+    let profiles = library::built_in();
     let mut pages = vec![overview(&command, &date)];
     pages.extend(verbs.map(|verb| of_verb(verb, &date)));
     pages.extend(formats::all(&date));
@@ -112,7 +113,8 @@ fn exit_codes() -> String {
 fn of_profile(listed: &Listed, date: &str) -> Page {
     let name = format!("tcptune-profile-{}", listed.name);
     let description = listed.description.clone().unwrap_or_default();
-    let desired = Library::default().resolve(std::slice::from_ref(&listed.name), &Settings::new());
+    let desired =
+        Library::of_built_ins().resolve(std::slice::from_ref(&listed.name), &Settings::new());
     // The one that is computed is another on each kernel.
     let settings = match &desired {
         Ok(desired) if listed.file == "built in" => settings(desired),
@@ -151,15 +153,6 @@ fn settings(desired: &Desired) -> String {
     let consequences = catalogue::consequences(&values);
     let mut text = String::new();
     for (key, setting) in &desired.settings {
-        let word = setting
-            .word(key)
-            .map(|word| format!(" ({word})"))
-            .unwrap_or_default();
-        let optional = if setting.optional {
-            ", where the kernel has it"
-        } else {
-            ""
-        };
         let mut sentences: Vec<String> = setting.why().map(sentence).into_iter().collect();
         sentences.extend(
             consequences
@@ -174,11 +167,8 @@ fn settings(desired: &Desired) -> String {
                 sentences.push(sentence(&format!("risk: {}", entry.risk)));
             }
         }
-        let wanted = setting.words();
-        text += &format!(
-            "`{key}` = {wanted}{word}{optional} ::{}\n\n",
-            sentences.join(" ")
-        );
+        let wanted = setting.in_full(key);
+        text += &format!("`{key}` = {wanted} ::{}\n\n", sentences.join(" "));
     }
     text
 }

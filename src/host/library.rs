@@ -11,6 +11,7 @@ use crate::model::memory::Settings;
 use crate::model::problem::{Problem, Source};
 use crate::model::profile::{self, LARGEST};
 use crate::model::setting::{BUILT_IN, COMPUTED, Origin, Part, Setting};
+use crate::model::sorted;
 use crate::model::stack::{self, Desired, Listed, Loaded};
 use crate::model::value::Value;
 
@@ -45,6 +46,8 @@ pub struct Library {
     staged: Option<PathBuf>,
     /// Whether files may be anybody's, because they are only looked at.
     any_owner: bool,
+    /// Whether names mean what is part of the program, whatever this machine has.
+    only_built_in: bool,
     /// The defaults of another kernel, for `kernel-defaults`.
     defaults: Option<BTreeMap<Key, Value>>,
 }
@@ -54,6 +57,14 @@ impl Library {
     pub fn for_review() -> Self {
         Self {
             any_owner: true,
+            ..Self::default()
+        }
+    }
+
+    /// For what must not depend on this machine.
+    pub fn of_built_ins() -> Self {
+        Self {
+            only_built_in: true,
             ..Self::default()
         }
     }
@@ -157,6 +168,9 @@ impl Library {
     }
 
     fn find(&self, name: &str, from: Option<&str>) -> Option<PathBuf> {
+        if self.only_built_in {
+            return None;
+        }
         let file = format!("{name}.toml");
         let elsewhere = from.filter(|from| {
             *from != BUILT_IN && !DIRECTORIES.iter().any(|known| from.starts_with(known))
@@ -192,13 +206,13 @@ impl Library {
         } else {
             files::read_trusted(&place, LARGEST)
         };
-        loaded(path, bytes).map(built_in)
+        loaded(path, bytes).map(as_built_in)
     }
 }
 
 /// The package brings the built-in profiles as files too, to be read and copied. As long as they say the same, where they
 /// lie makes no difference: plans and drop-ins are the same bytes with the package and without.
-fn built_in(loaded: Loaded) -> Loaded {
+fn as_built_in(loaded: Loaded) -> Loaded {
     let Loaded::Text { name, file, text } = loaded else {
         return loaded;
     };
@@ -287,27 +301,32 @@ fn computed(defaults: BTreeMap<Key, Value>) -> Loaded {
     }
 }
 
+/// The profiles that are part of the program, and the computed one, whatever this machine has.
+pub fn built_in() -> Vec<Listed> {
+    let written = PROFILES.iter().map(|(name, text)| Listed {
+        name: (*name).to_owned(),
+        file: BUILT_IN.to_owned(),
+        description: described(text, BUILT_IN),
+    });
+    let computed = Listed {
+        name: KERNEL_DEFAULTS.to_owned(),
+        file: COMPUTED.to_owned(),
+        description: Some(KERNEL_DEFAULTS_DESCRIPTION.to_owned()),
+    };
+    written.chain([computed]).collect()
+}
+
+/// What a profile is for; nothing where it cannot be read.
+fn described(text: &str, file: &str) -> Option<String> {
+    profile::parse("", &Source::new(file, text))
+        .map(|profile| profile.description)
+        .ok()
+}
+
 /// Every profile that a name leads to, by name.
 pub fn list() -> Vec<Listed> {
-    let mut found = BTreeMap::new();
-    let described = |text: &str, file: &str| {
-        profile::parse("", &Source::new(file, text))
-            .map(|profile| profile.description)
-            .ok()
-    };
-    found.insert(
-        KERNEL_DEFAULTS.to_owned(),
-        (
-            COMPUTED.to_owned(),
-            Some(KERNEL_DEFAULTS_DESCRIPTION.to_owned()),
-        ),
-    );
-    for (name, text) in PROFILES {
-        found.insert(
-            name.to_owned(),
-            (BUILT_IN.to_owned(), described(text, BUILT_IN)),
-        );
-    }
+    let known = built_in().into_iter();
+    let mut found = sorted::map(known.map(|listed| (listed.name.clone(), listed)));
     for directory in DIRECTORIES.iter().rev() {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -318,21 +337,20 @@ pub fn list() -> Vec<Listed> {
                 continue;
             };
             let path = entry.path();
-            let listed = match Library::default().read(&path) {
+            let (file, description) = match Library::default().read(&path) {
                 Ok(Loaded::Text { text, file, .. }) => (file.clone(), described(&text, &file)),
                 _ => (path.display().to_string(), None),
             };
-            found.insert(name.to_owned(), listed);
+            let name = name.to_owned();
+            let listed = Listed {
+                name: name.clone(),
+                file,
+                description,
+            };
+            found.insert(name, listed);
         }
     }
-    found
-        .into_iter()
-        .map(|(name, (file, description))| Listed {
-            name,
-            file,
-            description,
-        })
-        .collect()
+    found.into_values().collect()
 }
 
 #[cfg(test)]

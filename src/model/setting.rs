@@ -177,6 +177,13 @@ impl Setting {
             .join(" and ")
     }
 
+    /// The same with the word for it, and whether it is optional.
+    pub fn in_full(&self, key: &Key) -> String {
+        let word = self.word(key).map(|word| format!(" ({word})"));
+        let optional = self.optional.then_some(", where the kernel has it");
+        self.words() + &word.unwrap_or_default() + optional.unwrap_or_default()
+    }
+
     /// The wish in words, if there is no exact value but only bounds.
     pub fn bound(&self) -> Option<String> {
         self.exact.is_none().then(|| self.words())

@@ -58,7 +58,7 @@ fn every_verb_has_a_page_with_each_of_its_options() {
 
 #[test]
 fn every_built_in_profile_has_a_page_with_its_reasons() {
-    for listed in library::list() {
+    for listed in library::built_in() {
         page(&format!("tcptune-profile-{}.7", listed.name));
     }
     let page = page("tcptune-profile-high-traffic.7");
@@ -115,4 +115,17 @@ fn every_field_of_an_entry_is_in_the_manual() {
         }
     }
     assert!(seen > 40, "{seen}");
+}
+
+#[test]
+fn the_manual_does_not_depend_on_the_profiles_of_the_machine_that_builds_it() {
+    let built_in = library::built_in();
+    assert!(built_in.iter().all(|listed| !listed.file.starts_with('/')));
+    for page in pages::all() {
+        let Some(name) = page.file.strip_prefix("tcptune-profile-") else {
+            continue;
+        };
+        let name = name.trim_end_matches(".7");
+        assert!(built_in.iter().any(|listed| listed.name == name), "{name}");
+    }
 }

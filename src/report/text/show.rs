@@ -42,15 +42,6 @@ impl Page {
         }
         let consequences = catalogue::consequences(&show.values);
         for (key, setting) in &show.settings {
-            let word = setting
-                .word(key)
-                .map(|word| format!(" ({word})"))
-                .unwrap_or_default();
-            let optional = if setting.optional {
-                ", where the kernel has it"
-            } else {
-                ""
-            };
             let uncatalogued = if Entry::of(key).is_none() {
                 ", uncatalogued"
             } else {
@@ -63,8 +54,8 @@ impl Page {
             let key_text = self.styled(STRONG, key.as_str());
             let place = self.styled(PLACE, &place);
             self.line(format!(
-                "\n{key_text}: {}{word}{optional}{uncatalogued}  [{place}]",
-                setting.words()
+                "\n{key_text}: {}{uncatalogued}  [{place}]",
+                setting.in_full(key)
             ));
             for sentence in consequences.get(key).into_iter().flatten() {
                 self.line(format!("  {sentence}"));
