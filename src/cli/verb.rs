@@ -40,7 +40,8 @@ pub(super) enum Verb {
     ///
     /// Compares what profiles want with the live kernel, and with --persist or --scope with what the next boot would
     /// give. Keys that `apply` would release, because they are no longer declared, are part of it. Nothing is touched, and
-    /// no rights are needed, but to look into other network namespaces. Against a snapshot of another host it says, byte for byte, what that host would say.
+    /// no rights are needed, but to look into other network namespaces. Against a snapshot of another host it says, byte for
+    /// byte, what that host would say.
     #[command(after_long_help = "Examples:\n  \
         tcptune diff high-traffic --persist\n      \
         both the running kernel and the next boot\n  \

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::host::netns::{self, Target};
+use crate::model::sorted;
 use crate::report::{Depth, Warning};
 
 use super::World;
@@ -52,7 +53,7 @@ impl Pods {
         if world.netns.contains(&Target::All) && !world.include_pods {
             let is_named = |label: &String| world.netns.iter().any(|one| one.label() == *label);
             let named = met().filter(|(_, label)| is_named(label));
-            let named: BTreeSet<u64> = named.map(|(inode, _)| *inode).collect();
+            let named = sorted::set(named.map(|(inode, _)| *inode));
             let left = self.all.difference(&named).count();
             warnings.extend((left > 0).then(|| leaves(self.depth, left)));
         }

@@ -18,9 +18,13 @@ pub fn by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     }
 }
 
-/// Sorts as `[T]::sort_by_key` does: equal ones stay in their order.
+/// Sorts as `[T]::sort_by_cached_key` does: equal ones stay in their order, and each key is asked for once.
 pub fn by_key<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
-    by(items, |one, other| key(one).cmp(&key(other)));
+    let keys: Vec<K> = items.iter().map(key).collect();
+    let compare = |one, other| keys.get(one).cmp(&keys.get(other));
+    for (one, other) in swaps(keys.len(), &compare) {
+        items.swap(one, other);
+    }
 }
 
 /// A map of all pairs; of those with one key the last counts, as with `collect`.
@@ -59,9 +63,21 @@ fn swaps(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<(usize
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_key_is_asked_for_once() {
+        let asked = Cell::new(0);
+        by_key(&mut [3, 1, 2, 5, 4], |one| {
+            asked.set(asked.get() + 1);
+            *one
+        });
+        assert_eq!(asked.get(), 5);
+    }
 
     proptest! {
         #[test]
