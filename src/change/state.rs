@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::machine::Machine;
 use crate::host::netns::{self, Namespace};
 use crate::model::memory::{HOST, Memory};
+use crate::model::relisten::SOMAXCONN;
 
 use super::journal::{Entry, SCHEMA, Stage};
 
@@ -13,6 +14,9 @@ const NAMESPACES: usize = 512;
 
 /// Entries that a rollback can surely go back, one after the other, in each namespace.
 const DEPTH: usize = 100;
+
+/// Former values of `somaxconn` that are remembered of each namespace.
+const LIMITS: usize = 32;
 
 /// What is remembered of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,9 +35,29 @@ pub struct Remembered {
     pub time: String,
     /// The memory.
     pub memory: Memory,
+    /// Values that `somaxconn` had in this boot, before and after what tcptune did, newest first: listeners keep them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<u32>,
 }
 
 impl Remembered {
+    fn is_of(&self, entry: &Entry) -> bool {
+        self.boot == entry.boot && self.netns_id == entry.netns_id
+    }
+
+    fn note_limits(&mut self, entry: &Entry) {
+        let changes = entry
+            .changes
+            .iter()
+            .filter(|change| change.key.as_str() == SOMAXCONN);
+        let values = changes.flat_map(|change| [&change.from, &change.to]);
+        for limit in values.filter_map(|value| value.integer()?.try_into().ok()) {
+            self.limits.retain(|one| *one != limit);
+            self.limits.insert(0, limit);
+        }
+        self.limits.truncate(LIMITS);
+    }
+
     /// The entry in effect, 0 for none.
     pub fn head(&self) -> u64 {
         self.line.first().copied().unwrap_or(0)
@@ -99,6 +123,10 @@ impl State {
             Stage::Reverted => {}
             Stage::Committed => self.commit(entry),
         }
+        // Even what was taken back was there for a while.
+        if let Some(one) = self.namespaces.iter_mut().find(|one| one.is_of(entry)) {
+            one.note_limits(entry);
+        }
     }
 
     fn commit(&mut self, entry: &Entry) {
@@ -113,12 +141,9 @@ impl State {
             // Settled late: this boot has forgotten it by now.
             return;
         }
-        let same = |one: &Remembered| one.boot == entry.boot && one.netns_id == entry.netns_id;
-        let line = self
-            .namespaces
-            .iter()
-            .find(|one| same(one))
-            .map(|one| one.line.clone())
+        let before = self.namespaces.iter().find(|one| one.is_of(entry));
+        let (line, limits) = before
+            .map(|one| (one.line.clone(), one.limits.clone()))
             .unwrap_or_default();
         let line = match entry.back_to {
             None => [entry.id].into_iter().chain(line).take(DEPTH).collect(),
@@ -128,7 +153,7 @@ impl State {
                 None => vec![id],
             },
         };
-        self.namespaces.retain(|one| !same(one));
+        self.namespaces.retain(|one| !one.is_of(entry));
         // One memory of earlier boots is enough for each name.
         self.namespaces
             .retain(|one| one.boot == entry.boot || one.netns != entry.netns);
@@ -140,6 +165,7 @@ impl State {
             last: entry.id,
             time: entry.time.clone(),
             memory: entry.after.clone(),
+            limits,
         });
         if self.namespaces.len() > NAMESPACES {
             let place = self.dispensable(&entry.boot);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::env::CompleteEnv;
 
 use crate::change::store::Store;
@@ -34,7 +34,7 @@ pub struct Cli {
     verb: Option<Verb>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every verb")]
 struct Options {
     /// How to report; `--json` for short
@@ -63,7 +63,7 @@ struct Options {
     color: Color,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 struct Place {
     /// The network namespace: a name of `ip netns`, a path, `pid:N`, or `all`; repeatable
     #[arg(long, global = true, value_name = "NETNS", add = candidates::namespaces())]
@@ -148,10 +148,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     if let Some(error) = blank_before_time(&args) {
         return refuse(error, &args);
     }
-    let parsed = Cli::command()
-        .color(clap_color())
-        .try_get_matches_from(&args);
-    match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    match parsed(&args) {
         Ok(Cli {
             options,
             verb: Some(verb),
@@ -178,6 +175,24 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
+/// Makes sense of the words with no more verbs than they may need: to make up all of them takes longer than most verbs
+/// do. Whatever makes no sense then, help included, is told by the whole.
+fn parsed(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let whole = || {
+        Cli::command()
+            .color(clap_color())
+            .try_get_matches_from(args)
+    };
+    let verbs = Verb::augment_subcommands(clap::Command::new("verbs"));
+    let verb = args.iter().find_map(|word| verbs.find_subcommand(word));
+    let one = |verb: &clap::Command| {
+        let cli = Options::augment_args(clap::Command::new("tcptune"));
+        cli.subcommand(verb.clone()).try_get_matches_from(args).ok()
+    };
+    let matches = verb.and_then(one).map_or_else(whole, Ok)?;
+    Cli::from_arg_matches(&matches)
+}
+
 /// Answers a shell that asks for completions: `COMPLETE=SHELL tcptune` prints what it should load, which then asks with
 /// `tcptune -- WORDS`. Nowhere else is the variable looked at, so that it changes nothing that a verb does.
 fn completed(args: &[OsString]) -> bool {
@@ -186,12 +201,14 @@ fn completed(args: &[OsString]) -> bool {
         [_, words, ..] => words == "--",
         [] => false,
     };
-    let here = std::env::current_dir().ok();
-    asked
-        && CompleteEnv::with_factory(Cli::command)
+    let complete = || {
+        let here = std::env::current_dir().ok();
+        CompleteEnv::with_factory(Cli::command)
             .bin("tcptune")
             .try_complete(args.iter().cloned(), here.as_deref())
             .unwrap_or(false)
+    };
+    asked && complete()
 }
 
 fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
@@ -212,6 +229,7 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
             screen: screen(options),
+            for_program: options.json || options.output != Output::Text,
             elsewhere: None,
         }),
         Err(error) => command::failed(verb_of(args), error),

@@ -8,8 +8,9 @@ use crate::command::{
 };
 use crate::report::Report;
 
-/// A verb with its words.
+/// A verb with its words. Only those of the verb that is asked for are made up.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Verb {
     /// Profiles and where they come from
     ///

@@ -8,10 +8,15 @@ use crate::model::approval::{Approval, Grounds};
 use super::draft::{Draft, Manner};
 use super::scene::{Boot, Scene};
 
-/// What a plan stands on; see [`Grounds`].
-pub(super) fn plan_hash(scene: &Scene<'_>, draft: &Draft) -> String {
-    let Machine { kernel, boot, .. } = &scene.world.machine;
-    Grounds {
+/// What a plan stands on; see [`Grounds`]. Where nothing would change, and nobody asks, it is not worth its time.
+pub(super) fn plan_hash(scene: &Scene<'_>, draft: &Draft, manner: &Manner) -> Option<String> {
+    let world = scene.world;
+    let asked = world.for_program || manner.only_hash || manner.expect.is_some();
+    if draft.plan.is_empty() && !asked {
+        return None;
+    }
+    let Machine { kernel, boot, .. } = &world.machine;
+    let grounds = Grounds {
         kernel,
         boot,
         namespace: &format!("{:?}", scene.namespace.id),
@@ -19,14 +24,14 @@ pub(super) fn plan_hash(scene: &Scene<'_>, draft: &Draft) -> String {
         values: &draft.before,
         tree: scene.boot.as_ref().map(Boot::tree),
         plan: &draft.plan,
-    }
-    .hash()
+    };
+    Some(grounds.hash())
 }
 
 /// Refuses what is not what was approved.
-pub(super) fn approved(manner: &Manner, desired: &str, plan: &str) -> Result<(), Error> {
-    match &manner.expect {
-        Some(approval) if !approval.covers(desired, plan) => Err(Error::NotApproved {
+pub(super) fn approved(manner: &Manner, desired: &str, plan: Option<&str>) -> Result<(), Error> {
+    match manner.expect.as_ref().zip(plan) {
+        Some((approval, plan)) if !approval.covers(desired, plan) => Err(Error::NotApproved {
             moved: approval.moved(plan),
             desired: desired.to_owned(),
             plan: plan.to_owned(),

@@ -80,6 +80,8 @@ pub struct World {
     pub ask: Option<fn(&str) -> bool>,
     /// The terminal that a person looks at; nothing where standard output is none, or a program reads it.
     pub screen: Option<Screen>,
+    /// Whether a program reads the report, which may want what no person would miss.
+    pub for_program: bool,
     /// Facts of another host, which are looked at in the place of this one's.
     pub elsewhere: Option<Box<Facts>>,
 }
@@ -112,6 +114,7 @@ impl World {
             wait: self.wait,
             ask: None,
             screen: None,
+            for_program: self.for_program,
             elsewhere: Some(Box::new(facts)),
         }
     }

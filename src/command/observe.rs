@@ -117,7 +117,7 @@ fn complete(
 ) {
     seen.values = snapshot(&world.kernel, KEYS.iter()).values();
     let here = remembered.and_then(|known| known.state.of(&world.machine, namespace));
-    let former = here.map(|here| relisten::former(world, namespace, &here.memory));
+    let former = here.map(|here| relisten::former(Some(here), &here.memory));
     seen.former = former.unwrap_or_default();
     seen.addresses = netns::addresses();
     seen.owners = owners::of(&suspects(seen));

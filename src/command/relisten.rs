@@ -2,20 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::host::netns::Namespace;
+use crate::change::state::Remembered;
 use crate::host::{owners, sockets};
 use crate::model::memory::Memory;
 use crate::model::observation::Listener;
 use crate::model::plan::Plan;
-use crate::model::relisten::{Cap, Capped, capped};
+use crate::model::relisten::{Cap, Capped, SOMAXCONN, capped};
 use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::sorted;
 
-use super::World;
 use super::scene::Scene;
-
-/// The key.
-const SOMAXCONN: &str = "net.core.somaxconn";
 
 /// The listeners of this namespace whose limit stays below the `somaxconn` of a plan. None where tcptune neither
 /// changes it nor has changed it, or where the kernel does not tell: then nothing is said about listeners.
@@ -28,7 +24,7 @@ pub(super) fn look(scene: &Scene<'_>, plan: &Plan, before: &Snapshot) -> Vec<Cap
         .live
         .iter()
         .find(|change| change.key.as_str() == SOMAXCONN);
-    let mut former = former(world, scene.namespace, &scene.memory);
+    let mut former = former(scene.remembered, &scene.memory);
     let to = match change {
         Some(change) => {
             former.extend(
@@ -60,18 +56,12 @@ pub(super) fn look(scene: &Scene<'_>, plan: &Plan, before: &Snapshot) -> Vec<Cap
 }
 
 /// Values that `somaxconn` had in this namespace in this boot, as far as tcptune changed it; none where it did not.
-pub(super) fn former(world: &World, namespace: &Namespace, memory: &Memory) -> BTreeSet<u32> {
+pub(super) fn former(here: Option<&Remembered>, memory: &Memory) -> BTreeSet<u32> {
     let Some(held) = memory.held.get(SOMAXCONN) else {
         return BTreeSet::new();
     };
-    let entries = world.store.entries().unwrap_or_default();
-    let here = entries
-        .iter()
-        .filter(|entry| entry.boot == world.machine.boot && entry.netns_id == namespace.id);
-    let changes = here
-        .flat_map(|entry| &entry.changes)
-        .filter(|change| change.key.as_str() == SOMAXCONN);
-    let values = changes.flat_map(|change| [&change.from, &change.to]);
-    let values = values.chain(&held.baseline).chain([&held.wrote]);
-    sorted::set(values.filter_map(|value| value.integer()?.try_into().ok()))
+    let values = held.baseline.iter().chain([&held.wrote]);
+    let values = values.filter_map(|value| value.integer()?.try_into().ok());
+    let earlier = here.iter().flat_map(|here| here.limits.iter().copied());
+    sorted::set(values.chain(earlier))
 }

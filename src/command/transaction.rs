@@ -170,14 +170,13 @@ impl Transaction<'_> {
         if let Some(entry) = &scene.unconfirmed {
             one.until = self.waits(entry, &mut draft)?;
         }
-        let plan_hash = plan_hash(&scene, &draft);
-        one.plan_hash = Some(plan_hash.clone());
+        one.plan_hash = plan_hash(&scene, &draft, self.manner);
         one.want = Some(draft.want.clone());
         one.before.clone_from(&draft.before);
         one.notes.clone_from(&draft.notes);
         one.undoes = draft.undoes.as_ref().map(|undoes| undoes.words.clone());
         let plan = &*one.plan.insert(draft.plan.clone());
-        approved(self.manner, &draft.want.hash, &plan_hash)?;
+        approved(self.manner, &draft.want.hash, one.plan_hash.as_deref())?;
         self.warnings.extend(shadowed(plan));
         self.warnings.extend(without_baseline(plan));
         for change in plan

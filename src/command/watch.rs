@@ -184,7 +184,7 @@ impl<'a> Eye<'a> {
         // All of the journal is read for that, so only where it has grown.
         if self.entry != Some(state.last) {
             let here = state.of(&self.world.machine, &self.namespace);
-            let former = here.map(|here| former(self.world, &self.namespace, &here.memory));
+            let former = here.map(|here| former(Some(here), &here.memory));
             self.former = former.unwrap_or_default();
             self.entry = Some(state.last);
         }

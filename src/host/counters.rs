@@ -1,11 +1,12 @@
 //! Reads what the kernel counts in the network namespace that the process is in, or that another process is in.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::model::counters::Counters;
 use crate::model::observation::Sockets;
+
+use super::procfs;
 
 /// The counters of this namespace: `netstat` and `snmp`, the drops of connection tracking where that is in use, and
 /// in the machine's first namespace the packets that the CPUs dropped.
@@ -14,7 +15,7 @@ use crate::model::observation::Sockets;
 /// Where `/proc/net` cannot be read.
 pub fn read() -> Result<Counters, Error> {
     let mut counters = of("thread-self")?;
-    if let Ok(table) = fs::read_to_string("/proc/net/stat/nf_conntrack") {
+    if let Ok(table) = procfs::text("/proc/net/stat/nf_conntrack") {
         for (name, count) in conntrack(&table) {
             counters.put(name, count);
         }
@@ -33,7 +34,7 @@ pub fn read() -> Result<Counters, Error> {
 pub fn of(process: &str) -> Result<Counters, Error> {
     let file = |name: &str| {
         let path = PathBuf::from(format!("/proc/{process}/net/{name}"));
-        fs::read_to_string(&path).map_err(|source| Error::File {
+        procfs::text(&path).map_err(|source| Error::File {
             doing: "read",
             path,
             source,
@@ -53,7 +54,7 @@ pub const CONNTRACK: [&str; 3] = [
 ];
 
 fn softnet() -> Option<u64> {
-    let table = fs::read_to_string("/proc/net/softnet_stat").ok()?;
+    let table = procfs::text("/proc/net/softnet_stat").ok()?;
     let drops = table.lines().filter_map(|cpu| {
         let dropped = cpu.split_whitespace().nth(1)?;
         u64::from_str_radix(dropped, 16).ok()
@@ -86,8 +87,8 @@ fn conntrack(table: &str) -> Vec<(&'static str, u64)> {
 
 /// How many sockets this namespace has, as far as it tells.
 pub fn sockets() -> Sockets {
-    let text = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
-    let six = fs::read_to_string("/proc/net/sockstat6").unwrap_or_default();
+    let text = procfs::text("/proc/net/sockstat").unwrap_or_default();
+    let six = procfs::text("/proc/net/sockstat6").unwrap_or_default();
     let of = |name| field(&text, "TCP:", name);
     Sockets {
         in_use: of("inuse") + field(&six, "TCP6:", "inuse"),
@@ -109,7 +110,7 @@ fn field(text: &str, protocol: &str, name: &str) -> u64 {
 
 /// Open files of the whole machine and how many it may have (`fs.file-nr`); nothing where that cannot be read.
 pub fn files() -> Option<(u64, u64)> {
-    let text = fs::read_to_string(Path::new("/proc/sys/fs/file-nr")).ok()?;
+    let text = procfs::text(Path::new("/proc/sys/fs/file-nr")).ok()?;
     let mut numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
     Some((numbers.next()?, numbers.nth(1)?))
 }

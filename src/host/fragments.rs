@@ -129,7 +129,8 @@ fn unread(why: &io::Error) -> Content {
 }
 
 fn content(file: &File) -> io::Result<Content> {
-    let kind = file.metadata()?.file_type();
+    let found = file.metadata()?;
+    let kind = found.file_type();
     if kind.is_dir() {
         return Ok(Content::Directory);
     }
@@ -140,7 +141,8 @@ fn content(file: &File) -> io::Result<Content> {
     if !kind.is_file() {
         return Ok(Content::Strange("not a regular file".to_owned()));
     }
-    let mut bytes = Vec::new();
+    let length = usize::try_from(found.len().min(LARGEST)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(length + 1);
     file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
         return Ok(Content::Strange(format!("more than {LARGEST} bytes")));

@@ -41,25 +41,32 @@ pub struct Proc;
 /// Most bytes that are read of one key.
 const LARGEST: usize = 16 * 1024;
 
+/// Bytes that almost every value fits in.
+const USUAL: usize = 256;
+
 pub(super) fn path(key: &Key) -> PathBuf {
     PathBuf::from("/proc/sys").join(key.path())
 }
 
+/// What a key holds, if that is less than so many bytes. The kernel prints a whole sysctl into the first read, and cuts
+/// off what does not fit.
+fn at_once<const MOST: usize>(key: &Key) -> io::Result<Option<Value>> {
+    let mut buffer = [0; MOST];
+    let count = File::open(path(key))?.read(&mut buffer)?;
+    let whole = buffer.get(..count).filter(|_| count < MOST);
+    Ok(whole.map(|text| catalogue::stored(key, &String::from_utf8_lossy(text))))
+}
+
 impl Kernel for Proc {
     fn read(&self, key: &Key) -> io::Result<Value> {
-        let mut file = File::open(path(key))?;
-        // The kernel prints a whole sysctl into the first read, and cuts off what does not fit.
-        let mut buffer = [0; LARGEST];
-        let count = file.read(&mut buffer)?;
-        match buffer.get(..count) {
-            Some(text) if count < LARGEST => {
-                Ok(catalogue::stored(key, &String::from_utf8_lossy(text)))
-            }
-            _ => Err(io::Error::new(
-                ErrorKind::FileTooLarge,
-                format!("it holds {LARGEST} bytes or more"),
-            )),
+        if let Some(value) = at_once::<USUAL>(key)? {
+            return Ok(value);
         }
+        let too_much = || {
+            let why = format!("it holds {LARGEST} bytes or more");
+            io::Error::new(ErrorKind::FileTooLarge, why)
+        };
+        at_once::<LARGEST>(key)?.ok_or_else(too_much)
     }
 
     fn write(&self, key: &Key, value: &Value) -> io::Result<()> {
@@ -102,8 +109,9 @@ pub fn is_action(key: &Key) -> bool {
     fs::metadata(path(key)).is_ok_and(|found| found.is_file() && found.mode() & 0o444 == 0)
 }
 
-/// Asks for many keys.
+/// Asks for many keys, for each once.
 pub fn snapshot<'a>(kernel: &dyn Kernel, keys: impl IntoIterator<Item = &'a Key>) -> Snapshot {
+    let keys = sorted::set(keys);
     let read = |key: &Key| (key.clone(), reading(kernel, key));
     Snapshot(sorted::map(keys.into_iter().map(read)))
 }

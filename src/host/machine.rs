@@ -1,10 +1,10 @@
 //! Facts about the machine and about who runs tcptune.
 
-use std::fs;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+
+use super::procfs;
 
 /// What identifies a machine and its current boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ impl Machine {
     /// # Errors
     /// Where `/proc` is missing.
     pub fn here() -> Result<Self, Error> {
-        let read = |path: &str| match fs::read_to_string(path) {
+        let read = |path: &str| match procfs::text(path) {
             Ok(text) => Ok(text.trim().to_owned()),
             Err(source) => Err(Error::File {
                 doing: "read",
@@ -59,12 +59,12 @@ pub fn is_root() -> bool {
 /// In a user namespace, the id that stands for owners outside of it, unless somebody inside has it too: their
 /// files are no more in the reach of other users in here than root's are (user_namespaces(7)).
 pub fn outsider() -> Option<u32> {
-    let overflow: u32 = fs::read_to_string("/proc/sys/kernel/overflowuid")
+    let overflow: u32 = procfs::text("/proc/sys/kernel/overflowuid")
         .ok()?
         .trim()
         .parse()
         .ok()?;
-    let map = fs::read_to_string("/proc/self/uid_map").ok()?;
+    let map = procfs::text("/proc/self/uid_map").ok()?;
     let mut ranges = map.lines().filter_map(|line| {
         let mut fields = line.split_whitespace().map(str::parse::<u64>);
         Some((fields.next()?.ok()?, fields.nth(1)?.ok()?))
@@ -76,7 +76,7 @@ pub fn outsider() -> Option<u32> {
 /// When a process was started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with its id, this says
 /// which process it is. Nothing if it does not exist.
 pub fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = procfs::text(format!("/proc/{pid}/stat")).ok()?;
     // The second field is a name in parentheses, which may hold anything.
     stat.rsplit_once(')')?
         .1

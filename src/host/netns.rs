@@ -18,7 +18,7 @@ use crate::model::kubernetes::is_in_pod;
 use crate::model::memory::{CONTAINER, HOST};
 use crate::model::sorted;
 
-use super::owners;
+use super::{owners, procfs};
 
 /// Where `ip netns add` keeps names.
 const NAMES: &str = "/run/netns";
@@ -130,7 +130,7 @@ impl Namespace {
             .map_err(error)?
             .ino();
         let socket = |process: &str| {
-            let sockets = fs::read_to_string(format!("/proc/{process}/net/netlink"))?;
+            let sockets = procfs::text(format!("/proc/{process}/net/netlink"))?;
             Ok(rtnetlink_inode(&sockets).unwrap_or(0))
         };
         let id = Id {
@@ -139,7 +139,10 @@ impl Namespace {
         };
         let first = is_first();
         // Everybody may see the sockets of process 1, while its namespace shows only to root.
-        let host = socket("1").map_or(first, |of_init| of_init == id.socket);
+        let host = match Target::Pid(1).inode() {
+            Some(of_init) => of_init == inode,
+            None => socket("1").map_or(first, |of_init| of_init == id.socket),
+        };
         let own = match (first, host) {
             (true, _) => HOST.to_owned(),
             (false, true) => CONTAINER.to_owned(),
@@ -295,7 +298,7 @@ pub fn of_pods() -> BTreeSet<u64> {
         let Some(inode) = inode.filter(|inode| !ours.contains(&Some(*inode))) else {
             continue;
         };
-        let cgroups = || fs::read_to_string(format!("/proc/{pid}/cgroup"));
+        let cgroups = || procfs::text(format!("/proc/{pid}/cgroup"));
         if !pods.contains(&inode) && cgroups().is_ok_and(|text| is_in_pod(&text)) {
             pods.insert(inode);
         }

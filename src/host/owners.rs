@@ -13,6 +13,8 @@ use object::read::elf::{FileHeader, SectionHeader};
 use crate::model::observation::{Files, Owner};
 use crate::model::sorted;
 
+use super::procfs;
+
 /// The owners of sockets by inode: those that this process may see. Every process is looked at, so ask once for all.
 pub fn of(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Owner> {
     let mut owners: BTreeMap<u32, Owner> = BTreeMap::new();
@@ -82,7 +84,7 @@ fn owner(pid: u32, files: Option<Files>) -> Owner {
 
 /// Open files of a process, and its limits.
 fn files(pid: u32) -> Option<Files> {
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let limits = procfs::text(format!("/proc/{pid}/limits")).ok()?;
     let limits = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;

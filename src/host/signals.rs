@@ -1,8 +1,10 @@
 //! Signals wait until a transaction is over and its report is out; a live screen is put away before they end it.
 
-use std::{fs, io, thread};
+use std::{io, thread};
 
 use nix::sys::signal::{SigSet, Signal, raise};
+
+use super::procfs;
 
 /// Signals that ask a process to end.
 const ENDING: [Signal; 4] = [
@@ -21,7 +23,11 @@ pub fn hold() {
 
 /// Whether somebody asked this process to end while signals were held.
 pub fn waiting() -> bool {
-    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let held = SigSet::thread_get_mask().is_ok_and(|mask| mask.contains(Signal::SIGTERM));
+    if !held {
+        return false;
+    }
+    let status = procfs::text("/proc/thread-self/status").unwrap_or_default();
     let masks = status.lines().filter_map(|line| {
         line.strip_prefix("SigPnd:")
             .or(line.strip_prefix("ShdPnd:"))

@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 use super::observation::{Listener, Owner};
 use super::sorted;
 
+/// The key.
+pub const SOMAXCONN: &str = "net.core.somaxconn";
+
 /// Why a listener's limit is below `somaxconn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cap {

@@ -315,7 +315,7 @@ pub struct NamespaceChanges {
     pub findings: Vec<Finding>,
     /// Listeners whose limit stays below the `somaxconn` of the plan, the stale ones first.
     pub listeners: Vec<Capped>,
-    /// The hash of the plan, on this host in this boot.
+    /// The hash of the plan, on this host in this boot; a person is not told that of one that changes nothing.
     pub plan_hash: Option<String>,
     /// Whether the drop-in declares the same as the live axis; nothing where there is none.
     pub drop_in: Option<bool>,

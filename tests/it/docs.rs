@@ -360,9 +360,15 @@ fn every_dependency_has_its_reason() {
     let manifests = manifests
         .each_ref()
         .map(|text| toml::de::DeTable::parse(text).unwrap());
-    let sections = manifests
-        .iter()
-        .flat_map(|manifest| manifest.get_ref().iter());
+    let tables = manifests.iter().flat_map(|manifest| {
+        let of_targets = manifest.get_ref().get("target");
+        let each = of_targets
+            .into_iter()
+            .flat_map(|targets| targets.get_ref().as_table().unwrap().values());
+        let each = each.map(|target| target.get_ref().as_table().unwrap());
+        [manifest.get_ref()].into_iter().chain(each)
+    });
+    let sections = tables.flat_map(|table| table.iter());
     let dependencies = sections.filter(|(name, _)| name.get_ref().ends_with("dependencies"));
     let mut used: Vec<&str> = dependencies
         .flat_map(|(_, section)| section.get_ref().as_table().unwrap().keys())
