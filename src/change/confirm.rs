@@ -109,7 +109,7 @@ pub fn take_back(
     entry.state = Stage::Reverted;
     entry.error = Some(format!("{why}{left}"));
     state.write(&entry)?;
-    drop(state.sync().and_then(|()| state.sum_up()));
+    drop(state.sync());
     log::tell(&entry);
     Ok(TakenBack { count, strangers })
 }
@@ -158,7 +158,7 @@ pub fn keep(
             state.write(&entry).map_err(Failure::of_journal)
         });
     let Err(failure) = outcome else {
-        drop(state.sync().and_then(|()| state.sum_up()));
+        drop(state.sync());
         log::tell(&entry);
         return Ok(());
     };

@@ -296,8 +296,8 @@ fn commit(state: &Locked, entry: &mut Entry) -> Result<(), Failure> {
     };
     state.write(entry).map_err(Failure::of_journal)?;
     // From here on it is committed. Without the sync, a power cut could bring the intent back, but that takes the
-    // live values with it; and the summary can be made again from the entries.
-    drop(state.sync().and_then(|()| state.sum_up()));
+    // live values with it.
+    drop(state.sync());
     log::tell(entry);
     Ok(())
 }
@@ -343,7 +343,7 @@ fn close(state: &Locked, mut entry: Entry, failure: &Failure, left: &[Left]) {
     }
     entry.state = Stage::Pending;
     entry.error = Some(format!("{failure}; left: {}", list(left)));
-    drop(state.write(&entry).and_then(|()| state.sum_up()));
+    drop(state.write(&entry));
     log::tell(&entry);
 }
 
@@ -352,11 +352,7 @@ pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
     entry.state = Stage::Reverted;
     entry.error = Some(why);
     let ended = state.write(&entry).or_else(|_| state.withdraw(&entry));
-    drop(
-        ended
-            .and_then(|()| state.sync())
-            .and_then(|()| state.sum_up()),
-    );
+    drop(ended.and_then(|()| state.sync()));
     log::tell(&entry);
 }
 
@@ -388,12 +384,7 @@ pub(super) fn give_up(state: &Locked, mut entry: Entry, left: &[Left], why: Stri
     }
     entry.state = Stage::Committed;
     entry.error = Some(why);
-    drop(
-        state
-            .write(&entry)
-            .and_then(|()| state.sync())
-            .and_then(|()| state.sum_up()),
-    );
+    drop(state.write(&entry).and_then(|()| state.sync()));
     log::failed(&entry);
 }
 

@@ -123,7 +123,7 @@ fn settle_one(
             Stage::Committed
         };
         state.write(&entry)?;
-        drop(state.sync().and_then(|()| state.sum_up()));
+        drop(state.sync());
         log::tell(&entry);
         let message =
             format!("entry {id} was interrupted, but everything had been written: it stands");
@@ -164,7 +164,7 @@ fn settle_one(
         give_up(state, entry, &failed, why);
     } else {
         entry.error = Some(outcome.clone());
-        drop(state.write(&entry).and_then(|()| state.sum_up()));
+        drop(state.write(&entry));
         log::tell(&entry);
     }
     if failed.is_empty() {

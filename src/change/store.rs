@@ -3,11 +3,13 @@
 //! The entries are the truth. `state.json` only spares readers the walk through them: it says up to which entry it
 //! counts, and whatever is newer is added when it is read.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::fcntl::OFlag;
@@ -38,7 +40,7 @@ const NO_ID: u64 = 1_000_000_000_000_000;
 const POLL: Duration = Duration::from_millis(20);
 
 /// What could be found out about the state.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known {
     /// The sum of all entries that make sense.
     pub state: State,
@@ -109,13 +111,10 @@ impl Store {
     /// entries.
     fn summary(&self) -> Result<(State, bool), Error> {
         match files::read_trusted(&self.directory.join("state.json"), LARGEST) {
-            Ok(bytes) => {
-                let later = schema_of(&bytes).is_some_and(|schema| schema > SCHEMA);
-                let state = serde_json::from_slice::<State>(&bytes)
-                    .ok()
-                    .filter(|state| state.schema == SCHEMA);
-                Ok((state.unwrap_or_default(), later))
-            }
+            Ok(bytes) => match serde_json::from_slice::<State>(&bytes) {
+                Ok(state) if state.schema == SCHEMA => Ok((state, false)),
+                _ => Ok((State::default(), of_later(&bytes).is_some())),
+            },
             Err(Error::File { source, .. })
                 if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::FileTooLarge) =>
             {
@@ -175,30 +174,25 @@ impl Store {
     pub fn entry(&self, id: u64) -> Result<Entry, Error> {
         let path = self.path(id);
         let bytes = files::read_trusted(&path, LARGEST)?;
-        let error = |message: String| Error::File {
-            doing: "understand",
-            path: path.clone(),
-            source: std::io::Error::new(ErrorKind::InvalidData, message),
+        let (kind, why) = match serde_json::from_slice::<Entry>(&bytes) {
+            Ok(entry) if entry.schema == SCHEMA && entry.id == id => return Ok(entry),
+            read => match (of_later(&bytes), read) {
+                (Some(schema), _) => {
+                    let why = format!("a later tcptune wrote it, schema {schema}");
+                    (ErrorKind::Unsupported, why)
+                }
+                (None, Ok(Entry { schema, id, .. })) => (
+                    ErrorKind::InvalidData,
+                    format!("schema {schema}, entry {id}"),
+                ),
+                (None, Err(why)) => (ErrorKind::InvalidData, why.to_string()),
+            },
         };
-        if let Some(schema) = schema_of(&bytes).filter(|schema| *schema > SCHEMA) {
-            let source = std::io::Error::new(
-                ErrorKind::Unsupported,
-                format!("a later tcptune wrote it, schema {schema}"),
-            );
-            return Err(Error::File {
-                doing: "understand",
-                path,
-                source,
-            });
-        }
-        let entry: Entry = serde_json::from_slice(&bytes).map_err(|why| error(why.to_string()))?;
-        if entry.schema != SCHEMA || entry.id != id {
-            return Err(error(format!(
-                "schema {}, entry {}",
-                entry.schema, entry.id
-            )));
-        }
-        Ok(entry)
+        Err(Error::File {
+            doing: "understand",
+            path,
+            source: std::io::Error::new(kind, why),
+        })
     }
 
     /// Every entry that makes sense, oldest first.
@@ -251,6 +245,9 @@ impl Store {
                         .and_then(|()| file.write_all(holder.as_bytes()));
                     return Ok(Locked {
                         store: self.clone(),
+                        known: RefCell::default(),
+                        written: RefCell::default(),
+                        behind: Cell::new(false),
                         _lock: file,
                     });
                 }
@@ -286,21 +283,27 @@ fn is_later(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::Unsupported)
 }
 
-/// The schema that a file says it has.
-fn schema_of(bytes: &[u8]) -> Option<u32> {
+/// The schema of a file that a later tcptune wrote, whatever else it says.
+fn of_later(bytes: &[u8]) -> Option<u32> {
     #[derive(Deserialize)]
     struct Head {
         schema: u32,
     }
-    serde_json::from_slice::<Head>(bytes)
-        .ok()
-        .map(|head| head.schema)
+    let head = serde_json::from_slice::<Head>(bytes).ok();
+    head.map(|head| head.schema)
+        .filter(|schema| *schema > SCHEMA)
 }
 
 /// The state directory, for the one writer.
 #[derive(Debug)]
 pub struct Locked {
     store: Store,
+    /// What was known when it was last asked for.
+    known: RefCell<Option<Rc<Known>>>,
+    /// Entries that were written since, in the form that counts.
+    written: RefCell<Vec<Entry>>,
+    /// Whether `state.json` is behind.
+    behind: Cell<bool>,
     /// Held until it is closed.
     _lock: File,
 }
@@ -309,6 +312,25 @@ impl Locked {
     /// The same directory for reading.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The state as of now: read once, as nobody else writes.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn load(&self) -> Result<Rc<Known>, Error> {
+        let mut known = if let Some(known) = self.known.take() {
+            known
+        } else {
+            // They are on the disk.
+            self.written.take();
+            Rc::new(self.store.load()?)
+        };
+        for entry in self.written.take() {
+            Rc::make_mut(&mut known).state.add(&entry);
+        }
+        self.known.replace(Some(known.clone()));
+        Ok(known)
     }
 
     /// Writes an entry, whole or not at all.
@@ -323,7 +345,12 @@ impl Locked {
             source: why.into(),
         })?;
         bytes.push(b'\n');
-        files::replace(&path, &bytes)
+        files::replace(&path, &bytes)?;
+        let mut written = self.written.borrow_mut();
+        written.retain(|one| one.id != entry.id);
+        written.push(entry.clone());
+        self.behind.set(true);
+        Ok(())
     }
 
     /// Puts a hold in force.
@@ -363,6 +390,7 @@ impl Locked {
     /// [`Error::File`].
     pub fn withdraw(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.store.path(entry.id);
+        self.known.take();
         fs::remove_file(&path).map_err(|source| Error::File {
             doing: "remove",
             path,
@@ -379,19 +407,17 @@ impl Locked {
     }
 
     /// Brings `state.json` up to date and drops entries that nothing needs.
-    ///
-    /// # Errors
-    /// [`Error::File`]. Nothing is lost then: readers add newer entries by themselves.
-    pub fn sum_up(&self) -> Result<(), Error> {
-        let state = self.store.load()?.state;
+    fn sum_up(&self) -> Result<(), Error> {
+        let known = self.load()?;
+        let state = &known.state;
         let path = self.store.directory.join("state.json");
-        let bytes = serde_json::to_vec(&state).map_err(|why| Error::File {
+        let bytes = serde_json::to_vec(state).map_err(|why| Error::File {
             doing: "write",
             path: path.clone(),
             source: why.into(),
         })?;
         files::replace(&path, &bytes)?;
-        self.prune(&state)
+        self.prune(state)
     }
 
     fn prune(&self, state: &State) -> Result<(), Error> {
@@ -415,5 +441,14 @@ impl Locked {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Once all is written, it is summed up. Where that fails nothing is lost: readers add newer entries by themselves.
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if self.behind.get() {
+            drop(self.sum_up());
+        }
     }
 }

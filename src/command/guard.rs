@@ -121,9 +121,10 @@ fn is_unsettled(world: &World, id: u64) -> bool {
 /// Settles what is unfinished or overdue in the namespace of the entry, as every writing verb does first.
 fn settle(world: &World) -> Result<(), Error> {
     let locked = world.store.lock(guard::VERB, WAIT)?;
-    let state = world.store.load()?.state;
+    let known = locked.load()?;
+    let (target, state, machine) = (world.target(), &known.state, &world.machine);
     let each = |namespace: Result<Namespace, Error>, _| {
-        recover::settle(world.target(), &locked, &state, &world.machine, &namespace?).map(drop)
+        recover::settle(target, &locked, state, machine, &namespace?).map(drop)
     };
     world.look(each).into_iter().collect()
 }

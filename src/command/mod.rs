@@ -12,6 +12,7 @@ mod draft;
 pub mod explain;
 pub mod facts;
 pub mod guard;
+mod hands;
 pub mod history;
 pub mod hold;
 pub mod import;

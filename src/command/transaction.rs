@@ -1,7 +1,7 @@
 //! What `diff`, `apply`, `set`, `off` and `rollback` share: for each namespace, look, plan, and perhaps do.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::change::confirm;
 use crate::change::execute::{check_files, check_rights, execute, execute_image};
@@ -27,28 +27,16 @@ use super::cautions::{
     without_baseline, writers,
 };
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
+use super::hands::Hands;
 use super::pods::Pods;
 use super::scene::Scene;
 use super::{World, relisten, told_unreadable};
 
 /// Runs a verb over its namespaces.
 pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
-    let hands = match manner.depth {
-        Depth::Question | Depth::DryRun => Hands::Still,
-        Depth::Deed if world.root.is_image() => Hands::Image,
-        Depth::Deed => match world.store.lock(manner.verb, world.wait) {
-            Ok(locked) => Hands::Free(locked),
-            Err(Error::File {
-                doing,
-                path,
-                source,
-            }) if source.raw_os_error().is_some() => Hands::Tied(Tied {
-                doing,
-                path,
-                errno: source.raw_os_error().unwrap_or_default(),
-            }),
-            Err(error) => return super::failed(manner.verb, error),
-        },
+    let hands = match Hands::of(world, manner) {
+        Ok(hands) => hands,
+        Err(error) => return super::failed(manner.verb, error),
     };
     let in_force = if HELD.contains(&manner.verb) {
         super::hold_in_force(world)
@@ -71,6 +59,7 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         manner,
         draft,
         hands,
+        known: None,
         warnings,
         wrote: false,
     };
@@ -88,41 +77,13 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
     conclude(world, manner, namespaces, warnings, wrote)
 }
 
-/// What may be done in this run.
-enum Hands {
-    /// Only looking was asked for.
-    Still,
-    /// Files of an image, which has no state.
-    Image,
-    /// Anything; the state is locked.
-    Free(Locked),
-    /// Nothing, because the state may not be locked.
-    Tied(Tied),
-}
-
-/// Why the state may not be locked; every namespace is told.
-struct Tied {
-    doing: &'static str,
-    path: PathBuf,
-    errno: i32,
-}
-
-impl Tied {
-    fn error(&self) -> Error {
-        let source = std::io::Error::from_raw_os_error(self.errno);
-        Error::File {
-            doing: self.doing,
-            path: self.path.clone(),
-            source,
-        }
-    }
-}
-
 struct Transaction<'a> {
     world: &'a World,
     manner: &'a Manner,
     draft: &'a Drafter<'a>,
     hands: Hands,
+    /// What is remembered, for hands that do not write.
+    known: Option<Rc<Known>>,
     warnings: Vec<Warning>,
     /// Whether settling an interrupted entry wrote keys.
     wrote: bool,
@@ -163,8 +124,9 @@ impl Transaction<'_> {
             return Err(Error::Interrupted);
         }
         let world = self.world;
-        let state = self.state(namespace)?;
-        let scene = Scene::look(world, namespace, &state)?;
+        let known = self.state(namespace)?;
+        let state = &known.state;
+        let scene = Scene::look(world, namespace, state)?;
         let mut draft = (self.draft)(&scene)?;
         self.warnings.append(&mut draft.warnings);
         if let Some(entry) = &scene.unconfirmed {
@@ -225,7 +187,7 @@ impl Transaction<'_> {
             Hands::Image => execute_image(&world.root, draft.plan.files())?,
             Hands::Free(locked) => {
                 agreed(world, self.manner, &draft.plan)?;
-                self.carry_out(locked, &scene, &state, &draft, one)?;
+                self.carry_out(locked, &scene, state, &draft, one)?;
                 one.next_undo = draft
                     .undoes
                     .map(|undoes| undoes.back_to)
@@ -355,30 +317,28 @@ impl Transaction<'_> {
     }
 
     /// What is remembered. A writer first settles entries of dead processes; a reader only mentions them.
-    fn state(&mut self, namespace: &Namespace) -> Result<State, Error> {
+    fn state(&mut self, namespace: &Namespace) -> Result<Rc<Known>, Error> {
         let world = self.world;
         if world.is_stateless() {
             let facts = world.elsewhere.as_deref();
             let unsettled = facts.map_or(&[][..], |facts| &facts.unsettled);
             self.warnings
                 .extend(unsettled.iter().map(|message| was_unsettled(message)));
-            return Ok(State::default());
+            return Ok(Rc::default());
         }
-        let Known {
-            state,
-            unreadable,
-            later,
-        } = world.store.load()?;
-        self.warnings.extend(told_unreadable(unreadable));
-        if later && matches!(self.hands, Hands::Free(_)) {
+        let known = self.load()?;
+        self.warnings
+            .extend(told_unreadable(known.unreadable.clone()));
+        if known.later && matches!(self.hands, Hands::Free(_)) {
             return Err(Error::Later);
         }
-        if state.pending.is_empty() {
-            return Ok(state);
+        let pending = &known.state.pending;
+        if pending.is_empty() {
+            return Ok(known);
         }
         if let Hands::Free(locked) = &self.hands {
-            let settled =
-                recover::settle(world.target(), locked, &state, &world.machine, namespace)?;
+            let (target, machine) = (world.target(), &world.machine);
+            let settled = recover::settle(target, locked, &known.state, machine, namespace)?;
             for Settled { message, wrote } in settled {
                 self.warnings.push(Warning {
                     code: "interrupted",
@@ -387,16 +347,26 @@ impl Transaction<'_> {
                 });
                 self.wrote |= wrote;
             }
-            return Ok(world.store.load()?.state);
+            return locked.load();
         }
-        let entries = state
-            .pending
-            .iter()
-            .filter_map(|id| world.store.entry(*id).ok());
+        let entries = pending.iter().filter_map(|id| world.store.entry(*id).ok());
         let ours = entries.filter(|entry| entry.is_of(&world.machine, namespace.id));
         self.warnings
             .extend(ours.map(|entry| is_pending(&entry, &world.machine)));
-        Ok(state)
+        Ok(known)
+    }
+
+    /// It is read once: a writer is alone with it, and a reader tells of one moment.
+    fn load(&mut self) -> Result<Rc<Known>, Error> {
+        if let Hands::Free(locked) = &self.hands {
+            return locked.load();
+        }
+        let known = match &self.known {
+            Some(known) => known.clone(),
+            None => Rc::new(self.world.store.load()?),
+        };
+        self.known = Some(known.clone());
+        Ok(known)
     }
 }
 

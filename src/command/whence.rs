@@ -13,6 +13,7 @@ use crate::model::catalogue::{self, Taken, taken};
 use crate::model::key::Key;
 use crate::model::problem::{Problem, Source};
 use crate::model::snapshot::{Reading, Snapshot};
+use crate::model::spelling;
 use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Statement, Tree, remarks};
 use crate::report::{Body, KeyWinner, Report, Winners};
 
@@ -122,7 +123,7 @@ fn may_mean(remark: &Remark, key: &Key) -> bool {
     slips.contains(&remark.code)
         && words
             .into_iter()
-            .any(|word| strsim::damerau_levenshtein(word, name) <= 1)
+            .any(|word| spelling::distance(word, name, 1).is_some())
 }
 
 /// Lines that speak of several keys: what they say, and where.

@@ -11,6 +11,7 @@ use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::sorted;
+use crate::model::spelling;
 use crate::model::value::Value;
 
 /// Where sysctls are read and written: `/proc/sys`, or a fake for the laws that no kernel breaks on demand.
@@ -121,14 +122,10 @@ pub fn near(key: &Key) -> Option<String> {
     let limit = 1 + key.as_str().len() / 8;
     CtlIter::root()
         .filter_map(|ctl| ctl.ok()?.name().ok()?.parse::<Key>().ok())
-        .filter(|known| known.as_str().len().abs_diff(key.as_str().len()) <= limit)
-        .map(|known| {
-            (
-                strsim::damerau_levenshtein(known.as_str(), key.as_str()),
-                known,
-            )
+        .filter_map(|known| {
+            let distance = spelling::distance(known.as_str(), key.as_str(), limit)?;
+            Some((distance, known))
         })
-        .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, known)| known.to_string())
 }

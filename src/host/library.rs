@@ -12,6 +12,7 @@ use crate::model::problem::{Problem, Source};
 use crate::model::profile::{self, LARGEST};
 use crate::model::setting::{BUILT_IN, COMPUTED, Origin, Part, Setting};
 use crate::model::sorted;
+use crate::model::spelling;
 use crate::model::stack::{self, Desired, Listed, Loaded};
 use crate::model::value::Value;
 
@@ -138,15 +139,12 @@ impl Library {
                 hint: error.hint(),
             });
         }
-        let names = list().into_iter().map(|listed| {
-            (
-                strsim::damerau_levenshtein(&listed.name, reference),
-                listed.name,
-            )
+        let names = list().into_iter().filter_map(|listed| {
+            let most = 1 + listed.name.len() / 4;
+            let distance = spelling::distance(&listed.name, reference, most)?;
+            Some((distance, listed.name))
         });
-        let near = names
-            .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-            .min();
+        let near = names.min();
         let hint = near.map_or_else(
             || "`tcptune list` shows what there is".to_owned(),
             |(_, name)| format!("did you mean `{name}`?"),

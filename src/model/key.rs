@@ -66,31 +66,35 @@ impl FromStr for Key {
         if text.len() > LONGEST {
             return Err(KeyError::Long);
         }
-        if text.contains(['*', '?', '[', ']']) {
+        let pattern = |byte: u8| matches!(byte, b'*' | b'?' | b'[' | b']');
+        if text.bytes().any(pattern) {
             return Err(KeyError::Pattern);
         }
-        if !text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-./:@+,%".contains(c))
-        {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@+,%".contains(&byte);
+        if !text.bytes().all(fits) {
             return Err(KeyError::Character);
         }
-        let slashes = text
-            .find('/')
-            .is_some_and(|slash| text.find('.').is_none_or(|dot| slash < dot));
-        let path = if slashes { text.to_owned() } else { swap(text) };
+        let slashes = text.chars().find(|c| matches!(c, '.' | '/')) == Some('/');
+        // Between the separators of its spelling, a component may hold the other one.
+        let (separator, climbs) = if slashes {
+            ('/', [".", ".."])
+        } else {
+            ('.', ["/", "//"])
+        };
         let mut components = 0;
-        for component in path.split('/') {
-            match component {
-                "" => return Err(KeyError::Empty),
-                "." | ".." => return Err(KeyError::Climbs),
-                _ => components += 1,
+        for component in text.split(separator) {
+            if component.is_empty() {
+                return Err(KeyError::Empty);
             }
+            if climbs.contains(&component) {
+                return Err(KeyError::Climbs);
+            }
+            components += 1;
         }
         if components < 2 {
             return Err(KeyError::Short);
         }
-        Ok(Self(swap(&path)))
+        Ok(Self(if slashes { swap(text) } else { text.to_owned() }))
     }
 }
 
@@ -123,13 +127,15 @@ impl fmt::Display for Key {
 
 /// Exchanges dots and slashes: the same rule leads from name to path and back.
 fn swap(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
+    let mut swapped = String::with_capacity(text.len());
+    for c in text.chars() {
+        swapped.push(match c {
             '.' => '/',
             '/' => '.',
             other => other,
-        })
-        .collect()
+        });
+    }
+    swapped
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub mod schema;
 pub mod setting;
 pub mod snapshot;
 pub mod sorted;
+pub mod spelling;
 pub mod stack;
 pub mod sysctld;
 pub mod undo;

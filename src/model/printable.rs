@@ -3,6 +3,9 @@
 /// Whether a character does something instead of being seen: control characters, and those that hide or turn around
 /// what stands beside them (Unicode's format characters; Trojan Source, CVE-2021-42574).
 fn acts(c: char) -> bool {
+    if matches!(c, ' '..='~') {
+        return false;
+    }
     let formats = [
         '\u{ad}'..='\u{ad}',
         '\u{61c}'..='\u{61c}',
@@ -18,14 +21,15 @@ fn acts(c: char) -> bool {
 
 /// The text with such characters shown instead of obeyed.
 pub fn printable(text: &str) -> String {
-    let shown = text.chars().map(|c| {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
         if acts(c) {
-            c.escape_default().to_string()
+            shown.extend(c.escape_default());
         } else {
-            c.to_string()
+            shown.push(c);
         }
-    });
-    shown.collect()
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -44,9 +44,14 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
     }
     // Line by line, so that what a key was and what it becomes stand together.
     let count = lines.len();
-    let body = lines
-        .values()
-        .map(|(from, to)| Lines::compare(from, to).marked());
+    let marked = |(from, to): &(String, String)| {
+        if from == to {
+            format!(" {from}")
+        } else {
+            format!("-{from}+{to}")
+        }
+    };
+    let body = lines.values().map(marked);
     let (from_header, to_header) = (printable(from_header), printable(to_header));
     format!(
         "--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n{}",

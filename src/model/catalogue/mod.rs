@@ -17,6 +17,7 @@ pub use taken::{Taken, taken};
 use super::handshake::{Consequence, View};
 use super::key::{Key, KeyError};
 use super::sorted;
+use super::spelling;
 use super::value::Value;
 
 /// When a new value is felt.
@@ -248,10 +249,10 @@ pub fn near(name: &str) -> Option<&'static str> {
     }
     let name = name.strip_prefix("tcp_").unwrap_or(name);
     let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
-    let known = known.filter(|known| known.len().abs_diff(name.len()) <= 2);
-    let measured = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
-    let near = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
-    let slips = measured.filter(|(distance, known)| (1..=near(known)).contains(distance));
+    let most = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
+    let slips =
+        known.filter_map(|known| Some((spelling::distance(name, known, most(known))?, known)));
+    let slips = slips.filter(|(distance, _)| *distance > 0);
     slips.min().map(|(_, known)| known)
 }
 

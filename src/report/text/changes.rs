@@ -21,6 +21,9 @@ use crate::report::{Changes, Depth, NamespaceChanges, diff, printable};
 
 use super::{BAD, GOOD, PLACE, Page, STRONG, plural_of, short};
 
+/// Keys that are named one by one where one line says what they become.
+const NEXT: usize = 12;
+
 /// Listeners of one kind that are named one by one.
 const LISTENERS: usize = 5;
 
@@ -387,8 +390,13 @@ pub(super) fn next(all: &[&Expected]) -> String {
             None => by.push((who, vec![said])),
         }
     }
-    let told = by
-        .into_iter()
-        .map(|(place, keys)| format!("{} ({place})", keys.join(", ")));
+    let told = by.into_iter().map(|(place, keys)| {
+        let (named, more) = keys.split_at(keys.len().min(NEXT));
+        let more = match more.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}{more} ({place})", named.join(", "))
+    });
     printable(&told.collect::<Vec<_>>().join(", "))
 }
