@@ -11,6 +11,7 @@ use crate::model::key::Key;
 use crate::model::memory::Held;
 use crate::model::persist::FileChange;
 use crate::model::plan::{Change, Plan};
+use crate::model::sorted;
 use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
@@ -185,7 +186,7 @@ pub(super) fn put_files_back(
 /// [`Error::Denied`] with every key that may not be written.
 pub fn check_rights(kernel: &dyn Kernel, changes: &[Change]) -> Result<(), Error> {
     let denied = changes.iter().filter_map(|change| {
-        let source = kernel.open_for_writing(&change.key).err()?;
+        let source = kernel.open(&change.key).err()?;
         Some((change.key.clone(), source))
     });
     let denied: Vec<_> = denied.collect();
@@ -212,7 +213,7 @@ fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
 
 /// Declared keys that the plan does not write and that are as declared, with what they hold: some keys change others.
 fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<(Key, Value)> {
-    let written: Vec<&Key> = plan.live.iter().map(|change| &change.key).collect();
+    let written = sorted::set(plan.live.iter().map(|change| &change.key));
     let others = plan
         .after
         .active
@@ -232,27 +233,29 @@ fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<(Key, Value)> {
 /// Writes one key after the other and reads each back. `written` counts those that may hold something new.
 fn write_all(kernel: &dyn Kernel, changes: &[Change], written: &mut usize) -> Result<(), Failure> {
     for Change { key, from, to, .. } in changes {
-        let holds = read(kernel, key);
+        let moved = |holds| Failure::Moved {
+            key: key.clone(),
+            planned: from.clone(),
+            holds,
+        };
+        let open = kernel.open(key).map_err(|why| moved(why.to_string()))?;
+        let holds = told(open.read());
         if holds == to.as_str() {
             // Two names of one thing, or one key that sets others: the one before did it.
             *written += 1;
             continue;
         }
         if holds != from.as_str() {
-            return Err(Failure::Moved {
-                key: key.clone(),
-                planned: from.clone(),
-                holds,
-            });
+            return Err(moved(holds));
         }
         // A failed write of a vector leaves its first fields changed, so it counts as written.
         *written += 1;
-        kernel.write(key, to).map_err(|source| Failure::Write {
+        open.write(to).map_err(|source| Failure::Write {
             key: key.clone(),
             to: to.clone(),
             source,
         })?;
-        let holds = read(kernel, key);
+        let holds = told(open.read());
         if holds != to.as_str() {
             return Err(Failure::ReadBack {
                 key: key.clone(),
@@ -398,7 +401,7 @@ pub(super) fn put_back(
         let refused = if holds_it {
             None
         } else {
-            kernel.write(&key, &value).err()
+            kernel.open(&key).and_then(|open| open.write(&value)).err()
         };
         (key, value, refused)
     };
@@ -432,7 +435,9 @@ fn astray(
 
 /// What a key holds, or why that cannot be said.
 fn read(kernel: &dyn Kernel, key: &Key) -> String {
-    kernel
-        .read(key)
-        .map_or_else(|error| error.to_string(), |value| value.to_string())
+    told(kernel.read(key))
+}
+
+fn told(holds: io::Result<Value>) -> String {
+    holds.map_or_else(|error| error.to_string(), |value| value.to_string())
 }

@@ -116,14 +116,14 @@ pub(super) fn keys(names: &[String]) -> Result<BTreeSet<Key>, Vec<Problem>> {
 /// Whether a line that names no key of this kernel was perhaps meant to name this one.
 fn may_mean(remark: &Remark, key: &Key) -> bool {
     let slips = ["absent-key", "malformed", "separators"];
-    let name = key.as_str().rsplit('.').next().unwrap_or_default();
+    let name = spelling::Name::new(key.as_str().rsplit('.').next().unwrap_or_default());
     let words = remark
         .message
         .split(|c: char| !c.is_alphanumeric() && c != '_');
     slips.contains(&remark.code)
         && words
             .into_iter()
-            .any(|word| spelling::distance(word, name, 1).is_some())
+            .any(|word| name.distance(word, 1).is_some())
 }
 
 /// Lines that speak of several keys: what they say, and where.

@@ -7,7 +7,7 @@ use std::io;
 use crate::model::key::Key;
 use crate::model::value::Value;
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Open};
 
 /// Keys in memory, with tricks.
 #[derive(Debug, Default)]
@@ -45,32 +45,50 @@ impl Kernel for FakeKernel {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn write(&self, key: &Key, value: &Value) -> io::Result<()> {
-        self.open_for_writing(key)?;
-        if let Some(left) = self.worn.borrow_mut().get_mut(key) {
+    fn open(&self, key: &Key) -> io::Result<Box<dyn Open + '_>> {
+        let kernel = self;
+        let key = key.clone();
+        self.read(&key)?;
+        Ok(Box::new(OpenFake { kernel, key }))
+    }
+}
+
+struct OpenFake<'k> {
+    kernel: &'k FakeKernel,
+    key: Key,
+}
+
+impl Open for OpenFake<'_> {
+    fn read(&self) -> io::Result<Value> {
+        self.kernel.read(&self.key)
+    }
+
+    fn write(&self, value: &Value) -> io::Result<()> {
+        let Self { kernel, key } = self;
+        if let Some(left) = kernel.worn.borrow_mut().get_mut(key) {
             *left = left.checked_sub(1).ok_or(io::ErrorKind::InvalidInput)?;
         }
-        if self.refusing.contains(key) {
+        if kernel.refusing.contains(key) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let stored = if self.twisted.contains(key) {
+        let stored = if kernel.twisted.contains(key) {
             Value::new("666")
         } else {
             value.clone()
         };
-        self.values.borrow_mut().insert(key.clone(), stored);
-        self.writes.borrow_mut().push((key.clone(), value.clone()));
-        if let Some((cause, effect, value)) = &self.coupled
+        kernel.values.borrow_mut().insert(key.clone(), stored);
+        kernel
+            .writes
+            .borrow_mut()
+            .push((key.clone(), value.clone()));
+        if let Some((cause, effect, value)) = &kernel.coupled
             && cause == key
         {
-            self.values
+            kernel
+                .values
                 .borrow_mut()
                 .insert(effect.clone(), value.clone());
         }
         Ok(())
-    }
-
-    fn open_for_writing(&self, key: &Key) -> io::Result<()> {
-        self.read(key).map(drop)
     }
 }

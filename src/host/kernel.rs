@@ -1,8 +1,8 @@
-//! The kernel's keys: one open and one read, or one open and one write.
+//! The kernel's keys: one open and one read, or one open for reading, writing and reading back.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
 use sysctl::{CtlIter, Sysctl};
@@ -22,17 +22,27 @@ pub trait Kernel {
     /// What the kernel answers: `ENOENT`, `EACCES`, …
     fn read(&self, key: &Key) -> io::Result<Value>;
 
-    /// Writes a value, in one write. Success means only that the kernel took the bytes: read it back.
-    ///
-    /// # Errors
-    /// What the kernel answers. A vector may have been written in part.
-    fn write(&self, key: &Key, value: &Value) -> io::Result<()>;
-
-    /// Opens a key for writing and closes it again: the only true check of rights.
+    /// Opens a key for reading and writing: the only true check of rights.
     ///
     /// # Errors
     /// What the kernel answers.
-    fn open_for_writing(&self, key: &Key) -> io::Result<()>;
+    fn open(&self, key: &Key) -> io::Result<Box<dyn Open + '_>>;
+}
+
+/// A key that stays open while it is written.
+pub trait Open {
+    /// What it holds now.
+    ///
+    /// # Errors
+    /// What the kernel answers: `ENOENT` once the key is gone.
+    fn read(&self) -> io::Result<Value>;
+
+    /// Writes a value, in one write. Success means only that the kernel took the bytes: read it back. Only the first
+    /// write of an open key counts (`sysctl_writes_strict` in kernel/sysctl.c).
+    ///
+    /// # Errors
+    /// What the kernel answers. A vector may have been written in part.
+    fn write(&self, value: &Value) -> io::Result<()>;
 }
 
 /// The kernel below `/proc/sys`, in the network namespace that the process is in.
@@ -46,35 +56,55 @@ const LARGEST: usize = 16 * 1024;
 const USUAL: usize = 256;
 
 pub(super) fn path(key: &Key) -> PathBuf {
-    PathBuf::from("/proc/sys").join(key.path())
+    format!("/proc/sys/{}", key.path()).into()
 }
 
-/// What a key holds, if that is less than so many bytes. The kernel prints a whole sysctl into the first read, and cuts
-/// off what does not fit.
-fn at_once<const MOST: usize>(key: &Key) -> io::Result<Option<Value>> {
+/// What a key holds. The kernel prints a whole sysctl into the first read, and cuts off what does not fit.
+fn value(key: &Key, file: &File) -> io::Result<Value> {
+    let value = match at_once::<USUAL>(key, file)? {
+        None => at_once::<LARGEST>(key, file)?,
+        value => value,
+    };
+    value.ok_or_else(|| {
+        let why = format!("it holds {LARGEST} bytes or more");
+        io::Error::new(ErrorKind::FileTooLarge, why)
+    })
+}
+
+/// The same, if it is less than so many bytes.
+fn at_once<const MOST: usize>(key: &Key, file: &File) -> io::Result<Option<Value>> {
     let mut buffer = [0; MOST];
-    let count = File::open(path(key))?.read(&mut buffer)?;
+    let count = file.read_at(&mut buffer, 0)?;
     let whole = buffer.get(..count).filter(|_| count < MOST);
     Ok(whole.map(|text| catalogue::stored(key, &String::from_utf8_lossy(text))))
 }
 
 impl Kernel for Proc {
     fn read(&self, key: &Key) -> io::Result<Value> {
-        if let Some(value) = at_once::<USUAL>(key)? {
-            return Ok(value);
-        }
-        let too_much = || {
-            let why = format!("it holds {LARGEST} bytes or more");
-            io::Error::new(ErrorKind::FileTooLarge, why)
-        };
-        at_once::<LARGEST>(key)?.ok_or_else(too_much)
+        value(key, &File::open(path(key))?)
     }
 
-    fn write(&self, key: &Key, value: &Value) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).open(path(key))?;
+    fn open(&self, key: &Key) -> io::Result<Box<dyn Open + '_>> {
+        let file = OpenOptions::new().read(true).write(true).open(path(key))?;
+        let key = key.clone();
+        Ok(Box::new(OpenFile { key, file }))
+    }
+}
+
+struct OpenFile {
+    key: Key,
+    file: File,
+}
+
+impl Open for OpenFile {
+    fn read(&self) -> io::Result<Value> {
+        value(&self.key, &self.file)
+    }
+
+    fn write(&self, value: &Value) -> io::Result<()> {
         // The newline matters: an empty write changes nothing, a bare newline clears a list.
         let text = format!("{value}\n");
-        match file.write(text.as_bytes())? {
+        match (&self.file).write(text.as_bytes())? {
             count if count == text.len() => Ok(()),
             count => Err(io::Error::new(
                 ErrorKind::InvalidInput,
@@ -84,10 +114,6 @@ impl Kernel for Proc {
                 ),
             )),
         }
-    }
-
-    fn open_for_writing(&self, key: &Key) -> io::Result<()> {
-        OpenOptions::new().write(true).open(path(key)).map(drop)
     }
 }
 
@@ -120,10 +146,11 @@ pub fn snapshot<'a>(kernel: &dyn Kernel, keys: impl IntoIterator<Item = &'a Key>
 /// The key of this kernel that a name which it does not have probably means. Slow: walks the whole tree.
 pub fn near(key: &Key) -> Option<String> {
     let limit = 1 + key.as_str().len() / 8;
+    let name = spelling::Name::new(key.as_str());
     CtlIter::root()
         .filter_map(|ctl| ctl.ok()?.name().ok()?.parse::<Key>().ok())
         .filter_map(|known| {
-            let distance = spelling::distance(known.as_str(), key.as_str(), limit)?;
+            let distance = name.distance(known.as_str(), limit)?;
             Some((distance, known))
         })
         .min()

@@ -139,9 +139,10 @@ impl Library {
                 hint: error.hint(),
             });
         }
+        let asked = spelling::Name::new(reference);
         let names = list().into_iter().filter_map(|listed| {
             let most = 1 + listed.name.len() / 4;
-            let distance = spelling::distance(&listed.name, reference, most)?;
+            let distance = asked.distance(&listed.name, most)?;
             Some((distance, listed.name))
         });
         let near = names.min();

@@ -151,7 +151,7 @@ impl Dropped {
     pub fn setting(key: &Key, setting: &Setting, reason: String) -> Option<Self> {
         let part = setting.exact.as_ref()?;
         Some(Self {
-            file: part.origin.file.clone(),
+            file: part.origin.file.to_string(),
             line: part.origin.line?,
             text: format!("{key} = {}", part.value),
             reason,
@@ -209,8 +209,8 @@ fn setting(
         reasons.push("this kernel does not have it".to_owned());
     }
     let origin = Origin {
-        profile: "import".to_owned(),
-        file: file.to_owned(),
+        profile: "import".into(),
+        file: file.into(),
         line: Some(line),
     };
     // On one line, as a profile has it.

@@ -33,7 +33,7 @@ fn keys() -> Vec<Key> {
 
 fn part<T>(value: T, place: usize) -> Part<T> {
     let origin = Origin {
-        profile: format!("p{place}"),
+        profile: format!("p{place}").into(),
         file: "p.toml".into(),
         line: Some(place + 1),
     };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::key::Key;
-use super::setting::Setting;
+use super::setting::{Part, Setting};
 use super::value::Value;
 
 /// Settings by key.
@@ -31,15 +31,19 @@ impl ActiveSet {
 
     /// Whether both declare the same; who said so in which line, and why, makes no difference.
     pub fn wants_the_same(&self, other: &Self) -> bool {
+        let same = |((key, one), (other_key, other)): ((&Key, &Setting), (&Key, &Setting))| {
+            key == other_key && one.wants_the_same(other)
+        };
         self.profiles == other.profiles
-            && desired_hash(&self.settings) == desired_hash(&other.settings)
+            && self.settings.len() == other.settings.len()
+            && self.settings.iter().zip(&other.settings).all(same)
     }
 
     /// What is declared, in one word per part: `high-traffic + 1 set by hand`.
     pub fn name(&self) -> String {
         let by_hand = self.settings.values().filter(|s| {
             s.origin()
-                .is_some_and(|o| o.line.is_none() && o.profile == BY_HAND)
+                .is_some_and(|o| o.line.is_none() && *o.profile == *BY_HAND)
         });
         let by_hand = by_hand.count();
         let mut parts = self.profiles.clone();
@@ -124,21 +128,24 @@ impl Memory {
 pub fn desired_hash(settings: &Settings) -> String {
     let mut hash = Sha256::new();
     for (key, setting) in settings {
-        let optional = if setting.optional { "-" } else { "" };
-        let exact = setting
-            .exact
-            .as_ref()
-            .map(|part| format!(" = {}", part.value));
-        let low = setting
-            .at_least
-            .as_ref()
-            .map(|part| format!(" >= {}", part.value));
-        let high = setting
-            .at_most
-            .as_ref()
-            .map(|part| format!(" <= {}", part.value));
-        let wish: String = [exact, low, high].into_iter().flatten().collect();
-        hash.update(format!("{optional}{key}{wish}\n"));
+        hash.update(if setting.optional { "-" } else { "" });
+        hash.update(key.as_str());
+        let bound = |part: &Option<Part<i128>>| part.as_ref().map(|part| part.value.to_string());
+        let parts = [
+            (
+                " = ",
+                setting.exact.as_ref().map(|part| part.value.to_string()),
+            ),
+            (" >= ", bound(&setting.at_least)),
+            (" <= ", bound(&setting.at_most)),
+        ];
+        for (sign, value) in parts {
+            if let Some(value) = value {
+                hash.update(sign);
+                hash.update(value);
+            }
+        }
+        hash.update("\n");
     }
     hex(&hash.finalize())
 }

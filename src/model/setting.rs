@@ -1,5 +1,7 @@
 //! What is wanted for one key, and where each part of the wish was written.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::catalogue;
@@ -10,9 +12,9 @@ use super::value::Value;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Name of the profile, or `--set`.
-    pub profile: String,
+    pub profile: Arc<str>,
     /// The file, `built in`, `computed`, or `command line`.
-    pub file: String,
+    pub file: Arc<str>,
     /// Line, from 1; absent where there are no lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
@@ -22,9 +24,11 @@ impl Origin {
     /// The place in words: `base.toml:3`, or `--set` for the command line.
     pub fn place(&self) -> String {
         match self.line {
-            Some(line) if self.file == BUILT_IN => format!("{}:{line} ({BUILT_IN})", self.profile),
+            Some(line) if *self.file == *BUILT_IN => {
+                format!("{}:{line} ({BUILT_IN})", self.profile)
+            }
             Some(line) => format!("{}:{line}", self.file),
-            None => self.profile.clone(),
+            None => self.profile.to_string(),
         }
     }
 }
@@ -65,6 +69,17 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether both ask for the same; who said so, and why, makes no difference.
+    pub fn wants_the_same(&self, other: &Self) -> bool {
+        fn value<T>(part: Option<&Part<T>>) -> Option<&T> {
+            part.map(|part| &part.value)
+        }
+        self.optional == other.optional
+            && value(self.exact.as_ref()) == value(other.exact.as_ref())
+            && value(self.at_least.as_ref()) == value(other.at_least.as_ref())
+            && value(self.at_most.as_ref()) == value(other.at_most.as_ref())
+    }
+
     /// Puts a later wish for the same key on top of this one: the later exact value wins, the larger lower
     /// bound, the smaller upper bound; optional only if both are. Associative, so that stacks can be nested.
     #[must_use]

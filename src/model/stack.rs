@@ -150,8 +150,8 @@ pub fn by_hand(argument: &str) -> Result<(Key, Setting), Problem> {
     let value = catalogue::parse_value(&key, &catalogue::Raw::Text(text))
         .map_err(|complaint| problem(start..start + text.len(), complaint))?;
     let origin = Origin {
-        profile: BY_HAND.to_owned(),
-        file: "command line".to_owned(),
+        profile: BY_HAND.into(),
+        file: "command line".into(),
         line: None,
     };
     Ok((
@@ -326,7 +326,7 @@ impl Resolver<'_> {
             };
             let text = self
                 .texts
-                .get(&(origin.file.clone(), origin.profile.clone()))
+                .get(&(origin.file.to_string(), origin.profile.to_string()))
                 .map_or("", String::as_str);
             let source = Source::new(&origin.file, text);
             let line = source.line_span(origin.line.unwrap_or(1));

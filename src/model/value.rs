@@ -1,6 +1,7 @@
 //! A sysctl's value in the one form in which values are compared, shown and written.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +13,18 @@ pub const LONGEST: usize = 4000;
 /// Two values are equal exactly when the kernel stores the same thing: numbers are decimal without leading
 /// zeros, because everything that enters from a profile or a command line was put in that form first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Value(String);
+#[serde(from = "String", into = "String")]
+pub struct Value(Arc<str>);
 
 impl Value {
     /// Takes what was read from `/proc/sys` (or any text) and folds every run of white space into one blank.
     pub fn new(text: &str) -> Self {
-        Self(text.split_whitespace().collect::<Vec<_>>().join(" "))
+        let text = text.trim();
+        let single = |c: char| !c.is_whitespace() || c == ' ';
+        if text.chars().all(single) && !text.contains("  ") {
+            return Self(text.into());
+        }
+        Self(text.split_whitespace().collect::<Vec<_>>().join(" ").into())
     }
 
     /// The text as it is shown.
@@ -34,7 +40,20 @@ impl Value {
 
 impl From<i128> for Value {
     fn from(number: i128) -> Self {
-        Self(number.to_string())
+        Self(number.to_string().into())
+    }
+}
+
+/// As it is, from where it was put in its form before.
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Value> for String {
+    fn from(value: Value) -> Self {
+        value.0.as_ref().to_owned()
     }
 }
 

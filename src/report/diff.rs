@@ -14,7 +14,7 @@ use super::{NamespaceChanges, printable};
 
 /// The diff of one namespace; empty if nothing changes.
 pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: &str) -> String {
-    let Some(plan) = &changes.plan else {
+    let Some(plan) = changes.plan.as_ref().filter(|plan| !plan.live.is_empty()) else {
         return String::new();
     };
     // Released keys stand first.
@@ -38,9 +38,6 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
             line(&change.key, &change.to, &remarks),
         );
         lines.insert((change.cause != Cause::Released, &change.key), (from, to));
-    }
-    if plan.live.is_empty() {
-        return String::new();
     }
     // Line by line, so that what a key was and what it becomes stand together.
     let count = lines.len();

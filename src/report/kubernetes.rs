@@ -182,8 +182,8 @@ mod tests {
 
     fn part<T>(value: T, why: Option<&str>) -> Part<T> {
         let origin = Origin {
-            profile: "p".to_owned(),
-            file: "p.toml".to_owned(),
+            profile: "p".into(),
+            file: "p.toml".into(),
             line: Some(1),
         };
         let why = why.map(ToOwned::to_owned);

@@ -18,7 +18,7 @@ pub(super) struct Meaning {
 
 /// What means something else afterwards, also for keys that do not change themselves.
 pub(super) fn meanings(one: &NamespaceChanges) -> Vec<Meaning> {
-    let Some(plan) = &one.plan else {
+    let Some(plan) = one.plan.as_ref().filter(|plan| !plan.live.is_empty()) else {
         return Vec::new();
     };
     let before = catalogue::consequences(&one.before.values());

@@ -139,9 +139,9 @@ fn failed(place: &str, error: &Error) -> Remark {
 /// A line of a file, unless the profile is part of the program.
 fn place(origin: &Origin) -> Option<Place> {
     let Origin { file, line, .. } = origin;
-    let line = (*line).filter(|_| ![BUILT_IN, COMPUTED].contains(&file.as_str()))?;
+    let line = (*line).filter(|_| ![BUILT_IN, COMPUTED].contains(&&**file))?;
     Some(Place {
-        file: file.clone(),
+        file: file.to_string(),
         line,
         column: None,
     })

@@ -250,8 +250,8 @@ pub fn near(name: &str) -> Option<&'static str> {
     let name = name.strip_prefix("tcp_").unwrap_or(name);
     let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
     let most = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
-    let slips =
-        known.filter_map(|known| Some((spelling::distance(name, known, most(known))?, known)));
+    let word = spelling::Name::new(name);
+    let slips = known.filter_map(|known| Some((word.distance(known, most(known))?, known)));
     let slips = slips.filter(|(distance, _)| *distance > 0);
     slips.min().map(|(_, known)| known)
 }

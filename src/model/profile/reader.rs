@@ -1,6 +1,7 @@
 //! Walks a TOML document and collects settings and problems.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -27,16 +28,19 @@ type Item<'i> = Spanned<DeValue<'i>>;
 
 /// What was read so far.
 pub(super) struct Reader<'a> {
-    name: &'a str,
+    /// Name and file, which every setting carries.
+    name: Arc<str>,
+    file: Arc<str>,
     source: &'a Source<'a>,
     problems: Vec<Problem>,
     profile: Profile,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(name: &'a str, source: &'a Source<'a>) -> Self {
+    pub(super) fn new(name: &str, source: &'a Source<'a>) -> Self {
         Self {
-            name,
+            name: name.into(),
+            file: source.file.into(),
             source,
             problems: Vec::new(),
             profile: Profile::default(),
@@ -283,8 +287,8 @@ impl<'a> Reader<'a> {
             );
         }
         let origin = Origin {
-            profile: self.name.to_owned(),
-            file: self.source.file.to_owned(),
+            profile: self.name.clone(),
+            file: self.file.clone(),
             line: Some(self.source.line(span.start)),
         };
         let setting = match item.get_ref().as_table() {

@@ -185,7 +185,7 @@ impl Page {
 }
 
 fn by(origin: &Origin) -> String {
-    if origin.profile == BY_HAND {
+    if *origin.profile == *BY_HAND {
         code(BY_HAND)
     } else {
         code(&origin.place())
