@@ -36,7 +36,10 @@ pub fn run(world: &World, request: &Where) -> Report {
     if !world.netns.is_empty() {
         return failed("where", super::no_boot("`where`"));
     }
-    let tree = fragments::read(&world.root);
+    let mut tree = fragments::read(&world.root);
+    if !asked.is_empty() {
+        tree = tree.about(&asked);
+    }
     let forecast = Forecast::of(&tree, fragments::loader(&world.root));
     let keys = if asked.is_empty() {
         forecast.keys()

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+mod about;
 mod cmdline;
 mod essence;
 mod forecast;
