@@ -14,6 +14,7 @@ pub mod log;
 pub mod machine;
 pub mod netns;
 pub mod owners;
+mod program;
 pub mod root;
 pub mod signals;
 pub mod sockets;
