@@ -63,7 +63,7 @@ fn the_end_of_a_login_does_not_keep_it_from_going_back() {
         mkdir -p /run/sshd /run/keys; ssh-keygen -q -t ed25519 -N '' -f /run/keys/host; ssh-keygen -q -t ed25519 -N '' -f /run/keys/mine
         cp /run/keys/mine.pub /run/keys/root
         printf '%s\\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /run/keys/host' 'AuthorizedKeysFile /run/keys/%u' \
-            'UsePAM no' 'PermitRootLogin yes' 'StrictModes no' 'PidFile none' > /run/keys/config
+            'UsePAM no' 'PermitRootLogin yes' 'StrictModes no' 'PidFile none' 'SetEnv LLVM_PROFILE_FILE=/dev/null' > /run/keys/config
         /usr/sbin/sshd -f /run/keys/config");
     let ssh = "ssh -q -tt -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -i /run/keys/mine -p 2222 root@127.0.0.1";
     let remote = format!(
