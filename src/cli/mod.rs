@@ -19,6 +19,7 @@ use crate::host::kernel::Proc;
 use crate::host::machine::Machine;
 use crate::host::netns::Target;
 use crate::host::root::Root;
+use crate::model::printable::printable;
 use crate::report::text::Manner;
 use crate::report::{Report, github, json, kubernetes, markdown, sarif, text};
 
@@ -318,8 +319,14 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
         return refuse(error, args);
     }
     let text = error.render();
-    let text = if clap_color() == clap::ColorChoice::Never {
+    // Among colours of ours nobody could tell those of an argument.
+    let plain = |arg: &OsString| arg.to_str().is_some_and(|arg| printable(arg) == arg);
+    let text = if clap_color() == clap::ColorChoice::Never || !args.iter().all(plain) {
         text.to_string()
+            .split('\n')
+            .map(printable)
+            .collect::<Vec<_>>()
+            .join("\n")
     } else {
         text.ansi().to_string()
     };

@@ -1,7 +1,7 @@
 //! The kernel's own defaults, as it gives them to a new network namespace.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::error::Error;
 use crate::model::catalogue;
@@ -11,6 +11,7 @@ use crate::model::value::Value;
 
 use super::kernel::{self, Proc, snapshot};
 use super::netns;
+use super::program;
 
 /// The defaults of those keys where a new namespace shows them: constants of this kernel, of which each namespace has
 /// its own.
@@ -47,7 +48,7 @@ pub fn known<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Result<BTreeMap<Key
 /// The same without rights. A user namespace gives them, but nobody comes back from there, so that another process has
 /// to go: unshare(1), where that is there and the kernel lets it.
 fn unprivileged(keys: &[&Key]) -> Option<BTreeMap<Key, Value>> {
-    let seen = Command::new("unshare")
+    let seen = program::named("unshare")
         .args(["--user", "--net", "--", "grep", "-H", ""])
         .args(keys.iter().map(|key| kernel::path(key)))
         .stdin(Stdio::null())

@@ -100,6 +100,7 @@ fn read_opened(path: &Path, file: File, limit: u64) -> Result<Vec<u8>, Error> {
             "not a regular file",
         )));
     }
+    // A file may claim any length.
     let length = usize::try_from(found.len().min(limit)).unwrap_or(0);
     let mut bytes = Vec::with_capacity(length + 1);
     file.take(limit + 1)

@@ -11,6 +11,7 @@ use nix::unistd::{chdir, setsid};
 use crate::error::Error;
 
 use super::netns::Namespace;
+use super::program;
 use super::root::Root;
 
 /// The hidden verb that is the guard.
@@ -31,7 +32,7 @@ pub fn start(root: &Root, entry: u64, namespace: &Namespace) -> Result<(), Error
     let program = std::env::current_exe().map_err(Error::Guard)?;
     let words = [VERB.to_owned(), entry.to_string()];
     if root.has("/run/systemd/system") && namespace.lasts() {
-        let mut service = Command::new("systemd-run");
+        let mut service = program::named("systemd-run");
         service.args([
             "--quiet",
             "--collect",
@@ -106,5 +107,5 @@ pub fn stand_alone() -> io::Result<()> {
 /// Tells everybody who is logged in, where wall(1) is there to do it. It is waited for at most so long: nothing that hangs
 /// may keep the guard from its work.
 pub fn tell(message: &str, patience: Duration) {
-    let _perhaps_nobody_hears = succeeds(Command::new("wall").arg(message), patience);
+    let _perhaps_nobody_hears = succeeds(program::named("wall").arg(message), patience);
 }

@@ -25,16 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// our business: the truth is in our own journal.
 pub fn tell(failed: bool, message: String, fields: Vec<(&'static str, String)>) {
     let (done, is_done) = mpsc::channel();
-    // Both logs wait for whoever reads them, and neither can be told not to.
-    thread::spawn(move || {
+    let tell = move || {
         // Signals are for the thread that does the work.
         signals::hold();
         if journal(failed, &message, &fields).is_err() {
             let _nobody_may_listen = syslog(failed, &message, &fields);
         }
         let _nobody_waits_any_more = done.send(());
-    });
-    let _late_or_never = is_done.recv_timeout(PATIENCE);
+    };
+    // Both logs wait for whoever reads them, and neither can be told not to. Where no thread can be had, nothing is told.
+    let told = thread::Builder::new()
+        .stack_size(signals::STACK)
+        .spawn(tell);
+    let _late_or_never = told.map(|_thread| is_done.recv_timeout(PATIENCE));
 }
 
 fn journal(failed: bool, message: &str, fields: &[(&str, String)]) -> io::Result<()> {

@@ -15,6 +15,7 @@ pub mod machine;
 pub mod netns;
 pub mod owners;
 pub mod procfs;
+mod program;
 pub mod root;
 pub mod signals;
 pub mod sockets;

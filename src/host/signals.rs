@@ -14,6 +14,9 @@ const ENDING: [Signal; 4] = [
     Signal::SIGTERM,
 ];
 
+/// Stack of a thread: what std takes unless `RUST_MIN_STACK` says otherwise, which may be more than there is.
+pub(super) const STACK: usize = 2 << 20;
+
 /// From here on no signal is delivered to this thread any more (but SIGKILL and SIGSTOP, which nobody can hold back): the rest of
 /// this run is short, and its exit code says what was done.
 pub fn hold() {
@@ -56,5 +59,8 @@ pub fn before_the_end(farewell: impl FnOnce() + Send + 'static) -> io::Result<()
             let _ends_here = raise(signal);
         }
     };
-    thread::Builder::new().spawn(wait).map(drop)
+    thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(wait)
+        .map(drop)
 }

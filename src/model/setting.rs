@@ -284,6 +284,14 @@ mod tests {
             both.contradiction().unwrap(),
             "f.toml:1 asks for at least 100, f.toml:1 for exactly 7"
         );
+        let text = Setting {
+            exact: Some(part(Value::new("cubic"))),
+            ..at_least(100)
+        };
+        assert_eq!(
+            text.contradiction().unwrap(),
+            "f.toml:1 asks for a text, f.toml:1 for a bound on a number"
+        );
     }
 
     #[test]

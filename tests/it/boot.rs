@@ -410,3 +410,19 @@ fn words_about_the_drop_in_need_the_boot_scope() {
         .tcptune("apply high-traffic --root /run/..")
         .exits(2);
 }
+
+#[test]
+fn an_image_without_room_is_left_as_it_was() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("mkdir -p /run/image/etc; mount -t tmpfs -o size=16k,mode=755 tmpfs /run/image/etc; mkdir /run/image/etc/sysctl.d
+                cat /dev/zero > /run/image/etc/full 2>/dev/null || true; ls -lR /run/image/etc > /run/before");
+    let failed = sandbox
+        .tcptune("apply high-traffic --root /run/image")
+        .exits(4);
+    assert!(
+        failed.err.contains("No space left on device"),
+        "{}",
+        failed.err
+    );
+    sandbox.sh("ls -lR /run/image/etc | diff - /run/before");
+}

@@ -36,6 +36,7 @@ mod regressions;
 mod relisten;
 mod review;
 mod sandbox;
+mod security;
 mod sequence;
 mod translation;
 mod trust;

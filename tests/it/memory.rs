@@ -380,3 +380,23 @@ fn a_baseline_that_only_an_earlier_boot_knows() {
     );
     assert_eq!(sandbox.sysctl(TTL), "64");
 }
+
+/// A thousand are kept, and older ones only where a rollback still wants them.
+#[test]
+fn old_entries_that_nothing_needs_go_by_themselves() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("set somaxconn=5000").exits(0);
+    sandbox.sh(
+        "cd /var/lib/tcptune/journal; rm ../state.json
+         for n in $(seq 2 1100); do sed \"s/\\\"id\\\": 1,/\\\"id\\\": $n,/\" 1.json > $n.json; done",
+    );
+    let before = sandbox.sysctl("net.core.somaxconn");
+    sandbox.tcptune("set syn_retries=4").exits(0);
+    let kept = sandbox.sh("ls /var/lib/tcptune/journal | sort -n");
+    let kept: Vec<&str> = kept.lines().collect();
+    assert_eq!(kept.len(), 1000, "{} to {}", kept[0], kept[kept.len() - 1]);
+    assert_eq!((kept[0], kept[999]), ("102.json", "1101.json"));
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_syn_retries"), "6");
+    assert_eq!(sandbox.sysctl("net.core.somaxconn"), before);
+}

@@ -560,3 +560,20 @@ fn off_says_that_a_strangers_file_in_the_place_of_the_drop_in_stays() {
         "{run:?}"
     );
 }
+
+#[test]
+fn what_was_interrupted_before_a_restart_is_said_to_be_gone() {
+    let sandbox = Sandbox::new();
+    sandbox.killed_at_write(3, "apply high-traffic");
+    sandbox.new_boot(2);
+    let next = sandbox.tcptune("set syn_retries=4").exits(0);
+    assert!(!next.err.contains("put back"), "{}", next.err);
+    let first = sandbox.tcptune("history --json").exits(0).json();
+    let first = first["entries"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(first["state"], "reverted", "{first}");
+    let told = sandbox.tcptune("history").exits(0).out;
+    assert!(
+        told.contains("the machine was restarted in the middle of it"),
+        "{told}"
+    );
+}

@@ -28,7 +28,7 @@ impl Terminal {
         sandbox.file("/run/traffic.py", TRAFFIC);
         sandbox.sh("ln -s $(python3 -c 'import sys; print(sys.executable)') /run/api");
         sandbox.sh("setsid /run/api /run/traffic.py >/dev/null 2>&1 </dev/null &");
-        let shell = "env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=screen-256color PS1='$ ' sh";
+        let shell = "env -i LLVM_PROFILE_FILE=/dev/null PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=screen-256color PS1='$ ' sh";
         sandbox.sh("timeout 10 sh -c 'while ! ss -Hltn | grep -q :8443; do sleep 0.1; done'");
         sandbox.sh(&format!(
             "tmux -S /run/tmux -f /dev/null new-session -d -x {columns} -y {rows} \"{shell}\""

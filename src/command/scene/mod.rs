@@ -73,12 +73,12 @@ impl<'a> Scene<'a> {
                 .unwrap_or_default(),
         };
         scene.gone = scene.gone();
-        scene.memory = match (&scene.unconfirmed, scene.remembered) {
+        scene.memory = match (elsewhere, &scene.unconfirmed, scene.remembered) {
             _ if world.root.is_image() => Memory::default(),
-            _ if let Some(facts) = elsewhere => facts.memory.clone(),
-            (Some(entry), _) => entry.after.clone(),
-            (None, Some(one)) => one.memory.clone(),
-            (None, None) => scene.woken()?,
+            (Some(facts), ..) => facts.memory.clone(),
+            (None, Some(entry), _) => entry.after.clone(),
+            (None, None, Some(one)) => one.memory.clone(),
+            (None, None, None) => scene.woken()?,
         };
         // What the drop-in brought back, the reboot did not forget.
         let memory = &scene.memory;

@@ -432,6 +432,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_of_another_type_is_told_so() {
+        let list = |items: &[Raw<'static>]| Raw::List(items.to_vec());
+        let wrong = [
+            ("fastopen", list(&[Raw::Bool(true)])),
+            ("ip_local_reserved_ports", Raw::Bool(true)),
+            ("ip_local_reserved_ports", list(&[Raw::Bool(true)])),
+            ("allowed_congestion_control", list(&[Raw::Integer(1)])),
+        ];
+        for (name, raw) in wrong {
+            assert_eq!(parse(name, &raw), Err("wrong-type"), "{name}");
+        }
+        let ports = list(&[Raw::Text("80-81"), Raw::Integer(82)]);
+        assert_eq!(parse("ip_local_reserved_ports", &ports).unwrap(), "80-82");
+        let one = Raw::Integer(80);
+        assert_eq!(parse("ip_local_reserved_ports", &one).unwrap(), "80");
+        let none = parse("allowed_congestion_control", &list(&[]));
+        assert_eq!(none, Err("wrong-count"));
+        let long = "x".repeat(value::LONGEST + 1);
+        assert_eq!(text("kernel.hostname", &long), Err("too-long"));
+    }
+
+    #[test]
     fn any_other_key() {
         assert_eq!(text("net.core.rmem_default", "212992").unwrap(), "212992");
         assert_eq!(
