@@ -1,5 +1,6 @@
 //! The command line: words in, a verb run, its report on standard output and the talk on standard error.
 
+mod late;
 mod verb;
 
 use std::ffi::OsString;

@@ -8,6 +8,8 @@ use crate::command::{
 };
 use crate::report::Report;
 
+use super::late::Late;
+
 /// A verb with its words. Only those of the verb that is asked for are made up.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
@@ -19,7 +21,7 @@ pub(super) enum Verb {
     #[command(after_long_help = "Examples:\n  \
         tcptune list\n      \
         names, what each is for, and its file")]
-    List(list::List),
+    List(Late<list::List>),
 
     /// Profiles resolved, with what each setting means on this kernel
     ///
@@ -35,7 +37,7 @@ pub(super) enum Verb {
         what is declared on this machine, as a profile for version control\n  \
         tcptune show high-traffic --output kubernetes\n      \
         as the securityContext of a pod")]
-    Show(show::Show),
+    Show(Late<show::Show>),
 
     /// What `apply` would change; exit 1 if anything
     ///
@@ -50,7 +52,7 @@ pub(super) enum Verb {
         a comment for a pull request, made anywhere\n  \
         tcptune diff high-traffic --plan-hash\n      \
         what `apply --expect` takes: nothing but this very plan may happen")]
-    Diff(diff::Diff),
+    Diff(Late<diff::Diff>),
 
     /// What is wrong or doubtful in profiles, without any host; exit 1 if anything counts
     ///
@@ -61,7 +63,7 @@ pub(super) enum Verb {
         the gate of a pull request\n  \
         tcptune check edge.toml --output sarif > edge.sarif\n      \
         for code scanning")]
-    Check(check::Check),
+    Check(Late<check::Check>),
 
     /// Whether the machine complies, now and after the next boot; exit 1 if not
     ///
@@ -75,7 +77,7 @@ pub(super) enum Verb {
         whether this kernel does what the profile says, whoever made it so\n  \
         tcptune verify --root /mnt/image\n      \
         whether a machine made from this image will boot with its drop-in's values")]
-    Verify(verify::Verify),
+    Verify(Late<verify::Verify>),
 
     /// Make the kernel so, all or nothing, read back and undoable
     ///
@@ -94,7 +96,7 @@ pub(super) enum Verb {
         taken back in five minutes unless `tcptune confirm` comes, for hosts behind the network that you tune\n  \
         tcptune apply high-traffic --scope boot --root /mnt/image\n      \
         only the drop-in, in an image that is being built")]
-    Apply(apply::Apply),
+    Apply(Late<apply::Apply>),
 
     /// Set single keys on top of what is declared
     ///
@@ -105,7 +107,7 @@ pub(super) enum Verb {
         by its short name\n  \
         tcptune set net.ipv4.ip_default_ttl=128\n      \
         any other key by its full one")]
-    Set(set::Set),
+    Set(Late<set::Set>),
 
     /// Declare nothing any more; every key goes back to what it was
     ///
@@ -117,7 +119,7 @@ pub(super) enum Verb {
         now, and at the next boot\n  \
         tcptune off --dry-run\n      \
         what would go back, and to what")]
-    Off(off::Off),
+    Off(Late<off::Off>),
 
     /// Make the next boot give what is declared now
     ///
@@ -126,7 +128,7 @@ pub(super) enum Verb {
     #[command(after_long_help = "Examples:\n  \
         tcptune persist\n      \
         after an `apply` that turned out well")]
-    Persist(persist::Persist),
+    Persist(Late<persist::Persist>),
 
     /// Keep what was applied with `--confirm-within`
     ///
@@ -137,7 +139,7 @@ pub(super) enum Verb {
         first, then log in once more, and from there\n  \
         tcptune confirm\n      \
         keep it")]
-    Confirm(confirm::Confirm),
+    Confirm(Late<confirm::Confirm>),
 
     /// Undo the entry in effect; once more goes one further, `--to ID` goes anywhere
     ///
@@ -149,7 +151,7 @@ pub(super) enum Verb {
         undo the last entry of this network namespace\n  \
         tcptune rollback --to 0 --dry-run\n      \
         what it would take to go back to before the first one")]
-    Rollback(rollback::Rollback),
+    Rollback(Late<rollback::Rollback>),
 
     /// Apply nothing for a while: `apply`, `off` and `persist` refuse
     ///
@@ -160,12 +162,12 @@ pub(super) enum Verb {
         ends by itself\n  \
         tcptune unhold\n      \
         ends it now")]
-    Hold(hold::Hold),
+    Hold(Late<hold::Hold>),
 
     /// Take the hold away
     ///
     /// Nothing happens where there is none.
-    Unhold(hold::Unhold),
+    Unhold(Late<hold::Unhold>),
 
     /// What is declared, and whether it holds; exit 1 if not
     ///
@@ -177,7 +179,7 @@ pub(super) enum Verb {
         this machine\n  \
         tcptune status --netns all --json\n      \
         every network namespace, for a program")]
-    Status(status::Status),
+    Status(Late<status::Status>),
 
     /// The journal
     ///
@@ -189,7 +191,7 @@ pub(super) enum Verb {
         with every change\n  \
         tcptune history --all --json\n      \
         all of it, for a program")]
-    History(history::History),
+    History(Late<history::History>),
 
     /// A sysctl.conf, or what this machine boots with, as a profile
     ///
@@ -200,7 +202,7 @@ pub(super) enum Verb {
         one file\n  \
         tcptune import --managed > host.toml\n      \
         everything in /etc that this machine boots with, and the diff that takes it out of those files")]
-    Import(import::Import),
+    Import(Late<import::Import>),
 
     /// What the handshake suffers from now, who suffers, and what helps; exit 1 if anything is lost
     ///
@@ -211,7 +213,7 @@ pub(super) enum Verb {
         five seconds of this namespace\n  \
         tcptune doctor --netns all --window 30s --profile high-traffic\n      \
         every namespace, and whether the profile would help")]
-    Doctor(doctor::Doctor),
+    Doctor(Late<doctor::Doctor>),
 
     /// What the kernel really does with a key; alone: the handshake in one screen
     ///
@@ -222,7 +224,7 @@ pub(super) enum Verb {
         the path of a connection, with this machine's numbers\n  \
         tcptune explain syn_retries --set syn_retries=2\n      \
         as if it held another value")]
-    Explain(explain::Explain),
+    Explain(Late<explain::Explain>),
 
     /// Drift, the journal and the queues for Prometheus; exit 0 also where something drifted
     ///
@@ -232,7 +234,7 @@ pub(super) enum Verb {
         to look at\n  \
         tcptune metrics --netns all --write /var/lib/prometheus/node-exporter/tcptune.prom\n      \
         from a timer")]
-    Metrics(metrics::Metrics),
+    Metrics(Late<metrics::Metrics>),
 
     /// The handshake live: rates, queues, findings, values and their drift
     ///
@@ -242,7 +244,7 @@ pub(super) enum Verb {
         on a terminal\n  \
         tcptune watch --once --every 5s\n      \
         one look, without a terminal")]
-    Watch(watch::Watch),
+    Watch(Late<watch::Watch>),
 
     /// This host's facts as JSON, for `diff --against` anywhere
     ///
@@ -251,7 +253,7 @@ pub(super) enum Verb {
     #[command(after_long_help = "Examples:\n  \
         tcptune snapshot high-traffic > web-17.json\n      \
         with the keys that the profile speaks of")]
-    Snapshot(snapshot::Snapshot),
+    Snapshot(Late<snapshot::Snapshot>),
 
     /// The JSON Schema of profiles, for editors and linters
     ///
@@ -259,11 +261,11 @@ pub(super) enum Verb {
     #[command(after_long_help = "Examples:\n  \
         tcptune schema > profiles/tcptune.schema.json\n      \
         beside the profiles that name it")]
-    Schema(schema::Schema),
+    Schema(Late<schema::Schema>),
 
     /// Wait for the deadline of an entry
     #[command(hide = true)]
-    Guard(guard::Guard),
+    Guard(Late<guard::Guard>),
 
     /// Who wins for each key at the next boot, under every loader; exit 1 if they disagree
     ///
@@ -274,7 +276,7 @@ pub(super) enum Verb {
         one key\n  \
         tcptune where --root /mnt/image\n      \
         every key that a file of the image names")]
-    Where(whence::Where),
+    Where(Late<whence::Where>),
 }
 
 impl Verb {

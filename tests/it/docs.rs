@@ -307,10 +307,9 @@ fn every_profile_in_the_readme_is_one() {
 fn help_names_every_verb_and_every_exit_code() {
     let sandbox = Sandbox::new();
     let help = sandbox.tcptune("--help").exits(0).out;
-    for verb in Cli::command()
-        .get_subcommands()
-        .filter(|verb| !verb.is_hide_set())
-    {
+    let mut cli = Cli::command().disable_help_subcommand(true);
+    cli.build();
+    for verb in cli.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         assert!(
             help.contains(&format!("\n  {}", verb.get_name())),
             "{}",
@@ -320,7 +319,12 @@ fn help_names_every_verb_and_every_exit_code() {
             .tcptune(&format!("{} --help", verb.get_name()))
             .exits(0)
             .out;
-        for option in verb.get_arguments().filter_map(clap::Arg::get_long) {
+        let options: Vec<&str> = verb
+            .get_arguments()
+            .filter_map(clap::Arg::get_long)
+            .collect();
+        assert!(options.contains(&"json"), "{options:?}");
+        for option in options {
             assert!(
                 own.contains(&format!("--{option}")),
                 "{}: --{option}",
