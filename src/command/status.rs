@@ -13,6 +13,7 @@ use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory};
 use crate::model::setting::Setting;
 use crate::model::snapshot::Reading;
+use crate::model::snapshot::Snapshot;
 use crate::model::sorted;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
@@ -147,7 +148,7 @@ fn on_disk(
         let active = &ours.drop_in.active;
         status.path = Some(ours.path.clone());
         status.expected = scene
-            .expected(&active.settings, &[], &[])?
+            .expected(&active.settings, &[], &[], &Snapshot::default())?
             .unwrap_or_default();
         let same = active.wants_the_same(&scene.memory.active);
         status.outdated = !same && outdated(active, warnings);
@@ -159,7 +160,7 @@ fn on_disk(
 fn rows(scene: &Scene<'_>, active: &ActiveSet, forgotten: bool) -> Result<Vec<StatusRow>, Error> {
     let now = scene.snapshot(active.settings.keys());
     let next = scene
-        .expected(&active.settings, &[], &[])?
+        .expected(&active.settings, &[], &[], &Snapshot::default())?
         .unwrap_or_default();
     let next = sorted::map(next.iter().map(|one| (&one.key, one)));
     let row = |(key, setting): (&Key, &Setting)| {

@@ -179,7 +179,8 @@ impl Transaction<'_> {
                 Depth::Deed => plan.live.as_slice(),
                 Depth::Question | Depth::DryRun => &[],
             };
-            one.expected = scene.expected(&plan.declared().settings, plan.files(), done)?;
+            one.expected =
+                scene.expected(&plan.declared().settings, plan.files(), done, &one.before)?;
         }
         match &self.hands {
             _ if draft.plan.is_empty() => {}

@@ -8,6 +8,7 @@ use crate::host::library::Library;
 use crate::model::key::Key;
 use crate::model::memory::ActiveSet;
 use crate::model::setting::Setting;
+use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Compliance, Report, Verified, Want};
 
 use super::cautions::misfit;
@@ -75,7 +76,7 @@ fn one(
     };
     let live = scope.live() && !scene.world.root.is_image();
     let next = if scope.boot() {
-        scene.expected(&active.settings, &[], &[])?
+        scene.expected(&active.settings, &[], &[], &Snapshot::default())?
     } else {
         None
     };

@@ -1,11 +1,12 @@
 //! The name of a sysctl: one canonical spelling, and the file under `/proc/sys` that it stands for.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Longest key that is accepted, in bytes (`/proc/sys` itself has none that is half as long).
 const LONGEST: usize = 255;
@@ -17,8 +18,8 @@ const LONGEST: usize = 255;
 ///
 /// A `Key` is safe to turn into a path: it has no empty component, no `.` or `..`, no blank, no control
 /// character and no glob.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Key(Arc<str>);
 
 impl Key {
@@ -120,10 +121,38 @@ impl TryFrom<String> for Key {
     }
 }
 
-impl From<Key> for String {
-    fn from(key: Key) -> Self {
-        key.0.as_ref().to_owned()
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
+}
+
+/// The order of the bytes, as that of `str`. Keys begin alike, maps of them compare and compare, and the C library of the
+/// static binary would do it byte by byte.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        eights(self).cmp(eights(other))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Eight bytes at a time, the last ones filled up with zeros, which no key has.
+fn eights(key: &Key) -> impl Iterator<Item = u64> {
+    let eight = |bytes: &[u8]| {
+        if let Ok(eight) = bytes.try_into() {
+            return u64::from_be_bytes(eight);
+        }
+        let short = bytes
+            .iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        short << (8 * (8 - bytes.len()))
+    };
+    key.0.as_bytes().chunks(8).map(eight)
 }
 
 impl fmt::Display for Key {
@@ -147,6 +176,8 @@ fn swap(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn path(text: &str) -> Result<String, KeyError> {
@@ -197,5 +228,16 @@ mod tests {
             path(&format!("net.{}", "a".repeat(300))),
             Err(KeyError::Long)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_in_the_order_of_their_texts(
+            one in "net\\.[a-c_/.-]{1,20}x", other in "net\\.[a-c_/.-]{1,20}x",
+        ) {
+            if let (Ok(one), Ok(other)) = (one.parse::<Key>(), other.parse::<Key>()) {
+                prop_assert_eq!(one.cmp(&other), one.as_str().cmp(other.as_str()));
+            }
+        }
     }
 }

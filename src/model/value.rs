@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Longest value that is accepted, in bytes: what the kernel takes in one write to any key, a page with some room.
 pub const LONGEST: usize = 4000;
@@ -12,8 +12,8 @@ pub const LONGEST: usize = 4000;
 ///
 /// Two values are equal exactly when the kernel stores the same thing: numbers are decimal without leading
 /// zeros, because everything that enters from a profile or a command line was put in that form first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(from = "String")]
 pub struct Value(Arc<str>);
 
 impl Value {
@@ -51,9 +51,9 @@ impl From<String> for Value {
     }
 }
 
-impl From<Value> for String {
-    fn from(value: Value) -> Self {
-        value.0.as_ref().to_owned()
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

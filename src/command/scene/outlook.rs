@@ -7,6 +7,7 @@ use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::persist::FileChange;
 use crate::model::plan::Change;
+use crate::model::snapshot::Snapshot;
 use crate::model::sysctld::Forecast;
 use crate::model::value::Value;
 
@@ -14,7 +15,7 @@ use super::Scene;
 
 impl Scene<'_> {
     /// What the next boot gives for declared keys, once these files and these keys are changed; nothing where that is not
-    /// this namespace's business.
+    /// this namespace's business. What the keys held `before` is not asked again.
     ///
     /// # Errors
     /// Only where the process was lost on its way to ask the kernel for its defaults.
@@ -23,6 +24,7 @@ impl Scene<'_> {
         settings: &Settings,
         files: &[FileChange],
         keys: &[Change],
+        before: &Snapshot,
     ) -> Result<Option<Vec<Expected>>, Error> {
         let Some(boot) = &self.boot else {
             return Ok(None);
@@ -36,7 +38,12 @@ impl Scene<'_> {
             .filter(|key| !image && forecast.winner(key).is_none());
         let defaults = self.world.fresh(silent)?;
         let done = keys.iter().map(|change| (&change.key, &change.to));
-        let live = (!image).then(|| self.snapshot(settings.keys()).supposing(done));
+        let live = (!image).then(|| {
+            let unread = settings.keys().filter(|key| !before.0.contains_key(*key));
+            let mut live = self.snapshot(unread);
+            live.0.extend(before.0.clone());
+            live.supposing(done)
+        });
         let outlook = Outlook {
             forecast: &forecast,
             drop_in: ours.as_ref().map(|ours| &ours.drop_in),
