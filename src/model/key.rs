@@ -127,11 +127,20 @@ impl Serialize for Key {
     }
 }
 
-/// The order of the bytes, as that of `str`. Keys begin alike, maps of them compare and compare, and the C library of the
-/// static binary would do it byte by byte.
+/// The order of the bytes, as that of `str`, eight at a time: keys begin alike, maps of them compare and compare, and the
+/// C library of the static binary would do it byte by byte.
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        eights(self).cmp(eights(other))
+        let (mut one, mut other) = (self.0.as_bytes(), other.0.as_bytes());
+        while let (Some((a, rest)), Some((b, others_rest))) =
+            (one.split_first_chunk(), other.split_first_chunk())
+        {
+            match u64::from_be_bytes(*a).cmp(&u64::from_be_bytes(*b)) {
+                Ordering::Equal => (one, other) = (rest, others_rest),
+                unequal => return unequal,
+            }
+        }
+        one.cmp(other)
     }
 }
 
@@ -139,20 +148,6 @@ impl PartialOrd for Key {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
-}
-
-/// Eight bytes at a time, the last ones filled up with zeros, which no key has.
-fn eights(key: &Key) -> impl Iterator<Item = u64> {
-    let eight = |bytes: &[u8]| {
-        if let Ok(eight) = bytes.try_into() {
-            return u64::from_be_bytes(eight);
-        }
-        let short = bytes
-            .iter()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte));
-        short << (8 * (8 - bytes.len()))
-    };
-    key.0.as_bytes().chunks(8).map(eight)
 }
 
 impl fmt::Display for Key {
