@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
 use serde::Deserialize;
@@ -91,7 +92,7 @@ impl Store {
         for id in open.union(&newer) {
             match self.entry(*id) {
                 Ok(entry) => state.add(&entry),
-                Err(error) if is_garbage(&error) => {
+                Err(error) if self.is_garbage(*id, &error) => {
                     later |= is_later(&error);
                     unreadable.push(error.to_string());
                     state.last = state.last.max(*id);
@@ -200,14 +201,41 @@ impl Store {
     /// # Errors
     /// Where one is there but cannot be read: a history with a hole must not be rolled back.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let entries = self.ids()?.into_iter().map(|id| self.entry(id));
-        entries
-            .filter(|entry| {
-                !entry
-                    .as_ref()
-                    .is_err_and(|error| is_garbage(error) || is_gone(error))
-            })
-            .collect()
+        self.journalled().map(|(entries, _)| entries)
+    }
+
+    /// The same, and the others in words.
+    ///
+    /// # Errors
+    /// As [`Self::entries`].
+    pub fn journalled(&self) -> Result<(Vec<Entry>, Vec<String>), Error> {
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        for id in self.ids()? {
+            match self.entry(id) {
+                Ok(entry) => entries.push(entry),
+                Err(error) if self.is_garbage(id, &error) => unreadable.push(error.to_string()),
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((entries, unreadable))
+    }
+
+    /// Whether an entry is there, but is none that this tcptune wrote: entries are written whole or not at all.
+    fn is_garbage(&self, id: u64, error: &Error) -> bool {
+        let Error::File { source, .. } = error else {
+            return false;
+        };
+        match source.kind() {
+            // Bytes that make no sense, or of a later tcptune; no file at all; a file that is larger than any of ours.
+            ErrorKind::InvalidData
+            | ErrorKind::Unsupported
+            | ErrorKind::InvalidInput
+            | ErrorKind::FileTooLarge => true,
+            // A link to nothing.
+            ErrorKind::NotFound => fs::symlink_metadata(self.path(id)).is_ok(),
+            _ => source.raw_os_error() == Some(Errno::ELOOP as i32),
+        }
     }
 
     /// Makes the directory where it is missing, and keeps every other tcptune from writing.
@@ -270,12 +298,6 @@ impl Store {
 /// An entry that was dropped since the directory was listed.
 pub fn is_gone(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
-}
-
-/// An entry that was read, but that this tcptune did not write: entries are written whole or not at all.
-fn is_garbage(error: &Error) -> bool {
-    is_later(error)
-        || matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::InvalidData)
 }
 
 /// An entry of a tcptune that is newer than this one.
@@ -431,7 +453,8 @@ impl Locked {
         for id in ids
             .iter()
             .take(ids.len().saturating_sub(KEPT))
-            .filter(|id| !needed.contains(id))
+            // What somebody else has put there is theirs.
+            .filter(|id| !needed.contains(id) && self.store.entry(**id).is_ok())
         {
             let path = self.store.path(*id);
             fs::remove_file(&path).map_err(|source| Error::File {

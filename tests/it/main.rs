@@ -10,7 +10,9 @@
 
 mod approval;
 mod bad;
+mod bench;
 mod boot;
+mod chain;
 mod check;
 mod claims;
 mod confirm;
@@ -38,6 +40,8 @@ mod review;
 mod sandbox;
 mod security;
 mod sequence;
+mod survive;
+mod tally;
 mod translation;
 mod trust;
 mod verbs;
