@@ -196,6 +196,18 @@ impl Store {
         })
     }
 
+    /// One entry; nothing where it is gone, or none that this tcptune wrote.
+    ///
+    /// # Errors
+    /// Where it is there but cannot be read: what it says still counts.
+    pub fn known(&self, id: u64) -> Result<Option<Entry>, Error> {
+        match self.entry(id) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(error) if is_gone(&error) || self.is_garbage(id, &error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Every entry that makes sense, oldest first.
     ///
     /// # Errors
@@ -387,7 +399,9 @@ impl Locked {
             source: why.into(),
         })?;
         files::replace(&path, &bytes)?;
-        files::sync_directory(&self.store.directory)
+        // From here on it is in force, as an entry is committed.
+        let _at_the_latest_with_the_next = files::sync_directory(&self.store.directory);
+        Ok(())
     }
 
     /// Takes the hold away, if there is one.
@@ -402,7 +416,10 @@ impl Locked {
                 path,
                 source,
             }),
-            _ => files::sync_directory(&self.store.directory),
+            _ => {
+                let _at_the_latest_with_the_next = files::sync_directory(&self.store.directory);
+                Ok(())
+            }
         }
     }
 
