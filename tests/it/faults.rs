@@ -4,7 +4,7 @@
 //! ends normally. Nothing in the binary knows of it.
 
 use crate::bench::{Bench, Expected, end};
-use crate::sandbox::{Run, binary};
+use crate::sandbox::{Run, Sandbox, binary};
 use crate::tally::{stride, tally};
 
 /// Calls at which a death makes a difference: those that change something, and those that make a name or a lock.
@@ -367,4 +367,62 @@ fn unhold_killed() {
 #[test]
 fn hold_failing() {
     failing(&["apply one"], "hold");
+}
+
+/// A journal of more entries than are kept: each stands on the one before it, and two values take turns.
+fn a_long_journal(sandbox: &Sandbox, entries: u64) {
+    for value in [3, 2, 3] {
+        sandbox
+            .tcptune(&format!("set synack_retries={value}"))
+            .exits(0);
+    }
+    let journal = sandbox.path("/var/lib/tcptune/journal");
+    let pair = [2, 3].map(|id| {
+        let text = std::fs::read(journal.join(format!("{id}.json"))).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()
+    });
+    for id in 4..=entries {
+        let mut entry = pair[usize::from(id % 2 == 1)].clone();
+        entry["id"] = id.into();
+        entry["parent"] = (id - 1).into();
+        std::fs::write(journal.join(format!("{id}.json")), entry.to_string()).unwrap();
+    }
+    sandbox.sh(&format!(
+        "rm /var/lib/tcptune/state.json; sysctl -q -w net.ipv4.tcp_synack_retries={}",
+        if entries % 2 == 1 { 3 } else { 2 }
+    ));
+}
+
+/// Entries that nobody needs are dropped one by one: a run that dies in between loses none of the others, and what is
+/// left of them the next one drops.
+#[test]
+fn pruning_killed() {
+    let sandbox = Sandbox::with_systemd();
+    a_long_journal(&sandbox, 1006);
+    // Somebody's file, as old as the oldest: it is not ours to drop.
+    sandbox.sh("echo 'dear diary' > /var/lib/tcptune/journal/2.json");
+    let mut bench = Bench::on(sandbox, &[], "set syn_retries=4");
+    let count = |bench: &Bench| -> u32 {
+        let count = bench.sandbox.sh("ls /var/lib/tcptune/journal | wc -l");
+        count.parse().unwrap()
+    };
+    for call in ["unlink", "rename", "fsync"] {
+        let (first, last) = bench.calls(call);
+        for n in first + 1..=last {
+            let run = bench.with_fault(call, "signal=KILL", &n.to_string());
+            let what = format!("pruning, killed at {call} {n}");
+            assert_eq!(run.code, None, "{what}: {run:?}");
+            bench.settles(Expected::Either, &what);
+            bench.sandbox.tcptune("set keepalive_time=77").exits(0);
+            assert_eq!(count(&bench), 1001, "{what}: a thousand, and somebody's");
+            for _ in 0..4 {
+                bench.sandbox.tcptune("rollback").exits(0);
+            }
+            bench
+                .sandbox
+                .sh("grep -q diary /var/lib/tcptune/journal/2.json");
+            bench.prepare();
+        }
+    }
+    tally("SIGKILL at a system call", "pruning", bench.tries as usize);
 }
