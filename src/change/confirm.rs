@@ -1,5 +1,7 @@
 //! Unconfirmed entries: kept when somebody confirms them in time, taken back when nobody does.
 
+use std::time::Duration;
+
 use crate::error::{Error, Failure, Left, list};
 use crate::host::clock;
 use crate::host::kernel::snapshot;
@@ -11,7 +13,7 @@ use crate::model::persist::FileChange;
 use crate::model::undo::{self, PutBack};
 
 use super::execute::{Target, check_files, give_up, install, put_back, put_files_back, stage};
-use super::journal::{Entry, Stage};
+use super::journal::{Confirm, Entry, Stage};
 use super::log;
 use super::state::State;
 use super::store::{Locked, Store};
@@ -125,9 +127,10 @@ pub fn take_back(
 
 /// From here on it is overdue: a run that dies while it takes the entry back is finished by the next one.
 fn end_its_time(state: &Locked, entry: &mut Entry) -> Result<(), Error> {
-    let now = clock::since_boot();
     match &mut entry.confirm {
-        Some(confirm) if confirm.deadline > now => confirm.deadline = now,
+        Some(confirm) if confirm.deadline > clock::since_boot() => {
+            *confirm = Confirm::new(Duration::ZERO, confirm.boot.take());
+        }
         _ => return Ok(()),
     }
     state.write(entry)?;

@@ -20,13 +20,14 @@ const DEADLY: [&str; 8] = [
 ];
 
 /// Errors that these calls really give, at the N-th one alone (`N`) or from it on (`N+`).
-const ERRORS: [(&str, &str, &str); 15] = [
+const ERRORS: [(&str, &str, &str); 16] = [
     ("unlink", "EROFS", ""),
     ("setns", "EPERM", ""),
     ("unshare", "EPERM", ""),
     ("openat", "EMFILE", ""),
     ("openat", "EMFILE", "+"),
     ("read", "EIO", ""),
+    ("pread64", "EIO", ""),
     ("write", "EINVAL", ""),
     ("write", "ENOSPC", "+"),
     ("fsync", "EIO", ""),

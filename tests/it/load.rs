@@ -12,11 +12,11 @@ use crate::tally::{number, tally};
 const KEPT: u64 = 1000;
 
 /// A third program, without a lock; and another tcptune. Each says how often it came to its turn when it is told to end.
-const WRITERS: &str = r#"
+const WRITERS: &str = r"
 (n=0; while [ ! -e /run/end ]; do n=$((n + 1)); sysctl -q -w net.ipv4.tcp_fin_timeout=$((30 + n % 30)); done; echo $n > /run/stranger) &
 (n=0; while [ ! -e /run/end ]; do n=$((n + 1)); TCPTUNE set keepalive_time=$((1000 + n % 1000)) --wait=10m >/dev/null || touch /run/failed; done; echo $n > /run/competitor) &
 wait
-"#;
+";
 
 /// A number of applies, in a shell loop that says how much memory the largest of them took.
 fn applies(sandbox: &Sandbox, count: usize) -> (Duration, u64) {
