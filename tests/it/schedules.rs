@@ -3,7 +3,7 @@
 //! `SCHEDULES=1000 cargo test --test it random_schedules` runs more of them, `SEED=7` begins with that one. One that
 //! fails prints its seed and its steps, and then as few of them as still fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::sandbox::{Sandbox, binary};
@@ -52,6 +52,8 @@ type Values = BTreeMap<&'static str, String>;
 struct Declared {
     profiles: Vec<&'static str>,
     settings: Values,
+    /// The keys that somebody set by hand: the drop-in says so, but it makes no difference to what is wanted.
+    by_hand: BTreeSet<&'static str>,
 }
 
 /// A key that tcptune wrote: what was there before, and what it wrote last.
@@ -65,6 +67,14 @@ struct Held {
 struct Memory {
     active: Declared,
     held: BTreeMap<&'static str, Held>,
+}
+
+impl Memory {
+    /// Whether both want and hold the same.
+    fn is_like(&self, other: &Self) -> bool {
+        let (one, two) = (&self.active, &other.active);
+        self.held == other.held && one.profiles == two.profiles && one.settings == two.settings
+    }
 }
 
 /// An entry that a rollback can take back.
@@ -359,6 +369,7 @@ fn wish(place: &Place, drop_in: &Declared, verb: &Verb) -> (Entry, Option<Declar
             let wanted = Declared {
                 profiles: vec![name],
                 settings: settings.collect(),
+                by_hand: BTreeSet::new(),
             };
             (
                 plan(place, &wanted, None),
@@ -375,6 +386,7 @@ fn wish(place: &Place, drop_in: &Declared, verb: &Verb) -> (Entry, Option<Declar
             let with = |declared: &Declared| {
                 let mut declared = declared.clone();
                 declared.settings.insert(key, value.to_string());
+                declared.by_hand.insert(key);
                 declared
             };
             let wanted = with(&place.memory.active);
@@ -451,7 +463,8 @@ impl Model {
         };
         if let Some((_, wish)) = &place.waiting {
             // The same again is nothing to do, and anything else is refused.
-            let same = entry.changes.is_empty() && entry.before == entry.after && boot == *wish;
+            let same =
+                entry.changes.is_empty() && entry.before.is_like(&entry.after) && boot == *wish;
             return if same {
                 Outcome::Nothing
             } else {
@@ -467,7 +480,7 @@ impl Model {
         entry.file = boot
             .filter(|boot| *boot != drop_in)
             .map(|boot| (drop_in, boot));
-        if entry.changes.is_empty() && entry.file.is_none() && entry.before == entry.after {
+        if entry.changes.is_empty() && entry.file.is_none() && entry.before.is_like(&entry.after) {
             return Outcome::Nothing;
         }
         write(&mut place.kernel, &entry.changes);
