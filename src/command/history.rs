@@ -41,7 +41,7 @@ pub fn run(world: &World, request: &History) -> Report {
 
 fn entries(world: &World) -> Result<(Vec<Past>, Vec<String>), Error> {
     let state = world.store.load()?.state;
-    let (entries, unreadable) = world.store.journalled()?;
+    let (entries, unreadable) = world.store.entries()?;
     let wanted = wanted(world)?;
     let parents = sorted::map(entries.iter().map(|entry| (entry.id, entry.parent)));
     let in_effect = in_effect(&state, &parents);
