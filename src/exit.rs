@@ -12,7 +12,7 @@ pub enum Exit {
     Wrong = 2,
     /// 3: refused, nothing touched.
     Refused = 3,
-    /// 4: failed, everything put back; or what had to be read could not be.
+    /// 4: failed, everything put back; or what had to be read could not be; or the report could not be written.
     Failed = 4,
     /// 5: failed, and the machine is left mixed; the keys are listed.
     Mixed = 5,
@@ -33,7 +33,7 @@ impl Exit {
         ),
         (
             Exit::Failed,
-            "failed, everything put back; or what had to be read could not be",
+            "failed, everything put back; or what had to be read could not be; or the report could not be written, and standard error says how the verb ended",
         ),
         (
             Exit::Mixed,

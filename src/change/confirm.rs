@@ -1,6 +1,8 @@
 //! Unconfirmed entries: kept when somebody confirms them in time, taken back when nobody does.
 
-use crate::error::{Error, Failure, list};
+use std::time::Duration;
+
+use crate::error::{Error, Failure, Left, list};
 use crate::host::clock;
 use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
@@ -11,25 +13,30 @@ use crate::model::persist::FileChange;
 use crate::model::undo::{self, PutBack};
 
 use super::execute::{Target, check_files, give_up, install, put_back, put_files_back, stage};
-use super::journal::{Entry, Stage};
+use super::journal::{Confirm, Entry, Stage};
 use super::log;
 use super::state::State;
 use super::store::{Locked, Store};
 
 /// The entry of this namespace that waits to be confirmed.
+///
+/// # Errors
+/// Where an entry that is not finished cannot be read: then nobody knows that none waits.
 pub fn waiting(
     store: &Store,
     state: &State,
     machine: &Machine,
     namespace: netns::Id,
-) -> Option<Entry> {
-    let entries = state
-        .pending
-        .iter()
-        .rev()
-        .filter_map(|id| store.entry(*id).ok());
-    let mut entries = entries.filter(|entry| entry.state == Stage::Unconfirmed);
-    entries.find(|entry| entry.is_of(machine, namespace))
+) -> Result<Option<Entry>, Error> {
+    for id in state.pending.iter().rev() {
+        let waits = store
+            .known(*id)?
+            .filter(|entry| entry.state == Stage::Unconfirmed && entry.is_of(machine, namespace));
+        if waits.is_some() {
+            return Ok(waits);
+        }
+    }
+    Ok(None)
 }
 
 /// Milliseconds until an entry is taken back; 0 once it is overdue, or was never to be confirmed.
@@ -78,10 +85,13 @@ pub fn take_back(
         changes,
         files,
         strangers,
+        unread,
     } = undo::put_back(&entry.changes, Some(&now), &entry.files, &texts);
     signals::hold();
+    end_its_time(state, &mut entry)?;
     let count = changes.len() + files.len();
-    let mut failed = put_files_back(root, files);
+    let mut failed: Vec<Left> = unread.into_iter().map(Left::unread).collect();
+    failed.extend(put_files_back(root, files));
     failed.extend(put_back(
         kernel,
         changes.into_iter().map(|change| (change.key, change.to)),
@@ -108,10 +118,25 @@ pub fn take_back(
     };
     entry.state = Stage::Reverted;
     entry.error = Some(format!("{why}{left}"));
-    state.write(&entry)?;
+    // On a full disk it is taken away instead: nothing of it is left.
+    state.write(&entry).or_else(|_| state.withdraw(&entry))?;
     drop(state.sync());
     log::tell(&entry);
     Ok(TakenBack { count, strangers })
+}
+
+/// From here on it is overdue: a run that dies while it takes the entry back is finished by the next one.
+fn end_its_time(state: &Locked, entry: &mut Entry) -> Result<(), Error> {
+    match &mut entry.confirm {
+        Some(confirm) if confirm.deadline > clock::since_boot() => {
+            *confirm = Confirm::new(Duration::ZERO, confirm.boot.take());
+        }
+        _ => return Ok(()),
+    }
+    state.write(entry)?;
+    // Where a power cut brings the deadline back, it takes the live values with it.
+    drop(state.sync());
+    Ok(())
 }
 
 /// Takes back the files of a confirmation that was interrupted: it can be said again from the start, until the deadline.

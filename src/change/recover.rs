@@ -1,6 +1,6 @@
 //! Settles entries whose process died between intent and commit: they did happen, or they are put back.
 
-use crate::error::{Error, Failure, list};
+use crate::error::{Error, Failure, Left, list};
 use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
@@ -38,7 +38,7 @@ pub fn settle(
 ) -> Result<Vec<Settled>, Error> {
     let mut settled = Vec::new();
     for id in &known.pending {
-        let Ok(entry) = state.store().entry(*id) else {
+        let Some(entry) = state.store().known(*id)? else {
             continue;
         };
         if entry.boot != machine.boot {
@@ -136,6 +136,7 @@ fn settle_one(
         changes,
         files,
         strangers,
+        unread,
     } = undo::put_back(changes, now.as_ref(), files, &texts);
     check_rights(kernel, &changes)?;
     check_files(root, &files)?;
@@ -147,6 +148,7 @@ fn settle_one(
         kernel,
         changes.into_iter().map(|change| (change.key, change.to)),
     );
+    failed.extend(unread.into_iter().map(Left::unread));
     failed.extend(put_files_back(root, files));
     let outcome = match (failed.as_slice(), strangers.as_slice()) {
         ([], []) => "it was put back".to_owned(),

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
 use serde::Deserialize;
@@ -84,25 +85,15 @@ impl Store {
     /// Where the directory is there but cannot be read, or root may not trust it.
     pub fn load(&self) -> Result<Known, Error> {
         let (mut state, mut later) = self.summary()?;
-        let mut unreadable = Vec::new();
         // What was pending when it was summed up may have been settled since.
         let open = sorted::set(std::mem::take(&mut state.pending));
         let newer = self.ids()?.split_off(&(state.last + 1));
-        for id in open.union(&newer) {
-            match self.entry(*id) {
-                Ok(entry) => state.add(&entry),
-                Err(error) if is_garbage(&error) => {
-                    later |= is_later(&error);
-                    unreadable.push(error.to_string());
-                    state.last = state.last.max(*id);
-                }
-                Err(error) if is_gone(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let foreign = self.each(open.union(&newer), |entry| state.add(&entry))?;
+        state.last = state.last.max(newer.last().copied().unwrap_or(0));
+        later |= foreign.iter().any(is_later);
         Ok(Known {
             state,
-            unreadable,
+            unreadable: foreign.iter().map(ToString::to_string).collect(),
             later,
         })
     }
@@ -195,19 +186,59 @@ impl Store {
         })
     }
 
-    /// Every entry that makes sense, oldest first.
+    /// One entry; nothing where it is gone, or none that this tcptune wrote.
+    ///
+    /// # Errors
+    /// Where it is there but cannot be read: what it says still counts.
+    pub fn known(&self, id: u64) -> Result<Option<Entry>, Error> {
+        let mut known = None;
+        self.each([&id], |entry| known = Some(entry))?;
+        Ok(known)
+    }
+
+    /// Every entry that makes sense, oldest first, and the others in words.
     ///
     /// # Errors
     /// Where one is there but cannot be read: a history with a hole must not be rolled back.
-    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let entries = self.ids()?.into_iter().map(|id| self.entry(id));
-        entries
-            .filter(|entry| {
-                !entry
-                    .as_ref()
-                    .is_err_and(|error| is_garbage(error) || is_gone(error))
-            })
-            .collect()
+    pub fn entries(&self) -> Result<(Vec<Entry>, Vec<String>), Error> {
+        let mut entries = Vec::new();
+        let foreign = self.each(&self.ids()?, |entry| entries.push(entry))?;
+        Ok((entries, foreign.iter().map(ToString::to_string).collect()))
+    }
+
+    /// Reads entries that are still there, and returns what is wrong with those that this tcptune did not write.
+    fn each<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i u64>,
+        mut take: impl FnMut(Entry),
+    ) -> Result<Vec<Error>, Error> {
+        let mut foreign = Vec::new();
+        for id in ids {
+            match self.entry(*id) {
+                Ok(entry) => take(entry),
+                Err(error) if self.is_garbage(*id, &error) => foreign.push(error),
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(foreign)
+    }
+
+    /// Whether an entry is there, but is none that this tcptune wrote: entries are written whole or not at all.
+    fn is_garbage(&self, id: u64, error: &Error) -> bool {
+        let Error::File { source, .. } = error else {
+            return false;
+        };
+        match source.kind() {
+            // Bytes that make no sense, or of a later tcptune; no file at all; a file that is larger than any of ours.
+            ErrorKind::InvalidData
+            | ErrorKind::Unsupported
+            | ErrorKind::InvalidInput
+            | ErrorKind::FileTooLarge => true,
+            // A link to nothing.
+            ErrorKind::NotFound => fs::symlink_metadata(self.path(id)).is_ok(),
+            _ => source.raw_os_error() == Some(Errno::ELOOP as i32),
+        }
     }
 
     /// Makes the directory where it is missing, and keeps every other tcptune from writing.
@@ -267,15 +298,27 @@ impl Store {
     }
 }
 
+/// A file whose bytes cannot be made.
+fn unwritable(path: &Path) -> impl Fn(serde_json::Error) -> Error {
+    |why| Error::File {
+        doing: "write",
+        path: path.to_owned(),
+        source: why.into(),
+    }
+}
+
+/// A file that cannot be removed.
+fn unremoved(path: PathBuf) -> impl FnOnce(std::io::Error) -> Error {
+    |source| Error::File {
+        doing: "remove",
+        path,
+        source,
+    }
+}
+
 /// An entry that was dropped since the directory was listed.
 pub fn is_gone(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
-}
-
-/// An entry that was read, but that this tcptune did not write: entries are written whole or not at all.
-fn is_garbage(error: &Error) -> bool {
-    is_later(error)
-        || matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::InvalidData)
 }
 
 /// An entry of a tcptune that is newer than this one.
@@ -339,11 +382,7 @@ impl Locked {
     /// [`Error::File`]; what was there before still is.
     pub fn write(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.store.path(entry.id);
-        let mut bytes = serde_json::to_vec_pretty(entry).map_err(|why| Error::File {
-            doing: "write",
-            path: path.clone(),
-            source: why.into(),
-        })?;
+        let mut bytes = serde_json::to_vec_pretty(entry).map_err(unwritable(&path))?;
         bytes.push(b'\n');
         files::replace(&path, &bytes)?;
         let mut written = self.written.borrow_mut();
@@ -359,13 +398,11 @@ impl Locked {
     /// [`Error::File`]; the one before still is in force.
     pub fn hold(&self, hold: &Hold) -> Result<(), Error> {
         let path = self.store.hold_path();
-        let bytes = serde_json::to_vec_pretty(hold).map_err(|why| Error::File {
-            doing: "write",
-            path: path.clone(),
-            source: why.into(),
-        })?;
+        let bytes = serde_json::to_vec_pretty(hold).map_err(unwritable(&path))?;
         files::replace(&path, &bytes)?;
-        files::sync_directory(&self.store.directory)
+        // From here on it is in force, as an entry is committed.
+        drop(files::sync_directory(&self.store.directory));
+        Ok(())
     }
 
     /// Takes the hold away, if there is one.
@@ -374,14 +411,14 @@ impl Locked {
     /// [`Error::File`].
     pub fn unhold(&self) -> Result<(), Error> {
         let path = self.store.hold_path();
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::File {
-                doing: "remove",
-                path,
-                source,
-            }),
-            _ => files::sync_directory(&self.store.directory),
-        }
+        let removed = fs::remove_file(&path);
+        drop(files::sync_directory(&self.store.directory));
+        removed
+            .or_else(|why| match why.kind() {
+                ErrorKind::NotFound => Ok(()),
+                _ => Err(why),
+            })
+            .map_err(unremoved(path))
     }
 
     /// Takes an entry away, as if it had never been intended.
@@ -391,11 +428,7 @@ impl Locked {
     pub fn withdraw(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.store.path(entry.id);
         self.known.take();
-        fs::remove_file(&path).map_err(|source| Error::File {
-            doing: "remove",
-            path,
-            source,
-        })
+        fs::remove_file(&path).map_err(unremoved(path))
     }
 
     /// Makes what was written last, even if the machine loses power.
@@ -411,11 +444,7 @@ impl Locked {
         let known = self.load()?;
         let state = &known.state;
         let path = self.store.directory.join("state.json");
-        let bytes = serde_json::to_vec(state).map_err(|why| Error::File {
-            doing: "write",
-            path: path.clone(),
-            source: why.into(),
-        })?;
+        let bytes = serde_json::to_vec(state).map_err(unwritable(&path))?;
         files::replace(&path, &bytes)?;
         self.prune(state)
     }
@@ -431,14 +460,11 @@ impl Locked {
         for id in ids
             .iter()
             .take(ids.len().saturating_sub(KEPT))
-            .filter(|id| !needed.contains(id))
+            // What somebody else has put there is theirs.
+            .filter(|id| !needed.contains(id) && self.store.entry(**id).is_ok())
         {
             let path = self.store.path(*id);
-            fs::remove_file(&path).map_err(|source| Error::File {
-                doing: "remove",
-                path,
-                source,
-            })?;
+            fs::remove_file(&path).map_err(unremoved(path))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ mod late;
 mod verb;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -165,13 +165,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
                 message: "a verb is wanted".to_owned(),
                 hint,
             };
-            publish(&command::failed("tcptune", error), &options);
-            Exit::Wrong
+            publish(&command::failed("tcptune", error), &options)
         }
         Ok(Cli { verb: None, .. }) => {
             let help = Cli::command().color(clap_color()).render_help();
-            say(&mut std::io::stdout(), &help.to_string());
-            Exit::Done
+            told(Exit::Done, &help.to_string())
         }
         Err(error) => misunderstood(&error, &args),
     }
@@ -236,8 +234,7 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
         }),
         Err(error) => command::failed(verb_of(args), error),
     };
-    publish(&report, options);
-    report.exit
+    publish(&report, options)
 }
 
 /// The terminal on standard output, for whoever looks at it.
@@ -261,10 +258,10 @@ fn root(options: &Options, verb: &Verb) -> Result<Root, Error> {
     }
 }
 
-/// Says it all, once everything is done: a reader that goes away can interrupt nothing.
-fn publish(report: &Report, options: &Options) {
-    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let (to_terminal, talk_to_terminal) = (out.is_terminal(), err.is_terminal());
+/// Says it all, once everything is done: a reader that goes away can interrupt nothing. How the run ends then.
+fn publish(report: &Report, options: &Options) -> Exit {
+    let to_terminal = io::stdout().is_terminal();
+    let talk_to_terminal = io::stderr().is_terminal();
     let document = match options.output {
         _ if options.json => Some(json::render(report)),
         // What went wrong is no YAML.
@@ -275,20 +272,22 @@ fn publish(report: &Report, options: &Options) {
         Output::Sarif => Some(sarif::render(report)),
     };
     if let Some(document) = document {
-        return say(&mut out, &document);
+        return told(report.exit, &document);
     }
     let manner = |terminal: bool| Manner {
         color: colored(options.color, terminal),
         verbose: options.verbose,
     };
+    let mut exit = report.exit;
     if !options.quiet {
         let page = match options.output {
             Output::Kubernetes => kubernetes::render(report),
             _ => text::page(report, manner(to_terminal)),
         };
-        say(&mut out, &page);
+        exit = told(exit, &page);
     }
-    say(&mut err, &text::talk(report, manner(talk_to_terminal)));
+    talk(&text::talk(report, manner(talk_to_terminal)));
+    exit
 }
 
 /// Help that was asked for, or a command line that makes no sense.
@@ -297,8 +296,7 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        say(&mut std::io::stdout(), &error.render().to_string());
-        return Exit::Done;
+        return told(Exit::Done, &error.render().to_string());
     }
     if wants_json(args) {
         let text = error.render().to_string();
@@ -331,7 +329,7 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
     } else {
         text.ansi().to_string()
     };
-    say(&mut std::io::stderr(), &text);
+    talk(&text);
     Exit::Wrong
 }
 
@@ -347,14 +345,13 @@ fn verb_of(args: &[OsString]) -> &'static str {
 fn refuse(error: Error, args: &[OsString]) -> Exit {
     let report = command::failed(verb_of(args), error);
     if wants_json(args) {
-        say(&mut std::io::stdout(), &json::render(&report));
-    } else {
-        let manner = Manner {
-            color: colored(Color::Auto, std::io::stderr().is_terminal()),
-            verbose: false,
-        };
-        say(&mut std::io::stderr(), &text::talk(&report, manner));
+        return told(report.exit, &json::render(&report));
     }
+    let manner = Manner {
+        color: colored(Color::Auto, std::io::stderr().is_terminal()),
+        verbose: false,
+    };
+    talk(&text::talk(&report, manner));
     report.exit
 }
 
@@ -383,15 +380,31 @@ fn wants_json(args: &[OsString]) -> bool {
         .any(|arg| arg == "--json" || arg == "--output=json")
 }
 
-/// Writes, and leaves quietly when nobody reads any more.
-fn say(stream: &mut dyn Write, text: &str) {
-    let _nobody_reads = stream
-        .write_all(text.as_bytes())
-        .and_then(|()| stream.flush());
+/// Says it on standard output; how a run ends that would end with `exit`. Nobody minds a reader that went away, but a
+/// report that is cut short must not be taken for a whole one.
+fn told(exit: Exit, text: &str) -> Exit {
+    let mut out = io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            let code = exit.code();
+            talk(&format!(
+                "error: write the report to standard output: {why}; the verb itself ended with exit {code}\n"
+            ));
+            exit.max(Exit::Failed)
+        }
+        _ => exit,
+    }
+}
+
+/// Says it on standard error, where nobody can be told that it failed.
+fn talk(text: &str) {
+    let mut err = io::stderr();
+    let _nobody_reads = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
 fn ask(question: &str) -> bool {
-    say(&mut std::io::stderr(), &format!("{question} [y/N] "));
+    talk(&format!("{question} [y/N] "));
     let mut answer = String::new();
     let _no_answer_is_no = std::io::stdin().read_line(&mut answer);
     matches!(answer.trim(), "y" | "Y" | "yes")

@@ -78,7 +78,7 @@ fn named(current: &OsStr, end: &str) -> Vec<Candidate> {
 /// Entries of the journal, and 0, which is before the first one.
 pub(super) fn entries() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let entries = Store::default().entries().unwrap_or_default();
+        let (entries, _) = Store::default().entries().unwrap_or_default();
         // What was taken back already is nothing to go back to.
         let entries = entries
             .into_iter()

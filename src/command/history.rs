@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::change::journal::{Entry, Stage};
 use crate::change::state::{Remembered, State};
-use crate::change::store::Known;
 use crate::error::Error;
 use crate::host::netns;
 use crate::model::sorted;
@@ -41,10 +40,8 @@ pub fn run(world: &World, request: &History) -> Report {
 }
 
 fn entries(world: &World) -> Result<(Vec<Past>, Vec<String>), Error> {
-    let Known {
-        state, unreadable, ..
-    } = world.store.load()?;
-    let entries = world.store.entries()?;
+    let state = world.store.load()?.state;
+    let (entries, unreadable) = world.store.entries()?;
     let wanted = wanted(world)?;
     let parents = sorted::map(entries.iter().map(|entry| (entry.id, entry.parent)));
     let in_effect = in_effect(&state, &parents);

@@ -155,7 +155,7 @@ impl<'s> Journal<'s> {
                 scene.boot.is_some() && entry.persisted.is_some() && !entry.files.is_empty();
             entry.state == Stage::Committed && (is_here(scene, entry) || lasts)
         };
-        let entries = scene.world.store.entries()?.into_iter().filter(ours);
+        let entries = scene.world.store.entries()?.0.into_iter().filter(ours);
         let entries = sorted::map(entries.map(|entry| (entry.id, entry)));
         Ok(Self { scene, entries })
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::model::key::Key;
+use crate::model::plan::Change;
 use crate::model::value::Value;
 
 use super::{Error, denied};
@@ -97,6 +98,16 @@ pub enum Left {
 }
 
 impl Left {
+    /// A key that should go back, and that nobody could read.
+    pub fn unread((change, why): (Change, String)) -> Self {
+        Self::Key {
+            key: change.key,
+            value: None,
+            wanted: change.from,
+            why: Some(why),
+        }
+    }
+
     /// The key, if it is one.
     pub fn key(&self) -> Option<&Key> {
         match self {

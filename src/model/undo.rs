@@ -154,13 +154,17 @@ pub fn retrace_files(
 }
 
 /// Whether an entry whose writer died between its intent and its commit did happen: every key and file is as was intended.
-/// Keys that are gone do not count, nor does the kernel of an earlier boot: nothing stands for its snapshot.
+/// Keys that are gone do not count, nor does the kernel of an earlier boot: nothing stands for its snapshot. Of a key that
+/// cannot be read nobody knows.
 pub fn happened(
     changes: &[Change],
     snapshot: Option<&Snapshot>,
     files: &[FileChange],
     now: &Files,
 ) -> bool {
+    if !unread(changes, snapshot).is_empty() {
+        return false;
+    }
     let held = held(changes, snapshot);
     // Without a change there is nothing that could show that it happened.
     let shows = !held.is_empty() || !files.is_empty();
@@ -178,6 +182,8 @@ pub struct PutBack {
     pub files: Vec<FileChange>,
     /// Keys and files that are neither as it left them nor as they were, in words: somebody else's.
     pub strangers: Vec<String>,
+    /// Changes whose keys are there but could not be read, and why: whether they should go back, nobody knows.
+    pub unread: Vec<(Change, String)>,
 }
 
 /// Decides what goes back from what the kernel holds and the files say now.
@@ -206,6 +212,7 @@ pub fn put_back(
         changes: back.map(|(change, _)| change.undone()).collect(),
         files: written.map(FileChange::undone).collect(),
         strangers: keys.chain(texts).collect(),
+        unread: unread(changes, snapshot),
     }
 }
 
@@ -215,6 +222,17 @@ fn held<'a>(changes: &'a [Change], snapshot: Option<&'a Snapshot>) -> Vec<(&'a C
         .iter()
         .filter_map(|change| Some((change, snapshot?.get(&change.key).value()?)));
     held.collect()
+}
+
+/// Changes whose keys are there but could not be read, and why.
+fn unread(changes: &[Change], snapshot: Option<&Snapshot>) -> Vec<(Change, String)> {
+    let unread = changes
+        .iter()
+        .filter_map(|change| match snapshot?.get(&change.key) {
+            Reading::Unreadable(why) => Some((change.clone(), why.clone())),
+            Reading::Value(_) | Reading::Absent => None,
+        });
+    unread.collect()
 }
 
 /// What a file says now.

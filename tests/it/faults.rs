@@ -3,18 +3,9 @@
 //! Faults are injected into the real binary by strace, at the N-th call of each kind, N counted up until the run
 //! ends normally. Nothing in the binary knows of it.
 
-use std::collections::BTreeMap;
-
+use crate::bench::{Bench, Expected, end};
 use crate::sandbox::{Run, Sandbox, binary};
-
-/// The keys that the four verbs below write.
-const KEYS: [&str; 5] = [
-    "net.core.somaxconn",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_syn_retries",
-    "net.ipv4.tcp_synack_retries",
-];
+use crate::tally::{stride, tally};
 
 /// Calls at which a death makes a difference: those that change something, and those that make a name or a lock.
 const DEADLY: [&str; 8] = [
@@ -29,13 +20,14 @@ const DEADLY: [&str; 8] = [
 ];
 
 /// Errors that these calls really give, at the N-th one alone (`N`) or from it on (`N+`).
-const ERRORS: [(&str, &str, &str); 15] = [
+const ERRORS: [(&str, &str, &str); 16] = [
     ("unlink", "EROFS", ""),
     ("setns", "EPERM", ""),
     ("unshare", "EPERM", ""),
     ("openat", "EMFILE", ""),
     ("openat", "EMFILE", "+"),
     ("read", "EIO", ""),
+    ("pread64", "EIO", ""),
     ("write", "EINVAL", ""),
     ("write", "ENOSPC", "+"),
     ("fsync", "EIO", ""),
@@ -47,103 +39,7 @@ const ERRORS: [(&str, &str, &str); 15] = [
     ("getdents64", "EIO", ""),
 ];
 
-type Values = BTreeMap<&'static str, String>;
-
-/// What the kernel holds, and what is declared, in each namespace that takes part.
-#[derive(Debug, Clone, PartialEq)]
-struct End {
-    values: Values,
-    /// Whatever a loader would read: no file is ever half written, and no other file stays.
-    fragments: String,
-    declared: Vec<serde_json::Value>,
-}
-
-/// Which end a run may lead to, once the next one has settled what is pending.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Expected {
-    Before,
-    After,
-    Either,
-}
-
-/// A verb, from a prepared state.
-struct Bench {
-    sandbox: Sandbox,
-    verb: &'static str,
-    before: End,
-    after: End,
-    tries: u32,
-}
-
-fn values(sandbox: &Sandbox) -> Values {
-    let text = sandbox.sh(&format!("sysctl -n {}", KEYS.join(" ")));
-    let values = text
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    KEYS.into_iter().zip(values).collect()
-}
-
-fn fragments(sandbox: &Sandbox) -> String {
-    sandbox.sh("cd /etc/sysctl.d 2>/dev/null || exit 0; find . -name '*.conf' | sort | while read -r f; do echo \"== $f\"; cat $f; done")
-}
-
-fn end(sandbox: &Sandbox) -> End {
-    let status = sandbox.tcptune("status --json").json();
-    let live = &status["live"];
-    let wants = live["settings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| serde_json::json!([row["key"], row["want"]]));
-    let declared = [live["profiles"].clone()]
-        .into_iter()
-        .chain(wants)
-        .collect();
-    End {
-        values: values(sandbox),
-        fragments: fragments(sandbox),
-        declared,
-    }
-}
-
 impl Bench {
-    fn new(preparation: &[&str], verb: &'static str) -> Self {
-        let sandbox = Sandbox::with_systemd();
-        sandbox.file("/etc/tcptune/profiles/one.toml", "[tcp]\nsomaxconn = 100\nkeepalive_time = 100\nrmem = [4097, 140000, 6291456]\nsynack_retries = 3\n");
-        sandbox.file(
-            "/etc/tcptune/profiles/two.toml",
-            "[tcp]\nsyn_retries = 3\nsynack_retries = 2\nrmem = [4098, 150000, 6291456]\n",
-        );
-        for words in preparation {
-            sandbox.tcptune(words).exits(0);
-        }
-        let before = end(&sandbox);
-        sandbox.sh("rm -rf /run/prepared; mkdir /run/prepared; cp -a /etc/sysctl.d /run/prepared; cp -a /var/lib/tcptune /run/prepared || true");
-        let mut bench = Self {
-            sandbox,
-            verb,
-            after: before.clone(),
-            before,
-            tries: 0,
-        };
-        bench.sandbox.tcptune(verb).exits(0);
-        bench.after = end(&bench.sandbox);
-        assert_ne!(bench.before, bench.after, "{verb} does something");
-        bench.prepare();
-        bench
-    }
-
-    /// Puts keys and state back to where the verb starts from.
-    fn prepare(&self) {
-        let mut script = "rm -rf /var/lib/tcptune /etc/sysctl.d; cp -a /run/prepared/sysctl.d /etc
-                          cp -a /run/prepared/tcptune /var/lib || true\n"
-            .to_owned();
-        for (key, value) in &self.before.values {
-            script += &format!("echo '{value}' > /proc/sys/{}\n", key.replace('.', "/"));
-        }
-        self.sandbox.sh(&script);
-    }
-
     /// How often each call is made in a run without faults, and how many of those come before anything that
     /// belongs to tcptune is touched.
     fn calls(&self, call: &str) -> (usize, usize) {
@@ -181,48 +77,40 @@ impl Bench {
         run
     }
 
-    /// Whether the state and the kernel agree on one of the two ends, once the next run has settled what is pending.
-    fn settles(&self, expected: Expected, what: &str) {
-        let next = self
-            .sandbox
-            .tcptune("rollback --to 4000000000 --json")
-            .exits(2);
-        assert_eq!(next.json()["error"]["code"], "no-entry", "{what}");
-        let now = end(&self.sandbox);
-        let ends: &[&End] = match expected {
-            Expected::Before => &[&self.before],
-            Expected::After => &[&self.after],
-            Expected::Either => &[&self.before, &self.after],
-        };
-        assert!(
-            ends.contains(&&now),
-            "{what}: {now:#?}\nis none of {ends:#?}"
-        );
-        let status = self.sandbox.tcptune("status --json");
-        assert_eq!(status.code, Some(0), "{what}: {}", status.out);
-    }
-
     fn killed_everywhere(&mut self) {
-        for call in DEADLY {
-            let (first, last) = self.calls(call);
+        for call in self.deadly() {
+            let (first, last) = self.calls(&call);
             for n in (first + 1..=last).step_by(stride()) {
-                let run = self.with_fault(call, "signal=KILL", &n.to_string());
-                assert_eq!(run.code, None, "{} dies at {call} {n}: {run:?}", self.verb);
-                self.settles(
-                    Expected::Either,
-                    &format!("{} killed at {call} {n}", self.verb),
-                );
+                let run = self.with_fault(&call, "signal=KILL", &n.to_string());
+                let what = format!("{}, killed at {call} {n}", self.verb);
+                assert_eq!(run.code, None, "{what}: {run:?}");
+                self.settles(Expected::Either, &what);
                 self.prepare();
             }
         }
     }
 
-    /// Ctrl-C, a closed terminal and a polite request to end find all or nothing, with nothing left to settle.
-    fn interrupted_everywhere(&mut self) {
-        for (call, signal) in DEADLY
-            .into_iter()
-            .zip(["INT", "TERM", "HUP", "QUIT"].into_iter().cycle())
-        {
+    /// The calls at which it dies: with `FAULTS=all` every one that it makes. What lies between two calls that change
+    /// something makes no difference, so the gate leaves it out.
+    fn deadly(&self) -> Vec<String> {
+        if std::env::var("FAULTS").as_deref() != Ok("all") {
+            return DEADLY.map(str::to_owned).to_vec();
+        }
+        self.traced(&[]);
+        let names = self
+            .sandbox
+            .sh("sed -n 's/^\\([a-z_0-9]*\\)(.*/\\1/p' /run/trace | sort -u");
+        self.prepare();
+        // Whether it waits for the thread of the log is a matter of time.
+        let ends = ["execve", "exit_group", "futex"];
+        let names = names.lines().filter(|name| !ends.contains(name));
+        names.map(str::to_owned).collect()
+    }
+
+    /// Ctrl-C, a closed terminal and a polite request to end find all or nothing, with nothing left to settle; and so
+    /// do the signals that end a program that is at fault itself, where they come from outside.
+    fn interrupted_everywhere(&mut self, signals: &[&str]) {
+        for (call, signal) in DEADLY.into_iter().zip(signals.iter().cycle()) {
             let (first, last) = self.calls(call);
             for n in (first + 1..=last).step_by(stride()) {
                 let run = self.with_fault(call, &format!("signal={signal}"), &n.to_string());
@@ -253,111 +141,23 @@ impl Bench {
         }
     }
 
-    /// The exit code and the JSON say what the kernel now holds.
-    fn told_truly(&self, run: &Run, what: &str) -> Expected {
-        let now = values(&self.sandbox);
-        let text = fragments(&self.sandbox);
-        let (before, after) = (&self.before.values, &self.after.values);
-        // Where the fault hit standard output itself, there is only the code.
-        let json = (!run.out.is_empty()).then(|| run.json());
-        if let Some(json) = &json {
-            assert_eq!(json["exit"].as_i64(), run.code.map(i64::from), "{what}");
-            assert_eq!(
-                json["error"].is_null(),
-                run.code == Some(0),
-                "{what}: {}",
-                run.out
-            );
-        }
-        let keys = |values: &Values| -> Vec<&str> {
-            values
-                .iter()
-                .filter(|(key, value)| before[*key] != **value)
-                .map(|(key, _)| *key)
-                .collect()
-        };
-        match run.code {
-            Some(0) => {
-                assert_eq!(now, *after, "{what}: done");
-                assert_eq!(text, self.after.fragments, "{what}: done");
-                Expected::After
-            }
-            Some(2..=4) => {
-                assert_eq!(
-                    now, *before,
-                    "{what}: nothing touched, or put back\n{}",
-                    run.out
-                );
-                assert_eq!(
-                    text, self.before.fragments,
-                    "{what}: nothing touched, or put back"
-                );
-                Expected::Before
-            }
-            Some(5) => {
-                let left = json
-                    .map(|json| json["namespaces"][0]["left"].clone())
-                    .unwrap_or_default();
-                let left: Vec<_> = left
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(|one| {
-                        one["key"]
-                            .as_str()
-                            .or(one["path"].as_str())
-                            .unwrap()
-                            .to_owned()
-                    })
-                    .collect();
-                let file =
-                    text == self.before.fragments || left.iter().any(|one| one.starts_with('/'));
-                assert!(
-                    run.out.is_empty() || file,
-                    "{what}: the drop-in is not in {left:?}"
-                );
-                for key in keys(&now) {
-                    assert!(
-                        run.out.is_empty() || left.iter().any(|one| one == key),
-                        "{what}: {key} is not in {left:?}"
-                    );
-                }
-                // The next run puts back what is left; or, where even the failure could not be recorded, finds that
-                // everything had been written.
-                Expected::Either
-            }
-            _ => panic!("{what}: {run:?}"),
-        }
-    }
-
-    fn report(&self, kind: &str) {
-        eprintln!(
-            "{}: {} {kind} tried, 0 undeclared mixtures",
-            self.verb, self.tries
-        );
-        assert!(self.tries >= 10, "{}", self.tries);
-    }
-}
-
-/// In the inner loop, every seventh fault is enough.
-fn stride() -> usize {
-    if std::env::var_os("TCPTUNE_TESTS_QUICK").is_some() {
-        7
-    } else {
-        1
+    fn report(&self, fault: &str) {
+        assert!(self.tries >= 3, "{}", self.tries);
+        let verb = self.verb.split(' ').next().unwrap();
+        tally(fault, verb, self.tries as usize);
     }
 }
 
 fn killed(preparation: &[&str], verb: &'static str) {
     let mut bench = Bench::new(preparation, verb);
     bench.killed_everywhere();
-    bench.report("kills");
+    bench.report("SIGKILL at a system call");
 }
 
 fn failing(preparation: &[&str], verb: &'static str) {
     let mut bench = Bench::new(preparation, verb);
     bench.failing_everywhere();
-    bench.report("errors");
+    bench.report("an error of a system call");
 }
 
 #[test]
@@ -441,8 +241,16 @@ fn redo_failing() {
 #[test]
 fn apply_interrupted() {
     let mut bench = Bench::new(&["apply one"], "apply two --yes");
-    bench.interrupted_everywhere();
-    bench.report("signals");
+    bench.interrupted_everywhere(&["INT", "TERM", "HUP", "QUIT"]);
+    bench.report("SIGINT, SIGTERM, SIGHUP, SIGQUIT at a system call");
+}
+
+#[test]
+fn apply_aborted() {
+    let mut bench = Bench::new(&["apply one"], "apply two --yes");
+    bench.interrupted_everywhere(&["ABRT", "SEGV"]);
+    bench.interrupted_everywhere(&["SEGV", "ABRT"]);
+    bench.report("SIGABRT, SIGSEGV at a system call");
 }
 
 #[test]
@@ -494,4 +302,129 @@ fn rollback_on_both_axes_failing() {
         &["apply one --persist", "apply two --persist --yes"],
         "rollback",
     );
+}
+
+#[test]
+fn persist_killed() {
+    killed(&["apply one"], "persist");
+}
+
+#[test]
+fn persist_failing() {
+    failing(&["apply one"], "persist");
+}
+
+#[test]
+fn an_apply_to_be_confirmed_killed() {
+    killed(
+        &["apply one"],
+        "apply two --yes --persist --confirm-within=1h",
+    );
+}
+
+#[test]
+fn confirm_killed() {
+    killed(
+        &["apply one", "apply two --yes --persist --confirm-within=1h"],
+        "confirm",
+    );
+}
+
+#[test]
+fn a_confirm_on_the_live_axis_alone_killed() {
+    killed(&["apply one --confirm-within=1h"], "confirm");
+}
+
+#[test]
+fn confirm_failing() {
+    failing(
+        &["apply one", "apply two --yes --persist --confirm-within=1h"],
+        "confirm",
+    );
+}
+
+#[test]
+fn a_rejection_killed() {
+    killed(
+        &["apply one", "apply two --yes --persist --confirm-within=1h"],
+        "rollback",
+    );
+}
+
+#[test]
+fn a_rejection_failing() {
+    failing(&["apply one --confirm-within=1h"], "rollback");
+}
+
+#[test]
+fn hold_killed() {
+    killed(&["apply one"], "hold");
+}
+
+#[test]
+fn unhold_killed() {
+    killed(&["apply one", "hold"], "unhold");
+}
+
+#[test]
+fn hold_failing() {
+    failing(&["apply one"], "hold");
+}
+
+/// A journal of more entries than are kept: each stands on the one before it, and two values take turns.
+fn a_long_journal(sandbox: &Sandbox, entries: u64) {
+    for value in [3, 2, 3] {
+        sandbox
+            .tcptune(&format!("set synack_retries={value}"))
+            .exits(0);
+    }
+    let journal = sandbox.path("/var/lib/tcptune/journal");
+    let pair = [2, 3].map(|id| {
+        let text = std::fs::read(journal.join(format!("{id}.json"))).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()
+    });
+    for id in 4..=entries {
+        let mut entry = pair[usize::from(id % 2 == 1)].clone();
+        entry["id"] = id.into();
+        entry["parent"] = (id - 1).into();
+        std::fs::write(journal.join(format!("{id}.json")), entry.to_string()).unwrap();
+    }
+    sandbox.sh(&format!(
+        "rm /var/lib/tcptune/state.json; sysctl -q -w net.ipv4.tcp_synack_retries={}",
+        if entries % 2 == 1 { 3 } else { 2 }
+    ));
+}
+
+/// Entries that nobody needs are dropped one by one: a run that dies in between loses none of the others, and what is
+/// left of them the next one drops.
+#[test]
+fn pruning_killed() {
+    let sandbox = Sandbox::with_systemd();
+    a_long_journal(&sandbox, 1006);
+    // Somebody's file, as old as the oldest: it is not ours to drop.
+    sandbox.sh("echo 'dear diary' > /var/lib/tcptune/journal/2.json");
+    let mut bench = Bench::on(sandbox, &[], "set syn_retries=4");
+    let count = |bench: &Bench| -> u32 {
+        let count = bench.sandbox.sh("ls /var/lib/tcptune/journal | wc -l");
+        count.parse().unwrap()
+    };
+    for call in ["unlink", "rename", "fsync"] {
+        let (first, last) = bench.calls(call);
+        for n in first + 1..=last {
+            let run = bench.with_fault(call, "signal=KILL", &n.to_string());
+            let what = format!("pruning, killed at {call} {n}");
+            assert_eq!(run.code, None, "{what}: {run:?}");
+            bench.settles(Expected::Either, &what);
+            bench.sandbox.tcptune("set keepalive_time=77").exits(0);
+            assert_eq!(count(&bench), 1001, "{what}: a thousand, and somebody's");
+            for _ in 0..4 {
+                bench.sandbox.tcptune("rollback").exits(0);
+            }
+            bench
+                .sandbox
+                .sh("grep -q diary /var/lib/tcptune/journal/2.json");
+            bench.prepare();
+        }
+    }
+    tally("SIGKILL at a system call", "pruning", bench.tries as usize);
 }

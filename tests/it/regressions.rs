@@ -4,6 +4,7 @@ use clap::CommandFactory;
 
 use crate::sandbox::{Sandbox, binary};
 
+const SOMAXCONN: &str = "net.core.somaxconn";
 const SYN: &str = "net.ipv4.tcp_syn_retries";
 const SYNACK: &str = "net.ipv4.tcp_synack_retries";
 
@@ -576,4 +577,75 @@ fn what_was_interrupted_before_a_restart_is_said_to_be_gone() {
         told.contains("the machine was restarted in the middle of it"),
         "{told}"
     );
+}
+
+/// An entry that waits to be confirmed could not be read for a moment: that is no reason to say that there is none.
+#[test]
+fn a_rollback_that_cannot_read_what_waits_does_not_say_that_there_is_nothing_to_do() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1h")
+        .exits(0);
+    // A file that answers EIO.
+    let path = "/var/lib/tcptune/journal/1.json";
+    sandbox.sh(&format!("mount --bind /proc/1/mem {path}"));
+    for words in ["rollback", "apply fail-fast --yes", "confirm"] {
+        let failed = sandbox.tcptune(words).exits(4);
+        let message = format!("read {path}: ");
+        assert!(failed.err.contains(&message), "{words}: {}", failed.err);
+        assert!(failed.err.contains("(os error 5)"), "{}", failed.err);
+        assert_eq!(sandbox.sysctl(SOMAXCONN), "16384", "{words}");
+    }
+    sandbox.sh(&format!("umount {path}"));
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "4096");
+}
+
+/// A key that cannot be read is not gone: whoever takes an entry back must not say that all of it is back.
+#[test]
+fn a_key_that_cannot_be_read_is_left_when_an_entry_is_taken_back() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1h")
+        .exits(0);
+    let key = "/proc/sys/net/core/somaxconn";
+    // The guard would try again in the middle.
+    sandbox.sh("pkill -KILL -f '[g]uard 1'");
+    let unread = format!(
+        "strace -o /dev/null -P {key} -e inject=read,pread64:error=EIO {} rollback",
+        binary().display()
+    );
+    let failed = sandbox.run("sh", &["-c", &unread]).exits(5);
+    let message = "LEFT MIXED: net.core.somaxconn";
+    assert!(failed.err.contains(message), "{}", failed.err);
+    let next = sandbox.tcptune("status").exits(1);
+    let overdue = "UNCONFIRMED: entry 1 should have gone back";
+    assert!(next.out.contains(overdue), "{}", next.out);
+    sandbox.tcptune("off").exits(0);
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "4096");
+    sandbox.tcptune("status").exits(0);
+}
+
+/// A rejection that was killed in the middle is finished by the next run, whatever that was to do.
+#[test]
+fn a_rejection_that_was_killed_can_no_longer_be_confirmed() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1h")
+        .exits(0);
+    sandbox.sh("pkill -KILL -f '[g]uard 1'");
+    let key = "/proc/sys/net/core/somaxconn";
+    sandbox.sh(&format!(
+        "strace -o /dev/null -P {key} -e inject=write:signal=KILL {} rollback >/dev/null || true",
+        binary().display()
+    ));
+    let late = sandbox.tcptune("confirm").exits(3);
+    assert!(
+        late.err.contains("nothing waits to be confirmed"),
+        "{}",
+        late.err
+    );
+    assert_eq!(sandbox.sysctl(SOMAXCONN), "4096");
+    assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+    sandbox.tcptune("status").exits(0);
 }

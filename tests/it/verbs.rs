@@ -205,11 +205,43 @@ fn alone_it_prints_help_and_a_closed_pipe_is_no_error() {
         "3",
         "the transaction is over before anything is printed"
     );
-    let quiet = sandbox.sh(&format!(
-        "{{ {} show high-traffic; echo $? >&2; }} 2>&1 >/dev/full",
-        binary.display()
+}
+
+/// A report that is cut short is not taken for a whole one, and what was done is said all the same.
+#[test]
+fn a_report_that_cannot_be_written_is_an_error() {
+    let sandbox = Sandbox::new();
+    for (words, code, own) in [
+        ("show high-traffic", 4, 0),
+        ("diff high-traffic", 4, 1),
+        ("diff high-traffic --json", 4, 1),
+        ("--help", 4, 0),
+        ("show nonsense --json", 4, 2),
+        ("apply high-traffic", 4, 0),
+    ] {
+        let binary = binary();
+        let full = format!("{} {words} >/dev/full", binary.display());
+        let run = sandbox.run("sh", &["-c", &full]).exits(code);
+        let message = format!(
+            "error: write the report to standard output: No space left on device (os error 28); the verb itself ended with exit {own}\n"
+        );
+        assert!(run.err.starts_with(&message), "{words}: {}", run.err);
+    }
+    assert_eq!(
+        sandbox.sysctl("net.ipv4.tcp_synack_retries"),
+        "3",
+        "it was applied"
+    );
+    // A reader that went away has had enough, and a report that nobody wants is none.
+    let piped = format!(
+        "exec 3>&1; {{ {} show high-traffic; echo $? >&3; }} | true",
+        binary().display()
+    );
+    assert_eq!(sandbox.sh(&piped), "0");
+    sandbox.sh(&format!(
+        "{} -q apply patient --yes >/dev/full",
+        binary().display()
     ));
-    assert_eq!(quiet, "0");
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl<'a> Scene<'a> {
             pending: &state.pending,
             unconfirmed: match elsewhere {
                 Some(facts) => facts.waits.clone(),
-                None => confirm::waiting(&world.store, state, &world.machine, namespace.id),
+                None => confirm::waiting(&world.store, state, &world.machine, namespace.id)?,
             },
             persisted: state.persisted.clone(),
             gone: None,
