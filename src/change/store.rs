@@ -87,7 +87,7 @@ impl Store {
         let (mut state, mut later) = self.summary()?;
         // What was pending when it was summed up may have been settled since.
         let open = sorted::set(std::mem::take(&mut state.pending));
-        let newer = self.ids()?.split_off(&(state.last + 1));
+        let newer = self.ids_after(state.last)?;
         let foreign = self.each(open.union(&newer), |entry| state.add(&entry))?;
         state.last = state.last.max(newer.last().copied().unwrap_or(0));
         later |= foreign.iter().any(is_later);
@@ -143,11 +143,21 @@ impl Store {
     /// # Errors
     /// Where the directory is there but cannot be read.
     pub fn ids(&self) -> Result<BTreeSet<u64>, Error> {
+        self.ids_after(0)
+    }
+
+    /// The same without those up to `last`, of which there may be many.
+    fn ids_after(&self, last: u64) -> Result<BTreeSet<u64>, Error> {
         match fs::read_dir(self.journal()) {
             Ok(entries) => {
-                let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-                let numbers = names.filter_map(|name| name.strip_suffix(".json")?.parse().ok());
-                Ok(sorted::set(numbers.filter(|id| *id < NO_ID)))
+                let number = |entry: fs::DirEntry| {
+                    let name = entry.file_name();
+                    name.to_str()?.strip_suffix(".json")?.parse().ok()
+                };
+                let numbers = entries.filter_map(|entry| number(entry.ok()?));
+                Ok(sorted::set(
+                    numbers.filter(|id| (last.saturating_add(1)..NO_ID).contains(id)),
+                ))
             }
             Err(source) if source.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
             Err(source) => Err(Error::File {
@@ -307,15 +317,6 @@ fn unwritable(path: &Path) -> impl Fn(serde_json::Error) -> Error {
     }
 }
 
-/// A file that cannot be removed.
-fn unremoved(path: PathBuf) -> impl FnOnce(std::io::Error) -> Error {
-    |source| Error::File {
-        doing: "remove",
-        path,
-        source,
-    }
-}
-
 /// An entry that was dropped since the directory was listed.
 pub fn is_gone(error: &Error) -> bool {
     matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::NotFound)
@@ -411,14 +412,9 @@ impl Locked {
     /// [`Error::File`].
     pub fn unhold(&self) -> Result<(), Error> {
         let path = self.store.hold_path();
-        let removed = fs::remove_file(&path);
+        let removed = files::remove(&path);
         drop(files::sync_directory(&self.store.directory));
-        removed
-            .or_else(|why| match why.kind() {
-                ErrorKind::NotFound => Ok(()),
-                _ => Err(why),
-            })
-            .map_err(unremoved(path))
+        removed.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
     }
 
     /// Takes an entry away, as if it had never been intended.
@@ -428,7 +424,7 @@ impl Locked {
     pub fn withdraw(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.store.path(entry.id);
         self.known.take();
-        fs::remove_file(&path).map_err(unremoved(path))
+        files::remove(&path)
     }
 
     /// Makes what was written last, even if the machine loses power.
@@ -464,7 +460,7 @@ impl Locked {
             .filter(|id| !needed.contains(id) && self.store.entry(**id).is_ok())
         {
             let path = self.store.path(*id);
-            fs::remove_file(&path).map_err(unremoved(path))?;
+            files::remove(&path)?;
         }
         Ok(())
     }

@@ -294,6 +294,18 @@ pub fn put_in_place(temporary: &Path, path: &Path) -> io::Result<()> {
     })
 }
 
+/// Removes a file.
+///
+/// # Errors
+/// [`Error::File`], also where there is none.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    fs::remove_file(path).map_err(|source| Error::File {
+        doing: "remove",
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Makes the names in a directory last.
 ///
 /// # Errors

@@ -183,6 +183,7 @@ def netns(count):
 def status(count):
     journal(10)
     few = WORK / 'few'
+    shutil.rmtree(few, ignore_errors=True)
     shutil.copytree(STATE, few)
     shutil.rmtree(STATE)
     run('sysctl', '-q', '-w', 'net.ipv4.tcp_syn_retries=6')
