@@ -1,7 +1,7 @@
 # What the benchmarks share, to be sourced from the project's directory.
 #
 #   in_sandbox COMMAND [ARGUMENT...]
-#       Runs it in fresh namespaces. TCPTUNE names the binary under test there, WORK a directory that goes away.
+#       Runs it in fresh namespaces, as $SANDBOX does. TCPTUNE names the binary under test there, WORK a directory that goes away.
 # shellcheck shell=bash
 
 if [ "$(id -u)" != 0 ]; then
@@ -15,6 +15,8 @@ trap 'rm -rf "$WORK"' EXIT
 
 export BED=$PWD/tests/ansible
 
+export SANDBOX="unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc bash tests/ansible/sandbox.sh"
+
 in_sandbox() {
-    unshare --mount --net --pid --ipc --uts --fork --kill-child --mount-proc bash tests/ansible/sandbox.sh "$@"
+    $SANDBOX "$@"
 }

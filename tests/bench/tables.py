@@ -32,9 +32,7 @@ WORKS = {
 
 def measured(name, scale, *what):
     """What works.py says, in a sandbox of its own."""
-    sandbox = ['unshare', '--mount', '--net', '--pid', '--ipc', '--uts', '--fork', '--kill-child', '--mount-proc',
-               'bash', 'tests/ansible/sandbox.sh']
-    command = [*sandbox, 'python3', str(HERE / 'works.py'), name, str(scale), *what]
+    command = [*os.environ['SANDBOX'].split(), 'python3', str(HERE / 'works.py'), name, str(scale), *what]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
