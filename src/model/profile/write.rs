@@ -33,8 +33,9 @@ fn wish(setting: &Setting) -> String {
         .exact
         .as_ref()
         .map(|part| match part.value.as_str().parse::<i64>() {
-            Ok(number) => number.to_string(),
-            Err(_) => quoted(part.value.as_str()),
+            // `+1` is a text: the kernel takes no such number.
+            Ok(number) if number.to_string() == part.value.as_str() => number.to_string(),
+            _ => quoted(part.value.as_str()),
         });
     let bounds = [
         ("at_least", &setting.at_least),
