@@ -247,7 +247,10 @@ pub fn read(answer: &[u8], each: &mut dyn FnMut(&InetResponse)) -> io::Result<Pa
                 each(&response);
             }
             NetlinkPayload::Done(_) => return Ok(Part { whole, last: true }),
-            NetlinkPayload::Error(error) => return Err(error.to_io()),
+            NetlinkPayload::Error(error) => {
+                let code = error.raw_code().saturating_abs();
+                return Err(io::Error::from_raw_os_error(code));
+            }
             _ => {}
         }
         // The kernel pads messages to four bytes (`NLMSG_ALIGN`).
@@ -255,4 +258,27 @@ pub fn read(answer: &[u8], each: &mut dyn FnMut(&InetResponse)) -> io::Result<Pa
         rest = rest.get(length..).unwrap_or_default();
     }
     Ok(Part { whole, last: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `struct nlmsghdr` of an error, and its code.
+    fn refusal(code: i32) -> Vec<u8> {
+        let (length, kind) = (20_u32, 2_u16);
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(code.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn an_answer_may_be_an_error_whatever_its_code() {
+        for (code, told) in [(-95, 95), (i32::MIN, i32::MAX)] {
+            let error = read(&refusal(code), &mut |_| ()).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(told), "{code}");
+        }
+    }
 }
