@@ -169,9 +169,10 @@ fn member(text: &[char]) -> Option<(Member, &[char])> {
 /// One letter: as it is, behind a backslash, or as `[.x.]`.
 fn bound(text: &[char]) -> Option<(char, &[char])> {
     match text {
-        ['[', '.', c, '.', ']', behind @ ..] | ['\\', c, behind @ ..] => Some((*c, behind)),
         ['\\'] | [] => None,
-        [c, behind @ ..] => Some((*c, behind)),
+        ['[', '.', c, '.', ']', behind @ ..] | ['\\', c, behind @ ..] | [c, behind @ ..] => {
+            Some((*c, behind))
+        }
     }
 }
 
