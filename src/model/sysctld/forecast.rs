@@ -242,8 +242,6 @@ impl Forecast {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::super::order::{Content, Found};
     use super::*;
 
@@ -268,7 +266,7 @@ mod tests {
         }
     }
 
-    /// A file may have a million lines; none of them may be held against all others.
+    /// A file may have a million lines; none of them may be held against all others, or this takes many minutes.
     #[test]
     fn many_lines_about_one_key_are_looked_at_once_each() {
         let key: Key = "net.core.somaxconn".parse().unwrap();
@@ -278,15 +276,12 @@ mod tests {
             .collect();
         let patterns = (1..=60_000).map(|n| line(n, &format!("net/core/[s{n}]omaxconn")));
         let patterns: String = patterns.collect();
-        let start = Instant::now();
         for text in [one, patterns] {
             let next = Forecast::of(&tree("", &[("a", &text)]), Loader::Systemd).next_boot(&key);
             assert_eq!(next.systemd.map(|win| win.line), Some(60_000));
             assert_eq!(next.procps.map(|win| win.line), Some(60_000));
             assert_eq!(next.shadowed.len(), 59_999);
         }
-        let took = start.elapsed();
-        assert!(took < Duration::from_secs(60), "{took:?}");
     }
 
     const LINE: &str = "net.core.somaxconn = 2\n";
