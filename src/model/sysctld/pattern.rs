@@ -144,7 +144,10 @@ mod tests {
             ("net/c[ore/somaxconn", "net/c[ore/somaxconn", true),
             (r"net/cor\e/somaxcon?", "net/core/somaxconn", true),
             ("net/*/x", "net/.hidden/x", false),
+            ("net/.*/x", "net/.hidden/x", true),
             ("net//core/s*", "net/core/somaxconn", true),
+            ("net/core/soma[x-]conn", "net/core/somaxconn", true),
+            ("net/core/soma[w-]conn", "net/core/soma-conn", true),
         ] {
             assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
         }
@@ -155,5 +158,6 @@ mod tests {
         assert_eq!(braces("a{b,c{d,e}}f"), ["abf", "acdf", "acef"]);
         assert_eq!(braces("a{b"), ["a{b"]);
         assert_eq!(braces("plain"), ["plain"]);
+        assert_eq!(braces("a},{b,c}"), ["a},b", "a},c"]);
     }
 }
