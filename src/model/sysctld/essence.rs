@@ -116,6 +116,8 @@ mod tests {
             ("# my secret", "#"),
             (" ; x", "#"),
             ("", ""),
+            (" \t", " \t"),
+            ("\r", "\r"),
             ("net.core.somaxconn = 1", "net.core.somaxconn = 1"),
             ("net.ipv4.tcp_* = 7", "net.ipv4.tcp_* = 7"),
             ("net.ipv4.tcp_rmem = 1 2\t3", "net.ipv4.tcp_rmem = 1 2\t3"),
