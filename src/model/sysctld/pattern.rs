@@ -139,6 +139,7 @@ mod tests {
             ("net/core/soma?con[!n]", "net/core/somaxconn", false),
             ("net/core/soma[a-w]conn", "net/core/somaxconn", false),
             ("net/core/soma[a-x]conn", "net/core/somaxconn", true),
+            ("net/core/soma[a-z]conn", "net/core/somaxconn", true),
             ("net/core/*x*n", "net/core/somaxconn", true),
             ("net/[]c]ore/somaxconn", "net/core/somaxconn", true),
             ("net/c[ore/somaxconn", "net/c[ore/somaxconn", true),
