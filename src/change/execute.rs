@@ -15,6 +15,7 @@ use crate::model::sorted;
 use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
+use super::keys::Keys;
 use super::log;
 use super::store::Locked;
 
@@ -50,7 +51,7 @@ pub fn execute(
     mut entry: Entry,
 ) -> Result<(), Error> {
     let Target { kernel, root } = target;
-    check_rights(kernel, &plan.live)?;
+    let keys = Keys::open(kernel, &plan.live)?;
     check_files(root, plan.files())?;
     signals::hold();
     let bystanders = bystanders(kernel, plan);
@@ -58,10 +59,10 @@ pub fn execute(
     let mut progress = Progress::default();
     let outcome = stage(root, plan.files())
         .and_then(|staged| {
-            write_all(kernel, &plan.live, &mut progress.written)?;
+            write_all(&keys, &mut progress.written)?;
             install(staged, &mut progress.installed)
         })
-        .and_then(|()| check_all(kernel, plan, &bystanders))
+        .and_then(|()| check_all(kernel, plan, &keys, &bystanders))
         .and_then(|()| commit(state, &mut entry));
     let Err(failure) = outcome else {
         return Ok(());
@@ -180,23 +181,6 @@ pub(super) fn put_files_back(
     changes.into_iter().filter_map(back).collect()
 }
 
-/// Opens every key for writing: the only true check of rights.
-///
-/// # Errors
-/// [`Error::Denied`] with every key that may not be written.
-pub fn check_rights(kernel: &dyn Kernel, changes: &[Change]) -> Result<(), Error> {
-    let denied = changes.iter().filter_map(|change| {
-        let source = kernel.open(&change.key).err()?;
-        Some((change.key.clone(), source))
-    });
-    let denied: Vec<_> = denied.collect();
-    if denied.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Denied(denied))
-    }
-}
-
 fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
     state
         .write(entry)
@@ -231,14 +215,14 @@ fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<(Key, Value)> {
 }
 
 /// Writes one key after the other and reads each back. `written` counts those that may hold something new.
-fn write_all(kernel: &dyn Kernel, changes: &[Change], written: &mut usize) -> Result<(), Failure> {
-    for Change { key, from, to, .. } in changes {
+fn write_all(keys: &Keys<'_>, written: &mut usize) -> Result<(), Failure> {
+    for (Change { key, from, to, .. }, open) in keys.each() {
         let moved = |holds| Failure::Moved {
             key: key.clone(),
             planned: from.clone(),
             holds,
         };
-        let open = kernel.open(key).map_err(|why| moved(why.to_string()))?;
+        let open = open.map_err(|why| moved(why.to_string()))?;
         let holds = told(open.read());
         if holds == to.as_str() {
             // Two names of one thing, or one key that sets others: the one before did it.
@@ -268,19 +252,27 @@ fn write_all(kernel: &dyn Kernel, changes: &[Change], written: &mut usize) -> Re
 }
 
 /// One last look at every key: those that were written, and those that were right before.
-fn check_all(kernel: &dyn Kernel, plan: &Plan, bystanders: &[(Key, Value)]) -> Result<(), Failure> {
-    let written = plan.live.iter().map(|change| (&change.key, &change.to));
-    let strayed = written.filter(|(key, to)| read(kernel, key) != to.as_str());
+fn check_all(
+    kernel: &dyn Kernel,
+    plan: &Plan,
+    keys: &Keys<'_>,
+    bystanders: &[(Key, Value)],
+) -> Result<(), Failure> {
+    let written = keys.each().map(|(change, open)| {
+        let holds = told(open.and_then(|open| open.read()));
+        (&change.key, &change.to, holds)
+    });
+    let strayed = written.filter(|(_, to, holds)| holds != to.as_str());
     let dragged = bystanders
         .iter()
-        .map(|(key, value)| (key, value))
-        .filter(|(key, _)| !is_right(kernel, plan, key));
+        .filter(|(key, _)| !is_right(kernel, plan, key))
+        .map(|(key, value)| (key, value, told(kernel.read(key))));
     match strayed.chain(dragged).next() {
         None => Ok(()),
-        Some((key, wanted)) => Err(Failure::SideEffect {
+        Some((key, wanted, holds)) => Err(Failure::SideEffect {
             key: key.clone(),
             wanted: wanted.to_string(),
-            holds: read(kernel, key),
+            holds,
         }),
     }
 }
@@ -397,7 +389,7 @@ pub(super) fn put_back(
     values: impl IntoIterator<Item = (Key, Value)>,
 ) -> Vec<Left> {
     let write = |(key, value): (Key, Value)| {
-        let holds_it = read(kernel, &key) == value.as_str();
+        let holds_it = kernel.read(&key).is_ok_and(|holds| holds == value);
         let refused = if holds_it {
             None
         } else {
@@ -434,10 +426,6 @@ fn astray(
 }
 
 /// What a key holds, or why that cannot be said.
-fn read(kernel: &dyn Kernel, key: &Key) -> String {
-    told(kernel.read(key))
-}
-
 fn told(holds: io::Result<Value>) -> String {
     holds.map_or_else(|error| error.to_string(), |value| value.to_string())
 }

@@ -4,6 +4,7 @@ pub mod confirm;
 pub mod execute;
 pub mod hold;
 pub mod journal;
+pub mod keys;
 #[cfg(test)]
 mod laws;
 mod log;

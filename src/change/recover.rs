@@ -9,9 +9,10 @@ use crate::model::undo::{self, PutBack, happened};
 
 use super::confirm::{self, TakenBack};
 use super::execute::{
-    Target, check_files, check_rights, give_up, put_back, put_files_back, revert,
+    Target, check_files, give_up, put_back, put_files_back, revert,
 };
 use super::journal::{Entry, Stage};
+use super::keys::Keys;
 use super::log;
 use super::state::State;
 use super::store::Locked;
@@ -138,7 +139,7 @@ fn settle_one(
         strangers,
         unread,
     } = undo::put_back(changes, now.as_ref(), files, &texts);
-    check_rights(kernel, &changes)?;
+    Keys::open(kernel, &changes)?;
     check_files(root, &files)?;
     for file in &entry.files {
         staged::sweep(root, &file.path);

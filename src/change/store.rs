@@ -383,7 +383,7 @@ impl Locked {
     /// [`Error::File`]; what was there before still is.
     pub fn write(&self, entry: &Entry) -> Result<(), Error> {
         let path = self.store.path(entry.id);
-        let mut bytes = serde_json::to_vec_pretty(entry).map_err(unwritable(&path))?;
+        let mut bytes = serde_json::to_vec(entry).map_err(unwritable(&path))?;
         bytes.push(b'\n');
         files::replace(&path, &bytes)?;
         let mut written = self.written.borrow_mut();

@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use crate::error::Error;
 use crate::host::library::Library;
 use crate::model::approval::Approval;
-use crate::report::{Depth, Report, Want};
+use crate::report::{Depth, Report};
 
 use super::draft::{Draft, Manner};
 use super::reach::{Axes, Reach};
@@ -120,10 +120,9 @@ pub(super) fn draft(scene: &Scene<'_>, wish: &Wish, axes: &Axes) -> Result<Draft
     let live = axes.scope.live().then_some((&wish.active, None));
     let boot = axes.scope.boot().then_some(&wish.active);
     let plan = scene.plan_axes(live, boot, &axes.file, &before)?;
-    let want = Want::new(&wish.title, &wish.active.settings);
     Ok(Draft {
         notes: wish.notes.clone(),
         file: axes.file.clone(),
-        ..Draft::new(want, plan, before)
+        ..Draft::new(wish.want.clone(), plan, before)
     })
 }

@@ -4,15 +4,17 @@ use crate::error::Error;
 use crate::host::machine::Machine;
 use crate::host::netns::Target;
 use crate::model::approval::{Approval, Grounds};
+use crate::report::Depth;
 
 use super::draft::{Draft, Manner};
 use super::scene::{Boot, Scene};
 
-/// What a plan stands on; see [`Grounds`]. Where nothing would change, and nobody asks, it is not worth its time.
+/// What a plan stands on; see [`Grounds`]. Where nothing would change, or it was done already, and nobody asks, it is not
+/// worth its time.
 pub(super) fn plan_hash(scene: &Scene<'_>, draft: &Draft, manner: &Manner) -> Option<String> {
     let world = scene.world;
     let asked = world.for_program || manner.only_hash || manner.expect.is_some();
-    if draft.plan.is_empty() && !asked {
+    if !asked && (draft.plan.is_empty() || manner.depth == Depth::Deed) {
         return None;
     }
     let Machine { kernel, boot, .. } = &world.machine;

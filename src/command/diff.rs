@@ -122,8 +122,8 @@ fn compared(request: &Diff) -> Result<Report, Error> {
     let to = wish::wanted(&request.words, &library)?;
     let from = wish::wanted(&Words::of(&request.against), &library)?;
     let compared = Compared::new(
-        (from.title, from.active.settings),
-        (to.title, to.active.settings),
+        (from.want, from.active.settings),
+        (to.want, to.active.settings),
     );
     let changed = !compared.rows.is_empty();
     Ok(Report {

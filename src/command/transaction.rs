@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::change::confirm;
-use crate::change::execute::{check_files, check_rights, execute, execute_image};
+use crate::change::execute::{check_files, execute, execute_image};
 use crate::change::journal::{Confirm, Entry, Stage};
+use crate::change::keys::Keys;
 use crate::change::recover::{self, Settled};
 use crate::change::state::State;
 use crate::change::store::{Known, Locked};
@@ -197,7 +198,7 @@ impl Transaction<'_> {
             }
             // Rather say which keys may not be written than which file.
             Hands::Tied(tied) => {
-                check_rights(&world.kernel, &draft.plan.live)?;
+                Keys::open(&world.kernel, &draft.plan.live)?;
                 check_files(&world.root, draft.plan.files())?;
                 return Err(tied.error());
             }
@@ -272,7 +273,7 @@ impl Transaction<'_> {
                 return Ok(());
             }
             Some((entry, End::Rejected)) => {
-                check_rights(target.kernel, &draft.plan.live)?;
+                Keys::open(target.kernel, &draft.plan.live)?;
                 one.journal = Some((entry.id, Stage::Unconfirmed));
                 confirm::take_back(target, locked, entry.clone(), REJECTED)?;
                 one.journal = Some((entry.id, Stage::Reverted));

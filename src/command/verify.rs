@@ -33,7 +33,7 @@ pub fn run(world: &World, request: &Verify) -> Report {
         None
     } else {
         match wish::resolve(&request.words, &Library::default()) {
-            Ok(wish) => Some((wish.title, wish.active)),
+            Ok(wish) => Some((wish.want, wish.active)),
             Err(error) => return failed("verify", error),
         }
     };
@@ -67,11 +67,11 @@ pub fn run(world: &World, request: &Verify) -> Report {
 
 fn one(
     scene: &Scene<'_>,
-    wanted: Option<&(String, ActiveSet)>,
+    wanted: Option<&(Want, ActiveSet)>,
     scope: Scope,
 ) -> Result<Verified, Error> {
-    let (title, active) = match wanted {
-        Some((title, active)) => (title.clone(), active.clone()),
+    let (want, active) = match wanted {
+        Some(wanted) => wanted.clone(),
         None => declared(scene, scope),
     };
     let live = scope.live() && !scene.world.root.is_image();
@@ -95,7 +95,7 @@ fn one(
         }
     };
     Ok(Verified {
-        want: Some(Want::new(title, &active.settings)),
+        want: Some(want),
         rows: active.settings.iter().map(row).collect(),
         intact: !scope.boot() || misfit(scene).is_none(),
         ..Verified::blank(scene.namespace.label.clone())
@@ -103,7 +103,7 @@ fn one(
 }
 
 /// What is declared: on the live axis, or where nothing is, or that is not asked for, on the boot axis.
-fn declared(scene: &Scene<'_>, scope: Scope) -> (String, ActiveSet) {
+fn declared(scene: &Scene<'_>, scope: Scope) -> (Want, ActiveSet) {
     let live = &scene.memory.active;
     let recorded = scene.boot.as_ref().and_then(|boot| boot.recorded.as_ref());
     let active = match recorded.filter(|_| scope.boot()) {
@@ -111,5 +111,6 @@ fn declared(scene: &Scene<'_>, scope: Scope) -> (String, ActiveSet) {
         None if !scope.live() => &ActiveSet::default(),
         _ => live,
     };
-    (active.name(), active.clone())
+    let want = Want::new(active.name(), &active.settings);
+    (want, active.clone())
 }

@@ -12,7 +12,7 @@ use crate::model::problem::{Problem, Source};
 use crate::model::profile;
 use crate::model::setting::{Origin, Setting};
 use crate::model::stack::{self, Desired};
-use crate::report::text;
+use crate::report::{Want, text};
 
 use super::candidates;
 
@@ -46,7 +46,7 @@ impl Words {
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
     pub(super) active: ActiveSet,
-    pub(super) title: String,
+    pub(super) want: Want,
     /// What a setting of the command line replaced.
     pub(super) notes: BTreeMap<Key, String>,
 }
@@ -95,6 +95,13 @@ pub(super) fn resolve(words: &Words, library: &Library) -> Result<Wish, Error> {
         .collect::<Vec<_>>()
         .join(" + ");
     let notes = replace(&mut settings, by_hand);
+    let want = match count {
+        0 => Want {
+            title,
+            hash: profiles_hash.clone(),
+        },
+        _ => Want::new(title, &settings),
+    };
     let profiles = profiles
         .iter()
         .map(|profile| lasting(&profile.reference))
@@ -105,7 +112,7 @@ pub(super) fn resolve(words: &Words, library: &Library) -> Result<Wish, Error> {
             profiles_hash,
             settings,
         },
-        title,
+        want,
         notes,
     })
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::rc::Rc;
 
 use crate::model::key::Key;
 use crate::model::value::Value;
@@ -45,11 +46,11 @@ impl Kernel for FakeKernel {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn open(&self, key: &Key) -> io::Result<Box<dyn Open + '_>> {
+    fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>> {
         let kernel = self;
         let key = key.clone();
         self.read(&key)?;
-        Ok(Box::new(OpenFake { kernel, key }))
+        Ok(Rc::new(OpenFake { kernel, key }))
     }
 }
 

@@ -1,10 +1,13 @@
 //! The kernel's keys: one open and one read, or one open for reading, writing and reading back.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
+use std::rc::Rc;
 
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
 use sysctl::{CtlIter, Sysctl};
 
 use crate::model::catalogue;
@@ -26,7 +29,7 @@ pub trait Kernel {
     ///
     /// # Errors
     /// What the kernel answers.
-    fn open(&self, key: &Key) -> io::Result<Box<dyn Open + '_>>;
+    fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>>;
 }
 
 /// A key that stays open while it is written.
@@ -56,7 +59,13 @@ const LARGEST: usize = 16 * 1024;
 const USUAL: usize = 256;
 
 pub(super) fn path(key: &Key) -> PathBuf {
-    format!("/proc/sys/{}", key.path()).into()
+    ["/proc/sys/", &key.path()].concat().into()
+}
+
+/// As std opens files, in one system call: `open` of musl asks twice that a child shall not have it.
+fn open(key: &Key, how: OFlag) -> io::Result<File> {
+    let file = openat(AT_FDCWD, &path(key), how | OFlag::O_CLOEXEC, Mode::empty())?;
+    Ok(file.into())
 }
 
 /// What a key holds. The kernel prints a whole sysctl into the first read, and cuts off what does not fit.
@@ -81,13 +90,13 @@ fn at_once<const MOST: usize>(key: &Key, file: &File) -> io::Result<Option<Value
 
 impl Kernel for Proc {
     fn read(&self, key: &Key) -> io::Result<Value> {
-        value(key, &File::open(path(key))?)
+        value(key, &open(key, OFlag::O_RDONLY)?)
     }
 
-    fn open(&self, key: &Key) -> io::Result<Box<dyn Open + '_>> {
-        let file = OpenOptions::new().read(true).write(true).open(path(key))?;
+    fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>> {
+        let file = open(key, OFlag::O_RDWR)?;
         let key = key.clone();
-        Ok(Box::new(OpenFile { key, file }))
+        Ok(Rc::new(OpenFile { key, file }))
     }
 }
 

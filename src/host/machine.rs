@@ -1,5 +1,6 @@
 //! Facts about the machine and about who runs tcptune.
 
+use nix::sys::resource::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -71,6 +72,12 @@ pub fn outsider() -> Option<u32> {
     });
     let inside = |(first, count): (u64, u64)| (first..first + count).contains(&u64::from(overflow));
     (!ranges.any(inside)).then_some(overflow)
+}
+
+/// How many files this process may have open at a time (`RLIMIT_NOFILE`, getrlimit(2)).
+pub fn descriptors() -> usize {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+    limit.try_into().unwrap_or(usize::MAX)
 }
 
 /// When a process was started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with its id, this says

@@ -158,15 +158,16 @@ impl fmt::Display for Key {
 
 /// Exchanges dots and slashes: the same rule leads from name to path and back.
 fn swap(text: &str) -> String {
-    let mut swapped = String::with_capacity(text.len());
-    for c in text.chars() {
-        swapped.push(match c {
-            '.' => '/',
-            '/' => '.',
+    let mut bytes = text.as_bytes().to_vec();
+    for byte in &mut bytes {
+        *byte = match *byte {
+            b'.' => b'/',
+            b'/' => b'.',
             other => other,
-        });
+        };
     }
-    swapped
+    // One letter of ASCII for another: UTF-8 stays UTF-8.
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::Entry;
 use super::key::Key;
 use super::sorted;
 use super::value::Value;
@@ -79,6 +80,13 @@ impl Snapshot {
             }
         }
         supposed
+    }
+
+    /// The keys of the catalogue alone.
+    #[must_use]
+    pub fn of_catalogue(&self) -> Self {
+        let known = self.0.iter().filter(|(key, _)| Entry::of(key).is_some());
+        Self(sorted::map(known.map(|(key, one)| (key.clone(), one.clone()))))
     }
 
     /// The values alone.

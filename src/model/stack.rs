@@ -120,6 +120,9 @@ pub fn resolve(
 
 /// Puts `above` on top of `below`, key by key.
 pub fn stack(mut below: Settings, above: Settings) -> Settings {
+    if below.is_empty() {
+        return above;
+    }
     for (key, later) in above {
         let merged = match below.remove(&key) {
             Some(earlier) => earlier.stack(later),

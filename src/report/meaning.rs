@@ -21,8 +21,11 @@ pub(super) fn meanings(one: &NamespaceChanges) -> Vec<Meaning> {
     let Some(plan) = one.plan.as_ref().filter(|plan| !plan.live.is_empty()) else {
         return Vec::new();
     };
-    let before = catalogue::consequences(&one.before.values());
-    let after = catalogue::consequences(&plan.applied_to(&one.before).values());
+    let before = one.before.of_catalogue();
+    let changes = plan.live.iter();
+    let after = before.supposing(changes.map(|change| (&change.key, &change.to)));
+    let before = catalogue::consequences(&before.values());
+    let after = catalogue::consequences(&after.values());
     let mut all = Vec::new();
     for (key, sentences) in &after {
         let was: &[String] = before.get(key).map_or(&[], Vec::as_slice);

@@ -135,8 +135,8 @@ pub struct Differs {
 }
 
 impl Compared {
-    /// Compares titles and settings.
-    pub fn new(from: (String, Settings), to: (String, Settings)) -> Self {
+    /// Compares wishes and their settings.
+    pub fn new(from: (Want, Settings), to: (Want, Settings)) -> Self {
         let keys = from
             .1
             .keys()
@@ -151,8 +151,8 @@ impl Compared {
             .collect();
         sorted::by(&mut rows, |a, b| a.key.cmp(&b.key));
         Self {
-            from: Want::new(from.0, &from.1),
-            to: Want::new(to.0, &to.1),
+            from: from.0,
+            to: to.0,
             rows,
             settings: (from.1, to.1),
         }

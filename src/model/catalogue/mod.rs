@@ -188,9 +188,13 @@ impl Entry {
 
     /// Finds a key of the table by key.
     pub fn of(key: &Key) -> Option<&'static Entry> {
-        TABLE.iter().find(|entry| entry.name == key.as_str())
+        BY_NAME.get(key.as_str()).copied()
     }
 }
+
+/// The table by full name: it is asked several times for each key.
+static BY_NAME: LazyLock<BTreeMap<&str, &Entry>> =
+    LazyLock::new(|| sorted::map(TABLE.iter().map(|entry| (entry.name, entry))));
 
 /// Keys of the table, in the table's order.
 pub static KEYS: LazyLock<Vec<Key>> =
@@ -248,8 +252,11 @@ pub fn near(name: &str) -> Option<&'static str> {
         return None;
     }
     let name = name.strip_prefix("tcp_").unwrap_or(name);
-    let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
+    let length = name.chars().count();
     let most = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
+    // Most names are that much longer or shorter.
+    let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
+    let known = known.filter(|known| known.len().abs_diff(length) <= most(known));
     let word = spelling::Name::new(name);
     let slips = known.filter_map(|known| Some((word.distance(known, most(known))?, known)));
     let slips = slips.filter(|(distance, _)| *distance > 0);

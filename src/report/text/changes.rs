@@ -374,7 +374,7 @@ pub(super) fn survives(lost: &[&Expected]) -> &'static str {
 
 /// What the next boot gives for keys: `somaxconn 1024 (/etc/sysctl.d/60-app.conf:4)`.
 pub(super) fn next(all: &[&Expected]) -> String {
-    let mut by: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut by: Vec<(&str, Vec<(&Key, &str)>)> = Vec::new();
     for Expected {
         key,
         value,
@@ -382,16 +382,16 @@ pub(super) fn next(all: &[&Expected]) -> String {
         ..
     } in all
     {
-        let name = name(key);
         let value = value.as_ref().map_or("unknown", |value| value.as_str());
-        let said = format!("{name} {value}");
         match by.iter_mut().find(|(place, _)| place == who) {
-            Some((_, keys)) => keys.push(said),
-            None => by.push((who, vec![said])),
+            Some((_, keys)) => keys.push((key, value)),
+            None => by.push((who, vec![(key, value)])),
         }
     }
     let told = by.into_iter().map(|(place, keys)| {
         let (named, more) = keys.split_at(keys.len().min(NEXT));
+        let named = named.iter().map(|(key, value)| format!("{} {value}", name(key)));
+        let named: Vec<String> = named.collect();
         let more = match more.len() {
             0 => String::new(),
             more => format!(" and {more} more"),

@@ -1,0 +1,56 @@
+//! The keys that a plan writes, open from the check of rights to the last look at them.
+
+use std::io;
+use std::rc::Rc;
+
+use crate::error::Error;
+use crate::host::kernel::{Kernel, Open};
+use crate::host::machine;
+use crate::model::plan::Change;
+
+/// Keys that may be written.
+pub struct Keys<'k> {
+    kernel: &'k dyn Kernel,
+    changes: &'k [Change],
+    /// The first of them, as many as may stay open.
+    open: Vec<Rc<dyn Open + 'k>>,
+}
+
+impl<'k> Keys<'k> {
+    /// Opens every key for writing: the only true check of rights.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] with every key that may not be written.
+    pub fn open(kernel: &'k dyn Kernel, changes: &'k [Change]) -> Result<Self, Error> {
+        let mut open = Vec::new();
+        let mut denied = Vec::new();
+        // The journal and the files want descriptors, too.
+        let room = machine::descriptors() / 2;
+        for change in changes {
+            match kernel.open(&change.key) {
+                Ok(key) if open.len() < room => open.push(key),
+                Ok(_) => {}
+                Err(why) => denied.push((change.key.clone(), why)),
+            }
+        }
+        if !denied.is_empty() {
+            return Err(Error::Denied(denied));
+        }
+        Ok(Self {
+            kernel,
+            changes,
+            open,
+        })
+    }
+
+    /// Every change with its key, open; or why the kernel does not open it any more.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&'k Change, io::Result<Rc<dyn Open + 'k>>)> {
+        self.changes.iter().enumerate().map(|(place, change)| {
+            let open = match self.open.get(place) {
+                Some(open) => Ok(open.clone()),
+                None => self.kernel.open(&change.key),
+            };
+            (change, open)
+        })
+    }
+}
