@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::error::{Error, Failure, Left};
@@ -28,7 +29,7 @@ struct Busy<'k> {
 }
 
 struct OpenBusy<'k> {
-    open: Box<dyn Open + 'k>,
+    open: Rc<dyn Open + 'k>,
     key: Key,
     before: &'k dyn Fn(&Key, &Value),
 }
@@ -38,8 +39,8 @@ impl Kernel for Busy<'_> {
         self.kernel.read(key)
     }
 
-    fn open(&self, key: &Key) -> io::Result<Box<dyn Open + '_>> {
-        Ok(Box::new(OpenBusy {
+    fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>> {
+        Ok(Rc::new(OpenBusy {
             open: self.kernel.open(key)?,
             key: key.clone(),
             before: self.before,
