@@ -1,6 +1,7 @@
 //! What a verb wants in a namespace, before anything is done, and the entry that it is recorded as.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::change::journal::{BootWish, Confirm, Entry, SCHEMA, Stage, Who};
@@ -50,7 +51,7 @@ impl Manner {
 /// What a verb wants to do in a namespace.
 pub(super) struct Draft {
     pub(super) want: Want,
-    pub(super) plan: Plan,
+    pub(super) plan: Rc<Plan>,
     pub(super) before: Snapshot,
     pub(super) notes: BTreeMap<Key, String>,
     pub(super) undoes: Option<Undoes>,
@@ -84,7 +85,7 @@ impl Draft {
     pub(super) fn new(want: Want, plan: Plan, before: Snapshot) -> Self {
         Self {
             want,
-            plan,
+            plan: Rc::new(plan),
             before,
             notes: BTreeMap::new(),
             undoes: None,

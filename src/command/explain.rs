@@ -139,6 +139,7 @@ fn planned(now: &Snapshot, set: &Settings) -> Planned {
     Planned {
         title: title.join(" "),
         values: now
+            .clone()
             .supposing(values.iter().map(|(key, value)| (*key, value)))
             .values(),
     }

@@ -266,7 +266,7 @@ impl Way<'_> {
                 // As if nobody else had written anything: whether somebody has is for the whole way to find out.
                 let back = back.iter().map(|change| (&change.key, &change.to));
                 let held = floor.held.iter().map(|(key, held)| (key, &held.wrote));
-                let there = before.supposing(back.chain(held));
+                let there = before.clone().supposing(back.chain(held));
                 scene.plan_from(floor, wanted, None, &there)?
             }
             None => Plan::still(floor),

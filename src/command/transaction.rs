@@ -1,6 +1,7 @@
 //! What `diff`, `apply`, `set`, `off` and `rollback` share: for each namespace, look, plan, and perhaps do.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::rc::Rc;
 
 use crate::change::confirm;
@@ -135,10 +136,10 @@ impl Transaction<'_> {
         }
         one.plan_hash = plan_hash(&scene, &draft, self.manner);
         one.want = Some(draft.want.clone());
-        one.before.clone_from(&draft.before);
+        one.before = mem::take(&mut draft.before);
         one.notes.clone_from(&draft.notes);
         one.undoes = draft.undoes.as_ref().map(|undoes| undoes.words.clone());
-        let plan = &*one.plan.insert(draft.plan.clone());
+        let plan = &**one.plan.insert(draft.plan.clone());
         approved(self.manner, &draft.want.hash, one.plan_hash.as_deref())?;
         self.warnings.extend(shadowed(plan));
         self.warnings.extend(without_baseline(plan));
@@ -163,14 +164,14 @@ impl Transaction<'_> {
                 .filter(|key| !one.before.0.contains_key(*key));
             let context = scene.snapshot(unread);
             one.before.0.extend(context.0);
-            let after = plan.applied_to(&one.before).values();
+            let after = one.before.of_catalogue().supposing(plan.writing()).values();
             one.findings = check(&plan.declared().settings, &after);
             // What is good to know about a change is no news where there is none.
             let changes = |key: &Key| plan.live.iter().any(|change| change.key == *key);
             one.findings
                 .retain(|one| one.severity > Severity::Note || changes(&one.key));
         }
-        one.listeners = relisten::look(&scene, plan, &draft.before);
+        one.listeners = relisten::look(&scene, plan, &one.before);
         let ours = scene.boot.as_ref().and_then(|boot| boot.declared());
         let live = &plan.after.active;
         one.drop_in = ours.map(|ours| ours.drop_in.active.wants_the_same(live));
@@ -214,7 +215,7 @@ impl Transaction<'_> {
         }
         let Plan {
             live, remembers, ..
-        } = &draft.plan;
+        } = &*draft.plan;
         let wish = waiting
             .confirm
             .as_ref()
@@ -228,7 +229,7 @@ impl Transaction<'_> {
         }
         if same {
             // The files come when it is confirmed.
-            draft.plan.boot = None;
+            Rc::make_mut(&mut draft.plan).boot = None;
         }
         let said = match &self.world.elsewhere {
             None => is_pending(waiting, &self.world.machine),
@@ -295,9 +296,9 @@ impl Transaction<'_> {
                 // The files come when it is confirmed.
                 let plan = Plan {
                     boot: None,
-                    ..draft.plan.clone()
+                    ..(*draft.plan).clone()
                 };
-                (plan, Some(confirm))
+                (Rc::new(plan), Some(confirm))
             }
         };
         let entry = entry(
@@ -418,7 +419,7 @@ fn conclude(
 ) -> Report {
     // A failed one wrote nothing that stayed, unless it says what is left.
     let writes = |one: &NamespaceChanges| match &one.error {
-        None => one.plan.as_ref().is_some_and(Plan::writes),
+        None => one.plan.as_ref().is_some_and(|plan| plan.writes()),
         Some(error) => !error.left().is_empty(),
     };
     let changed = wrote || namespaces.iter().any(writes);

@@ -126,7 +126,7 @@ fn may_mean(remark: &Remark, key: &Key) -> bool {
     slips.contains(&remark.code)
         && words
             .into_iter()
-            .any(|word| name.distance(word, 1).is_some())
+            .any(|word| name.distance(&spelling::Name::new(word), 1).is_some())
 }
 
 /// Lines that speak of several keys: what they say, and where.

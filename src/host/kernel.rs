@@ -1,5 +1,6 @@
 //! The kernel's keys: one open and one read, or one open for reading, writing and reading back.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -13,7 +14,6 @@ use sysctl::{CtlIter, Sysctl};
 use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::snapshot::{Reading, Snapshot};
-use crate::model::sorted;
 use crate::model::spelling;
 use crate::model::value::Value;
 
@@ -147,9 +147,12 @@ pub fn is_action(key: &Key) -> bool {
 
 /// Asks for many keys, for each once.
 pub fn snapshot<'a>(kernel: &dyn Kernel, keys: impl IntoIterator<Item = &'a Key>) -> Snapshot {
-    let keys = sorted::set(keys);
-    let read = |key: &Key| (key.clone(), reading(kernel, key));
-    Snapshot(sorted::map(keys.into_iter().map(read)))
+    let mut seen = BTreeMap::new();
+    for key in keys {
+        seen.entry(key.clone())
+            .or_insert_with(|| reading(kernel, key));
+    }
+    Snapshot(seen)
 }
 
 /// The key of this kernel that a name which it does not have probably means. Slow: walks the whole tree.
@@ -159,7 +162,7 @@ pub fn near(key: &Key) -> Option<String> {
     CtlIter::root()
         .filter_map(|ctl| ctl.ok()?.name().ok()?.parse::<Key>().ok())
         .filter_map(|known| {
-            let distance = name.distance(known.as_str(), limit)?;
+            let distance = name.distance(&spelling::Name::new(known.as_str()), limit)?;
             Some((distance, known))
         })
         .min()

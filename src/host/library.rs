@@ -142,7 +142,7 @@ impl Library {
         let asked = spelling::Name::new(reference);
         let names = list().into_iter().filter_map(|listed| {
             let most = 1 + listed.name.len() / 4;
-            let distance = asked.distance(&listed.name, most)?;
+            let distance = asked.distance(&spelling::Name::new(&listed.name), most)?;
             Some((distance, listed.name))
         });
         let near = names.min();

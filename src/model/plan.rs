@@ -155,6 +155,11 @@ impl Plan {
             .count()
     }
 
+    /// The keys that are written, each with what it will hold.
+    pub fn writing(&self) -> impl Iterator<Item = (&Key, &Value)> {
+        self.live.iter().map(|change| (&change.key, &change.to))
+    }
+
     /// The values of a snapshot as they will be afterwards.
     pub fn applied_to(&self, snapshot: &Snapshot) -> Snapshot {
         let mut snapshot = snapshot.clone();

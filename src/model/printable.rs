@@ -21,6 +21,9 @@ fn acts(c: char) -> bool {
 
 /// The text with such characters shown instead of obeyed.
 pub fn printable(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if acts(c) {

@@ -72,14 +72,16 @@ impl Snapshot {
 
     /// The same, as if keys that have a value held these.
     #[must_use]
-    pub fn supposing<'v>(&self, values: impl IntoIterator<Item = (&'v Key, &'v Value)>) -> Self {
-        let mut supposed = self.clone();
+    pub fn supposing<'v>(
+        mut self,
+        values: impl IntoIterator<Item = (&'v Key, &'v Value)>,
+    ) -> Self {
         for (key, value) in values {
-            if let Some(Reading::Value(there)) = supposed.0.get_mut(key) {
+            if let Some(Reading::Value(there)) = self.0.get_mut(key) {
                 there.clone_from(value);
             }
         }
-        supposed
+        self
     }
 
     /// The keys of the catalogue alone.

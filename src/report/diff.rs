@@ -1,13 +1,12 @@
 //! The unified diff between what the kernel holds and what it would hold.
 
-use std::collections::BTreeMap;
-
 use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::lines::Lines;
 use crate::model::persist::FileChange;
 use crate::model::plan::Cause;
 use crate::model::setting::Setting;
+use crate::model::sorted;
 use crate::model::value::Value;
 
 use super::{NamespaceChanges, printable};
@@ -18,10 +17,10 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
         return String::new();
     };
     // Released keys stand first.
-    let mut lines: BTreeMap<(bool, &Key), (String, String)> = BTreeMap::new();
+    let mut lines: Vec<(bool, &Key, String)> = Vec::new();
     for kept in &plan.kept {
-        let line = line(&kept.key, &kept.value, &[]);
-        lines.insert((true, &kept.key), (line.clone(), line));
+        let line = format!(" {}", line(&kept.key, &kept.value, &[]));
+        lines.push((true, &kept.key, line));
     }
     for change in &plan.live {
         let released = (change.cause == Cause::Released).then(|| "released".to_owned());
@@ -33,27 +32,23 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
             setting.and_then(Setting::bound),
             changes.notes.get(&change.key).cloned(),
         ];
-        let (from, to) = (
-            line(&change.key, &change.from, &[]),
-            line(&change.key, &change.to, &remarks),
-        );
-        lines.insert((change.cause != Cause::Released, &change.key), (from, to));
-    }
-    // Line by line, so that what a key was and what it becomes stand together.
-    let count = lines.len();
-    let marked = |(from, to): &(String, String)| {
-        if from == to {
+        // What a key was and what it becomes stand together.
+        let from = line(&change.key, &change.from, &[]);
+        let to = line(&change.key, &change.to, &remarks);
+        let line = if from == to {
             format!(" {from}")
         } else {
             format!("-{from}+{to}")
-        }
-    };
-    let body = lines.values().map(marked);
+        };
+        lines.push((change.cause != Cause::Released, &change.key, line));
+    }
+    sorted::by(&mut lines, |a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    let count = lines.len();
     let (from_header, to_header) = (printable(from_header), printable(to_header));
-    format!(
-        "--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n{}",
-        body.collect::<String>()
-    )
+    let mut diff =
+        format!("--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n");
+    diff.extend(lines.into_iter().map(|(_, _, line)| line));
+    diff
 }
 
 /// Files before and after, as one unified diff, with so many lines around each change.
@@ -99,9 +94,9 @@ fn line(key: &Key, value: &Value, remarks: &[Option<String>]) -> String {
         .chain(remarks.iter().flatten())
         .map(String::as_str)
         .collect();
-    if remarks.is_empty() {
-        format!("{key} = {shown}\n")
-    } else {
-        format!("{key} = {shown}  # {}\n", remarks.join(", "))
+    let mut line = [key.as_str(), " = ", &shown].concat();
+    if !remarks.is_empty() {
+        line += &format!("  # {}", remarks.join(", "));
     }
+    line + "\n"
 }

@@ -22,8 +22,7 @@ pub(super) fn meanings(one: &NamespaceChanges) -> Vec<Meaning> {
         return Vec::new();
     };
     let before = one.before.of_catalogue();
-    let changes = plan.live.iter();
-    let after = before.supposing(changes.map(|change| (&change.key, &change.to)));
+    let after = before.clone().supposing(plan.writing());
     let before = catalogue::consequences(&before.values());
     let after = catalogue::consequences(&after.values());
     let mut all = Vec::new();

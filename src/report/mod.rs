@@ -20,6 +20,7 @@ pub mod text;
 pub mod watch;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 pub use boot::{BootStatus, Compliance, KeyWinner, Verified, Winners};
 pub use check::{Checked, CheckedFile};
@@ -306,7 +307,7 @@ pub struct NamespaceChanges {
     /// What is wanted there; nothing if that could not be found out.
     pub want: Option<Want>,
     /// What would change or has changed.
-    pub plan: Option<Plan>,
+    pub plan: Option<Rc<Plan>>,
     /// What the kernel held before.
     pub before: Snapshot,
     /// Remarks on single keys.

@@ -388,7 +388,7 @@ fn old_entries_that_nothing_needs_go_by_themselves() {
     sandbox.tcptune("set somaxconn=5000").exits(0);
     sandbox.sh(
         "cd /var/lib/tcptune/journal; rm ../state.json
-         for n in $(seq 2 1100); do sed \"s/\\\"id\\\": 1,/\\\"id\\\": $n,/\" 1.json > $n.json; done",
+         for n in $(seq 2 1100); do sed \"s/\\\"id\\\":1,/\\\"id\\\":$n,/\" 1.json > $n.json; done",
     );
     let before = sandbox.sysctl("net.core.somaxconn");
     sandbox.tcptune("set syn_retries=4").exits(0);

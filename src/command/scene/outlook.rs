@@ -1,6 +1,7 @@
 //! What the next boot will give, and who wrote what is there now.
 
 use crate::error::Error;
+use crate::model::catalogue::Entry;
 use crate::model::dropin::installed;
 use crate::model::expected::{Expected, Outlook};
 use crate::model::key::Key;
@@ -33,15 +34,17 @@ impl Scene<'_> {
         let forecast = Forecast::of(&tree, boot.loader);
         let ours = installed(&tree).ok().flatten();
         let image = self.world.root.is_image();
+        // Of no other key is the default known.
+        let constant = |key: &Key| Entry::of(key).is_some_and(Entry::is_constant);
         let silent = settings
             .keys()
-            .filter(|key| !image && forecast.winner(key).is_none());
+            .filter(|key| !image && constant(key) && forecast.winner(key).is_none());
         let defaults = self.world.fresh(silent)?;
         let done = keys.iter().map(|change| (&change.key, &change.to));
         let live = (!image).then(|| {
             let unread = settings.keys().filter(|key| !before.0.contains_key(*key));
-            let mut live = self.snapshot(unread);
-            live.0.extend(before.0.clone());
+            let mut live = before.clone();
+            live.0.extend(self.snapshot(unread).0);
             live.supposing(done)
         });
         let outlook = Outlook {

@@ -246,19 +246,24 @@ const SIBLINGS: [&str; 3] = [
     "net.ipv4.udp_mem",
 ];
 
+/// Names of the table, short and full, for those who misspell them.
+static NAMES: LazyLock<Vec<spelling::Name<'_>>> = LazyLock::new(|| {
+    let names = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
+    names.map(spelling::Name::new).collect()
+});
+
 /// The name of the table that a misspelt one probably means.
 pub fn near(name: &str) -> Option<&'static str> {
     if SIBLINGS.contains(&name) {
         return None;
     }
     let name = name.strip_prefix("tcp_").unwrap_or(name);
-    let length = name.chars().count();
     let most = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
-    // Most names are that much longer or shorter.
-    let known = TABLE.iter().flat_map(|entry| [entry.short, entry.name]);
-    let known = known.filter(|known| known.len().abs_diff(length) <= most(known));
     let word = spelling::Name::new(name);
-    let slips = known.filter_map(|known| Some((word.distance(known, most(known))?, known)));
+    let slips = NAMES.iter().filter_map(|name| {
+        let known = name.text();
+        Some((word.distance(name, most(known))?, known))
+    });
     let slips = slips.filter(|(distance, _)| *distance > 0);
     slips.min().map(|(_, known)| known)
 }

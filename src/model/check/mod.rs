@@ -17,7 +17,8 @@ use super::value::Value;
 use rules::{Case, Found};
 pub use rules::{RULES, Rule};
 
-/// The findings about settings, beside the values that the kernel will hold; ordered by key, then by rule.
+/// The findings about settings, beside the values that the kernel will hold, of which those of the catalogue are looked
+/// at; ordered by key, then by rule.
 pub fn check(settings: &Settings, values: &BTreeMap<Key, Value>) -> Vec<Finding> {
     findings(settings, values, |rule| !rule.of_text)
 }
