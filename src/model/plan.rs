@@ -597,6 +597,9 @@ mod tests {
         assert_eq!(origins, [None, Some(&origin())]);
         assert_eq!(plan.setting(&key(B)), Some(&exactly("3")));
         assert_eq!(plan.released(), 1);
+        let writing: Vec<_> = plan.writing().collect();
+        let (a, b) = (key(A), key(B));
+        assert_eq!(writing, [(&a, &Value::new("4096")), (&b, &Value::new("3"))]);
         // As it would be for a rollback to this declaration.
         for change in &mut plan.live {
             change.cause = Cause::Restored;
