@@ -1,6 +1,6 @@
 //! The steps of a transaction one by one, on both axes: a fake kernel, and the files of an image.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
 use std::rc::Rc;
@@ -26,6 +26,18 @@ use super::store::{Locked, Store};
 struct Busy<'k> {
     kernel: &'k FakeKernel,
     before: &'k dyn Fn(&Key, &Value),
+    /// How often keys were opened.
+    opened: Cell<usize>,
+}
+
+impl<'k> Busy<'k> {
+    fn new(kernel: &'k FakeKernel, before: &'k dyn Fn(&Key, &Value)) -> Self {
+        Self {
+            kernel,
+            before,
+            opened: Cell::new(0),
+        }
+    }
 }
 
 struct OpenBusy<'k> {
@@ -40,6 +52,7 @@ impl Kernel for Busy<'_> {
     }
 
     fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>> {
+        self.opened.update(|opened| opened + 1);
         Ok(Rc::new(OpenBusy {
             open: self.kernel.open(key)?,
             key: key.clone(),
@@ -102,14 +115,20 @@ fn the_intent_is_on_disk_before_the_first_write() {
     in_a_store(|state| {
         let seen = RefCell::new(Vec::new());
         let look = |_: &Key, _: &Value| seen.borrow_mut().push(stage(state));
-        let busy = Busy {
-            kernel: &kernel,
-            before: &look,
-        };
+        let busy = Busy::new(&kernel, &look);
         run_live(&busy, state, &raising(2)).unwrap();
         assert_eq!(seen.into_inner(), [Stage::Pending, Stage::Pending]);
         assert_eq!(stage(state), Stage::Committed);
     });
+}
+
+/// So that nothing is opened twice, and what was opened with the right to write is what is written.
+#[test]
+fn a_key_stays_open_from_the_check_of_rights_to_the_last_look() {
+    let kernel = kernel(3);
+    let busy = Busy::new(&kernel, &|_, _| ());
+    in_a_store(|state| run_live(&busy, state, &raising(3)).unwrap());
+    assert_eq!(busy.opened.get(), 3);
 }
 
 #[test]
@@ -163,10 +182,7 @@ fn a_key_that_the_one_before_set_right_is_put_back_as_well() {
                 put(&kernel, 3, 77);
             }
         };
-        let busy = Busy {
-            kernel: &kernel,
-            before: &follow,
-        };
+        let busy = Busy::new(&kernel, &follow);
         let failed = run_live(&busy, state, &plan).unwrap_err();
         assert!(
             matches!(&failed, Error::PutBack(Failure::SideEffect { key: dragged, .. }) if *dragged == key(3)),
@@ -187,10 +203,7 @@ fn nothing_was_touched_is_only_said_where_nothing_was_written() {
                 put(&kernel, 1, if *value == number(100) { 77 } else { 1 });
             }
         };
-        let busy = Busy {
-            kernel: &kernel,
-            before: &follow,
-        };
+        let busy = Busy::new(&kernel, &follow);
         let failed = run_live(&busy, state, &raising(2)).unwrap_err();
         assert!(
             matches!(&failed, Error::PutBack(Failure::Moved { key: moved, .. }) if *moved == key(1)),
@@ -313,10 +326,7 @@ fn a_commit_that_fails_takes_both_axes_back() {
             fs::remove_dir_all(directory.path().join("journal")).unwrap();
         }
     };
-    let busy = Busy {
-        kernel: &kernel,
-        before: &lose,
-    };
+    let busy = Busy::new(&kernel, &lose);
     in_an_image(&THERE, |root| {
         let failed = run(&busy, root, &state, &on_both_axes(1, three())).unwrap_err();
         assert!(
