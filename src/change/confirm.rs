@@ -14,9 +14,10 @@ use crate::model::undo::{self, PutBack};
 
 use super::execute::{Target, check_files, give_up, install, put_back, put_files_back, stage};
 use super::journal::{Confirm, Entry, Stage};
+use super::locked::Locked;
 use super::log;
 use super::state::State;
-use super::store::{Locked, Store};
+use super::store::Store;
 
 /// The entry of this namespace that waits to be confirmed.
 ///

@@ -16,8 +16,8 @@ use crate::model::value::Value;
 
 use super::journal::{Entry, Stage};
 use super::keys::Keys;
+use super::locked::Locked;
 use super::log;
-use super::store::Locked;
 
 /// Where the two axes are written.
 #[derive(Clone, Copy)]

@@ -17,7 +17,8 @@ use crate::model::value::Value;
 
 use super::execute::{Target, execute};
 use super::journal::{Entry, SCHEMA, Stage, Who};
-use super::store::{Locked, Store};
+use super::locked::Locked;
+use super::store::Store;
 
 pub(super) fn key(number: usize) -> Key {
     format!("net.test.key{number}").parse().unwrap()

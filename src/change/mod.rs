@@ -7,6 +7,7 @@ pub mod journal;
 pub mod keys;
 #[cfg(test)]
 mod laws;
+pub mod locked;
 mod log;
 pub mod recover;
 pub mod state;

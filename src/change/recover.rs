@@ -8,14 +8,12 @@ use crate::host::{signals, staged};
 use crate::model::undo::{self, PutBack, happened};
 
 use super::confirm::{self, TakenBack};
-use super::execute::{
-    Target, check_files, give_up, put_back, put_files_back, revert,
-};
+use super::execute::{Target, check_files, give_up, put_back, put_files_back, revert};
 use super::journal::{Entry, Stage};
 use super::keys::Keys;
+use super::locked::Locked;
 use super::log;
 use super::state::State;
-use super::store::Locked;
 
 /// What became of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -78,6 +78,9 @@ pub struct State {
     /// The entries that made the drop-in what it is, newest first. A reboot does not end them.
     #[serde(default)]
     pub persisted: Vec<u64>,
+    /// When the directory of the journal had last changed, in nanoseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal_changed: Option<i64>,
 }
 
 impl Default for State {
@@ -88,6 +91,7 @@ impl Default for State {
             pending: Vec::new(),
             namespaces: Vec::new(),
             persisted: Vec::new(),
+            journal_changed: None,
         }
     }
 }

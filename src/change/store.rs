@@ -3,18 +3,17 @@
 //! The entries are the truth. `state.json` only spares readers the walk through them: it says up to which entry it
 //! counts, and whatever is newer is added when it is read.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
+use nix::dir::{self, Dir};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::Mode;
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -31,14 +30,8 @@ const DIRECTORY: &str = "/var/lib/tcptune";
 /// Most bytes of one file.
 const LARGEST: u64 = 64 << 20;
 
-/// Entries that are kept; older ones go, unless a rollback in some namespace may need them.
-const KEPT: usize = 1000;
-
 /// Larger numbers are no ids of ours: somebody put a file of that name there.
 const NO_ID: u64 = 1_000_000_000_000_000;
-
-/// How often a held lock is asked for again while waiting.
-const POLL: Duration = Duration::from_millis(20);
 
 /// What could be found out about the state.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +47,7 @@ pub struct Known {
 /// The state directory, for readers.
 #[derive(Debug, Clone)]
 pub struct Store {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 impl Default for Store {
@@ -71,11 +64,11 @@ impl Store {
         }
     }
 
-    fn journal(&self) -> PathBuf {
+    pub(super) fn journal(&self) -> PathBuf {
         self.directory.join("journal")
     }
 
-    fn path(&self, id: u64) -> PathBuf {
+    pub(super) fn path(&self, id: u64) -> PathBuf {
         self.journal().join(format!("{id}.json"))
     }
 
@@ -87,7 +80,11 @@ impl Store {
         let (mut state, mut later) = self.summary()?;
         // What was pending when it was summed up may have been settled since.
         let open = sorted::set(std::mem::take(&mut state.pending));
-        let newer = self.ids_after(state.last)?;
+        let newer = if self.is_as_summed_up(&state) {
+            BTreeSet::new()
+        } else {
+            self.ids_after(state.last)?
+        };
         let foreign = self.each(open.union(&newer), |entry| state.add(&entry))?;
         state.last = state.last.max(newer.last().copied().unwrap_or(0));
         later |= foreign.iter().any(is_later);
@@ -115,7 +112,22 @@ impl Store {
         }
     }
 
-    fn hold_path(&self) -> PathBuf {
+    /// Whether the journal surely has nothing newer, so that its names need not be read: nothing came or went since, and,
+    /// as clocks are coarse and can be set back, there is no next entry.
+    fn is_as_summed_up(&self, state: &State) -> bool {
+        state.journal_changed.is_some()
+            && state.journal_changed == self.journal_changed()
+            && fs::symlink_metadata(self.path(state.last + 1)).is_err()
+    }
+
+    /// When an entry last came or went, in nanoseconds since 1970.
+    pub(super) fn journal_changed(&self) -> Option<i64> {
+        let journal = fs::metadata(self.journal()).ok()?;
+        let nanoseconds = journal.mtime().checked_mul(1_000_000_000)?;
+        nanoseconds.checked_add(journal.mtime_nsec())
+    }
+
+    pub(super) fn hold_path(&self) -> PathBuf {
         self.directory.join("hold.json")
     }
 
@@ -148,22 +160,23 @@ impl Store {
 
     /// The same without those up to `last`, of which there may be many.
     fn ids_after(&self, last: u64) -> Result<BTreeSet<u64>, Error> {
-        match fs::read_dir(self.journal()) {
-            Ok(entries) => {
-                let number = |entry: fs::DirEntry| {
-                    let name = entry.file_name();
-                    name.to_str()?.strip_suffix(".json")?.parse().ok()
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        match Dir::open(&self.journal(), flags, Mode::empty()) {
+            Ok(mut entries) => {
+                let number = |entry: dir::Entry| {
+                    let name = entry.file_name().to_str().ok()?;
+                    name.strip_suffix(".json")?.parse().ok()
                 };
-                let numbers = entries.filter_map(|entry| number(entry.ok()?));
+                let numbers = entries.iter().filter_map(|entry| number(entry.ok()?));
                 Ok(sorted::set(
                     numbers.filter(|id| (last.saturating_add(1)..NO_ID).contains(id)),
                 ))
             }
-            Err(source) if source.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
-            Err(source) => Err(Error::File {
+            Err(Errno::ENOENT) => Ok(BTreeSet::new()),
+            Err(why) => Err(Error::File {
                 doing: "read",
                 path: self.journal(),
-                source,
+                source: why.into(),
             }),
         }
     }
@@ -250,71 +263,6 @@ impl Store {
             _ => source.raw_os_error() == Some(Errno::ELOOP as i32),
         }
     }
-
-    /// Makes the directory where it is missing, and keeps every other tcptune from writing.
-    ///
-    /// # Errors
-    /// [`Error::Locked`] when another one is still at work after `wait`; [`Error::File`] without the right to.
-    pub fn lock(&self, verb: &str, wait: Duration) -> Result<Locked, Error> {
-        // Whatever the caller's umask: these files are there to be read by everybody.
-        umask(Mode::from_bits_truncate(0o022));
-        files::make_directory(&self.journal())?;
-        files::trust_directory(&self.journal())?;
-        let path = self.directory.join("lock");
-        let error = |source| Error::File {
-            doing: "open",
-            path: path.clone(),
-            source,
-        };
-        let since = Instant::now();
-        loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .custom_flags(OFlag::O_NOFOLLOW.bits())
-                .open(&path)
-                .map_err(error)?;
-            match file.try_lock() {
-                Ok(()) => {
-                    // Who holds it, for the message of those who find it held; no harm if it cannot be said.
-                    let holder = format!("process {} ({verb})\n", std::process::id());
-                    let _for_display_only = file
-                        .set_len(0)
-                        .and_then(|()| file.write_all(holder.as_bytes()));
-                    return Ok(Locked {
-                        store: self.clone(),
-                        known: RefCell::default(),
-                        written: RefCell::default(),
-                        behind: Cell::new(false),
-                        _lock: file,
-                    });
-                }
-                Err(TryLockError::WouldBlock) if since.elapsed() < wait => std::thread::sleep(POLL),
-                Err(TryLockError::WouldBlock) => {
-                    let mut holder = String::new();
-                    let _for_display_only = file.take(100).read_to_string(&mut holder);
-                    let holder = holder.trim().escape_debug().to_string();
-                    return Err(Error::Locked {
-                        holder,
-                        waited: wait,
-                    });
-                }
-                Err(TryLockError::Error(source)) => return Err(error(source)),
-            }
-        }
-    }
-}
-
-/// A file whose bytes cannot be made.
-fn unwritable(path: &Path) -> impl Fn(serde_json::Error) -> Error {
-    |why| Error::File {
-        doing: "write",
-        path: path.to_owned(),
-        source: why.into(),
-    }
 }
 
 /// An entry that was dropped since the directory was listed.
@@ -336,141 +284,4 @@ fn of_later(bytes: &[u8]) -> Option<u32> {
     let head = serde_json::from_slice::<Head>(bytes).ok();
     head.map(|head| head.schema)
         .filter(|schema| *schema > SCHEMA)
-}
-
-/// The state directory, for the one writer.
-#[derive(Debug)]
-pub struct Locked {
-    store: Store,
-    /// What was known when it was last asked for.
-    known: RefCell<Option<Rc<Known>>>,
-    /// Entries that were written since, in the form that counts.
-    written: RefCell<Vec<Entry>>,
-    /// Whether `state.json` is behind.
-    behind: Cell<bool>,
-    /// Held until it is closed.
-    _lock: File,
-}
-
-impl Locked {
-    /// The same directory for reading.
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// The state as of now: read once, as nobody else writes.
-    ///
-    /// # Errors
-    /// As [`Store::load`].
-    pub fn load(&self) -> Result<Rc<Known>, Error> {
-        let mut known = if let Some(known) = self.known.take() {
-            known
-        } else {
-            // They are on the disk.
-            self.written.take();
-            Rc::new(self.store.load()?)
-        };
-        for entry in self.written.take() {
-            Rc::make_mut(&mut known).state.add(&entry);
-        }
-        self.known.replace(Some(known.clone()));
-        Ok(known)
-    }
-
-    /// Writes an entry, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::File`]; what was there before still is.
-    pub fn write(&self, entry: &Entry) -> Result<(), Error> {
-        let path = self.store.path(entry.id);
-        let mut bytes = serde_json::to_vec(entry).map_err(unwritable(&path))?;
-        bytes.push(b'\n');
-        files::replace(&path, &bytes)?;
-        let mut written = self.written.borrow_mut();
-        written.retain(|one| one.id != entry.id);
-        written.push(entry.clone());
-        self.behind.set(true);
-        Ok(())
-    }
-
-    /// Puts a hold in force.
-    ///
-    /// # Errors
-    /// [`Error::File`]; the one before still is in force.
-    pub fn hold(&self, hold: &Hold) -> Result<(), Error> {
-        let path = self.store.hold_path();
-        let bytes = serde_json::to_vec_pretty(hold).map_err(unwritable(&path))?;
-        files::replace(&path, &bytes)?;
-        // From here on it is in force, as an entry is committed.
-        drop(files::sync_directory(&self.store.directory));
-        Ok(())
-    }
-
-    /// Takes the hold away, if there is one.
-    ///
-    /// # Errors
-    /// [`Error::File`].
-    pub fn unhold(&self) -> Result<(), Error> {
-        let path = self.store.hold_path();
-        let removed = files::remove(&path);
-        drop(files::sync_directory(&self.store.directory));
-        removed.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
-    }
-
-    /// Takes an entry away, as if it had never been intended.
-    ///
-    /// # Errors
-    /// [`Error::File`].
-    pub fn withdraw(&self, entry: &Entry) -> Result<(), Error> {
-        let path = self.store.path(entry.id);
-        self.known.take();
-        files::remove(&path)
-    }
-
-    /// Makes what was written last, even if the machine loses power.
-    ///
-    /// # Errors
-    /// [`Error::File`].
-    pub fn sync(&self) -> Result<(), Error> {
-        files::sync_directory(&self.store.journal())
-    }
-
-    /// Brings `state.json` up to date and drops entries that nothing needs.
-    fn sum_up(&self) -> Result<(), Error> {
-        let known = self.load()?;
-        let state = &known.state;
-        let path = self.store.directory.join("state.json");
-        let bytes = serde_json::to_vec(state).map_err(unwritable(&path))?;
-        files::replace(&path, &bytes)?;
-        self.prune(state)
-    }
-
-    fn prune(&self, state: &State) -> Result<(), Error> {
-        let ids = self.store.ids()?;
-        let lines = state.namespaces.iter();
-        let needed = lines
-            .flat_map(|one| one.line.iter().copied().chain([one.last]))
-            .chain(state.pending.iter().copied())
-            .chain(state.persisted.iter().copied());
-        let needed = sorted::set(needed);
-        for id in ids
-            .iter()
-            .take(ids.len().saturating_sub(KEPT))
-            // What somebody else has put there is theirs.
-            .filter(|id| !needed.contains(id) && self.store.entry(**id).is_ok())
-        {
-            let path = self.store.path(*id);
-            files::remove(&path)?;
-        }
-        Ok(())
-    }
-}
-
-/// Once all is written, it is summed up. Where that fails nothing is lost: readers add newer entries by themselves.
-impl Drop for Locked {
-    fn drop(&mut self) {
-        if self.behind.get() {
-            drop(self.sum_up());
-        }
-    }
 }

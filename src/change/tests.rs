@@ -20,7 +20,8 @@ use crate::model::value::Value;
 use super::execute::{Target, execute, execute_image, give_up, put_files_back};
 use super::journal::{Confirm, Stage};
 use super::laws::{entry, in_a_store, key, stage, values};
-use super::store::{Locked, Store};
+use super::locked::Locked;
+use super::store::Store;
 
 /// A kernel with something that happens just before each write.
 struct Busy<'k> {

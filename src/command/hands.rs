@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::change::store::Locked;
+use crate::change::locked::Locked;
 use crate::error::Error;
 use crate::report::Depth;
 

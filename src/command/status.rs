@@ -88,7 +88,7 @@ pub(super) fn one(
             until.unwrap_or_default(),
         )
     });
-    told.taken_back = taken_back(&scene);
+    told.taken_back = taken_back(&scene, state);
     let active = &scene.memory.active;
     told.rows = rows(&scene, active, false)?;
     told.rows.extend(leftovers(&scene));
@@ -119,11 +119,10 @@ pub(super) fn one(
 const RECENT: usize = 20;
 
 /// The newest entry, where nobody confirmed it: whoever lost the connection then wants to know.
-fn taken_back(scene: &Scene<'_>) -> Option<(u64, String)> {
+fn taken_back(scene: &Scene<'_>, state: &State) -> Option<(u64, String)> {
     let world = scene.world;
-    let ids = world.store.ids().ok()?;
-    let recent = ids.iter().rev().take(RECENT);
-    let mut entries = recent.filter_map(|id| world.store.entry(*id).ok());
+    let recent = (1..=state.last).rev().take(RECENT);
+    let mut entries = recent.filter_map(|id| world.store.entry(id).ok());
     let newest = entries.find(|entry| entry.is_of(&world.machine, scene.namespace.id))?;
     let unconfirmed = newest.state == Stage::Reverted && newest.confirm.is_some();
     unconfirmed.then_some((newest.id, newest.error?))

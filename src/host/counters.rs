@@ -21,8 +21,9 @@ pub fn read() -> Result<Counters, Error> {
         }
     }
     // One table for the machine, so it says nothing about any other namespace.
-    if let Some(drops) = softnet().filter(|_| super::netns::is_first()) {
-        counters.put(SOFTNET, drops);
+    let table = procfs::text("/proc/net/softnet_stat").ok();
+    if let Some(table) = table.filter(|_| super::netns::is_first()) {
+        counters.put(SOFTNET, softnet(&table));
     }
     Ok(counters)
 }
@@ -53,17 +54,18 @@ pub const CONNTRACK: [&str; 3] = [
     "conntrack_insert_failed",
 ];
 
-fn softnet() -> Option<u64> {
-    let table = procfs::text("/proc/net/softnet_stat").ok()?;
+/// The drops of all CPUs, of which each has a line of hexadecimal counts in `/proc/net/softnet_stat`.
+pub fn softnet(table: &str) -> u64 {
     let drops = table.lines().filter_map(|cpu| {
         let dropped = cpu.split_whitespace().nth(1)?;
         u64::from_str_radix(dropped, 16).ok()
     });
-    Some(drops.sum())
+    drops.fold(0, u64::saturating_add)
 }
 
-/// A head with names and one line of hexadecimal counts for each CPU.
-fn conntrack(table: &str) -> Vec<(&'static str, u64)> {
+/// Those of [`CONNTRACK`] that `/proc/net/stat/nf_conntrack` has: a head with names, and one line of hexadecimal counts
+/// for each CPU.
+pub fn conntrack(table: &str) -> Vec<(&'static str, u64)> {
     let mut lines = table.lines();
     let names: Vec<&str> = lines
         .next()
@@ -80,18 +82,22 @@ fn conntrack(table: &str) -> Vec<(&'static str, u64)> {
         let counts = rows
             .iter()
             .filter_map(|row| u64::from_str_radix(row.get(column)?, 16).ok());
-        Some((name, counts.sum()))
+        Some((name, counts.fold(0, u64::saturating_add)))
     };
     CONNTRACK.into_iter().filter_map(total).collect()
 }
 
 /// How many sockets this namespace has, as far as it tells.
 pub fn sockets() -> Sockets {
-    let text = procfs::text("/proc/net/sockstat").unwrap_or_default();
-    let six = procfs::text("/proc/net/sockstat6").unwrap_or_default();
-    let of = |name| field(&text, "TCP:", name);
+    let text = |path| procfs::text(path).unwrap_or_default();
+    sockets_in(&text("/proc/net/sockstat"), &text("/proc/net/sockstat6"))
+}
+
+/// What `/proc/net/sockstat` and `/proc/net/sockstat6` say of TCP; what they do not say is 0.
+pub fn sockets_in(four: &str, six: &str) -> Sockets {
+    let of = |name| field(four, "TCP:", name);
     Sockets {
-        in_use: of("inuse") + field(&six, "TCP6:", "inuse"),
+        in_use: of("inuse").saturating_add(field(six, "TCP6:", "inuse")),
         time_wait: of("tw"),
         orphans: of("orphan"),
         pages: of("mem"),
@@ -110,7 +116,11 @@ fn field(text: &str, protocol: &str, name: &str) -> u64 {
 
 /// Open files of the whole machine and how many it may have (`fs.file-nr`); nothing where that cannot be read.
 pub fn files() -> Option<(u64, u64)> {
-    let text = procfs::text(Path::new("/proc/sys/fs/file-nr")).ok()?;
+    files_in(&procfs::text(Path::new("/proc/sys/fs/file-nr")).ok()?)
+}
+
+/// The first and the third number of `fs.file-nr`.
+pub fn files_in(text: &str) -> Option<(u64, u64)> {
     let mut numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
     Some((numbers.next()?, numbers.nth(1)?))
 }
@@ -133,6 +143,17 @@ mod tests {
                 ("conntrack_insert_failed", 3)
             ]
         );
+    }
+
+    /// Nobody's counts are so large, but they are no reason to fail.
+    #[test]
+    fn sums_that_no_number_holds_end_at_the_largest() {
+        let most = "ffffffffffffffff";
+        assert_eq!(softnet(&format!("0 {most}\n0 {most}\n")), u64::MAX);
+        let drops = conntrack(&format!("found drop\n0 {most}\n0 1\n"));
+        assert_eq!(drops, [("conntrack_drop", u64::MAX)]);
+        let in_use = |protocol| format!("{protocol}: inuse {}\n", u64::MAX);
+        assert_eq!(sockets_in(&in_use("TCP"), &in_use("TCP6")).in_use, u64::MAX);
     }
 
     #[test]

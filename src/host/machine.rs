@@ -60,17 +60,20 @@ pub fn is_root() -> bool {
 /// In a user namespace, the id that stands for owners outside of it, unless somebody inside has it too: their
 /// files are no more in the reach of other users in here than root's are (user_namespaces(7)).
 pub fn outsider() -> Option<u32> {
-    let overflow: u32 = procfs::text("/proc/sys/kernel/overflowuid")
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    let map = procfs::text("/proc/self/uid_map").ok()?;
+    let overflow = procfs::text("/proc/sys/kernel/overflowuid").ok()?;
+    outsider_in(&overflow, &procfs::text("/proc/self/uid_map").ok()?)
+}
+
+/// The same, from what `kernel.overflowuid` and `/proc/self/uid_map` say.
+pub fn outsider_in(overflow: &str, map: &str) -> Option<u32> {
+    let overflow: u32 = overflow.trim().parse().ok()?;
     let mut ranges = map.lines().filter_map(|line| {
         let mut fields = line.split_whitespace().map(str::parse::<u64>);
         Some((fields.next()?.ok()?, fields.nth(1)?.ok()?))
     });
-    let inside = |(first, count): (u64, u64)| (first..first + count).contains(&u64::from(overflow));
+    let inside = |(first, count): (u64, u64)| {
+        (first..first.saturating_add(count)).contains(&u64::from(overflow))
+    };
     (!ranges.any(inside)).then_some(overflow)
 }
 
@@ -83,7 +86,11 @@ pub fn descriptors() -> usize {
 /// When a process was started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with its id, this says
 /// which process it is. Nothing if it does not exist.
 pub fn started(pid: u32) -> Option<u64> {
-    let stat = procfs::text(format!("/proc/{pid}/stat")).ok()?;
+    started_in(&procfs::text(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The same, from what `/proc/PID/stat` says.
+pub fn started_in(stat: &str) -> Option<u64> {
     // The second field is a name in parentheses, which may hold anything.
     stat.rsplit_once(')')?
         .1
@@ -110,6 +117,15 @@ mod tests {
         assert_eq!(version("6.18.44-fc-v669"), (6, 18));
         assert_eq!(version("5.14.0-427.el9.x86_64"), (5, 14));
         assert_eq!(version("7"), (7, 0));
+    }
+
+    #[test]
+    fn who_is_outside_of_a_user_namespace() {
+        let outsider = |map| outsider_in("65534\n", map);
+        assert_eq!(outsider("0 0 4294967295\n"), None);
+        assert_eq!(outsider("0 100000 65534\n"), Some(65534));
+        assert_eq!(outsider("0 1000 1\n65534 100000 1\n"), None);
+        assert_eq!(outsider("18446744073709551615 0 2\n"), Some(65534));
     }
 
     #[test]

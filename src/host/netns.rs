@@ -197,8 +197,8 @@ pub fn is_first() -> bool {
     fs::exists("/proc/sys/net/ipv4/tcp_mem").unwrap_or(false)
 }
 
-/// The inode (last column) of the socket of protocol 0 that belongs to process 0.
-fn rtnetlink_inode(table: &str) -> Option<u64> {
+/// In `/proc/net/netlink`, the inode (last column) of the socket of protocol 0 that belongs to process 0.
+pub fn rtnetlink_inode(table: &str) -> Option<u64> {
     let rows = table
         .lines()
         .skip(1)

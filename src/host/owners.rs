@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use object::Endianness;
@@ -65,7 +65,8 @@ pub fn name(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&comm).trim_end().to_owned())
 }
 
-fn socket(link: &Path) -> Option<u32> {
+/// The inode of a socket, from where a link of `/proc/PID/fd` leads.
+pub fn socket(link: &Path) -> Option<u32> {
     link.to_str()?
         .strip_prefix("socket:[")?
         .strip_suffix(']')?
@@ -77,27 +78,34 @@ fn owner(pid: u32, files: Option<Files>) -> Owner {
     Owner {
         pid,
         process: name(pid).unwrap_or_default(),
-        go: is_go(pid).unwrap_or(false),
+        go: fs::File::open(format!("/proc/{pid}/exe"))
+            .and_then(|program| is_go(BufReader::new(program)))
+            .unwrap_or(false),
         files,
     }
 }
 
 /// Open files of a process, and its limits.
 fn files(pid: u32) -> Option<Files> {
-    let limits = procfs::text(format!("/proc/{pid}/limits")).ok()?;
-    let limits = limits
+    let (soft, hard) = limits_in(&procfs::text(format!("/proc/{pid}/limits")).ok()?)?;
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
+    Some(Files {
+        pid,
+        open: open.try_into().ok()?,
+        soft,
+        hard,
+    })
+}
+
+/// The soft and the hard limit of open files, from what `/proc/PID/limits` says; `unlimited` is the largest number.
+pub fn limits_in(text: &str) -> Option<(u64, u64)> {
+    let limits = text
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;
     let mut limits = limits
         .split_whitespace()
         .map(|limit| limit.parse().unwrap_or(u64::MAX));
-    let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
-    Some(Files {
-        pid,
-        open: open.try_into().ok()?,
-        soft: limits.next()?,
-        hard: limits.next()?,
-    })
+    Some((limits.next()?, limits.next()?))
 }
 
 /// Sections and bytes of names that a program of the Go toolchain stays far below. What is executed may be a stranger's,
@@ -106,10 +114,12 @@ const SECTIONS: (u16, u64) = (512, 64 * 1024);
 
 /// Whether a program was made by the Go toolchain, which leaves a section of that name (debug/buildinfo). Only the
 /// headers are read, as such programs are large.
-fn is_go(pid: u32) -> Result<bool, std::io::Error> {
+///
+/// # Errors
+/// Where it cannot be read, or is no ELF file of 64 bits.
+pub fn is_go(program: impl Read + Seek) -> Result<bool, std::io::Error> {
     let wrong = |why: object::Error| std::io::Error::new(ErrorKind::InvalidData, why.to_string());
-    let program = fs::File::open(format!("/proc/{pid}/exe"))?;
-    let cache = ReadCache::new(BufReader::new(program));
+    let cache = ReadCache::new(program);
     let header = FileHeader64::<Endianness>::parse(&cache).map_err(wrong)?;
     let endian = header.endian().map_err(wrong)?;
     let (most, longest) = SECTIONS;

@@ -48,7 +48,8 @@ pub fn listeners() -> Result<Vec<Listener>, Error> {
     Ok(found)
 }
 
-fn listener(socket: &InetResponse) -> Listener {
+/// What the monitor says of a socket in state LISTEN.
+pub fn listener(socket: &InetResponse) -> Listener {
     let InetResponse { header, nlas } = socket;
     let drops = nlas.iter().find_map(|nla| match nla {
         Nla::MemInfo(memory) => Some(memory.drops),
@@ -213,22 +214,71 @@ fn ask(
     loop {
         answer.clear();
         socket.recv(&mut answer, 0)?;
-        let mut rest = answer.as_slice();
-        while !rest.is_empty() {
-            let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest)
-                .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why.to_string()))?;
-            whole &= message.header.flags & NLM_F_DUMP_INTR == 0;
-            match message.payload {
-                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                    each(Some(&response));
-                }
-                NetlinkPayload::Done(_) => return Ok(whole),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
-                _ => {}
+        let part = read(&answer, &mut |socket| each(Some(socket)))?;
+        whole &= part.whole;
+        if part.last {
+            return Ok(whole);
+        }
+    }
+}
+
+/// How much of a dump one answer of the kernel is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Whether nothing came or went while it was made.
+    pub whole: bool,
+    /// Whether no other one follows.
+    pub last: bool,
+}
+
+/// Hands every socket of one answer to `each`.
+///
+/// # Errors
+/// What the kernel answers instead of sockets; [`io::ErrorKind::InvalidData`] for what is no netlink message.
+pub fn read(answer: &[u8], each: &mut dyn FnMut(&InetResponse)) -> io::Result<Part> {
+    let mut whole = true;
+    let mut rest = answer;
+    while !rest.is_empty() {
+        let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest)
+            .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why.to_string()))?;
+        whole &= message.header.flags & NLM_F_DUMP_INTR == 0;
+        match message.payload {
+            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                each(&response);
             }
-            // The kernel pads messages to four bytes (`NLMSG_ALIGN`).
-            let length = (message.header.length as usize).next_multiple_of(4).max(4);
-            rest = rest.get(length..).unwrap_or_default();
+            NetlinkPayload::Done(_) => return Ok(Part { whole, last: true }),
+            NetlinkPayload::Error(error) => {
+                let code = error.raw_code().saturating_abs();
+                return Err(io::Error::from_raw_os_error(code));
+            }
+            _ => {}
+        }
+        // The kernel pads messages to four bytes (`NLMSG_ALIGN`).
+        let length = (message.header.length as usize).next_multiple_of(4).max(4);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    Ok(Part { whole, last: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `struct nlmsghdr` of an error, and its code.
+    fn refusal(code: i32) -> Vec<u8> {
+        let (length, kind) = (20_u32, 2_u16);
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(code.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn an_answer_may_be_an_error_whatever_its_code() {
+        for (code, told) in [(-95, 95), (i32::MIN, i32::MAX)] {
+            let error = read(&refusal(code), &mut |_| ()).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(told), "{code}");
         }
     }
 }

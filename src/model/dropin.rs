@@ -2,6 +2,7 @@
 //! says everything about itself: a copy of the machine, or an image, needs no other memory.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,12 @@ impl DropIn {
                 setting,
                 written,
             } = serde_json::from_slice(line).ok()?;
+            let exact = setting.exact.iter().map(|part| &part.value);
+            let mut values = exact.chain(&written);
+            // What ends a line would be an assignment of its own to a loader.
+            if values.any(|value| value.as_str().contains(char::is_control)) {
+                return None;
+            }
             drop_in
                 .assigned
                 .extend(written.map(|value| (key.clone(), value)));
@@ -231,12 +238,31 @@ pub fn apart(tree: &Tree) -> (Vec<Found>, Tree) {
     (ours, without(&told))
 }
 
-/// What of a tree may leave the machine: of the drop-in what tcptune wrote, of all else what the loaders obey.
+/// What of a tree may leave the machine: of the drop-in what tcptune wrote, of all else what the loaders obey. What has
+/// left one machine may leave the next one as it is.
 pub fn essence(tree: &Tree) -> Tree {
-    tree.essence(|found| {
-        let ours = claim(found).and_then(|(_, text)| DropIn::recorded(&text));
-        ours.map(|ours| ours.render()).unwrap_or_default()
-    })
+    let edited = Cell::new(false);
+    let essence = |tree: &Tree| {
+        tree.essence(|found| {
+            let Some((_, text)) = claim(found) else {
+                return String::new();
+            };
+            let wrote = DropIn::recorded(&text).map(|ours| ours.render());
+            let wrote = wrote.unwrap_or_default();
+            edited.set(edited.get() || wrote != text);
+            wrote
+        })
+    };
+    let mut told = essence(tree);
+    // Of records that somebody edited, what is left may say less than they did.
+    while edited.take() {
+        let again = essence(&told);
+        if again == told {
+            break;
+        }
+        told = again;
+    }
+    told
 }
 
 /// A file of our directory that says that it is ours.
@@ -373,6 +399,40 @@ mod tests {
             ("/etc/sysctl.d/b.conf", &text),
         ]);
         assert!(matches!(installed(&twice), Err(Unfit::Twice(..))));
+    }
+
+    /// Somebody's image may hold anything.
+    #[test]
+    fn a_record_with_a_line_of_its_own_is_none() {
+        for end in ["\n", "\r", "\0"] {
+            let bad = Value::from(format!("3{end}kernel.panic = 1"));
+            let mut written = drop_in();
+            written
+                .assigned
+                .values_mut()
+                .for_each(|value| *value = bad.clone());
+            assert_eq!(DropIn::recorded(&written.render()), None, "{end:?}");
+            let mut wanted = drop_in();
+            for setting in wanted.active.settings.values_mut() {
+                setting.exact.as_mut().unwrap().value = bad.clone();
+            }
+            assert_eq!(DropIn::recorded(&wanted.render()), None, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn the_essence_of_an_edited_drop_in_is_its_own() {
+        let text = drop_in().render();
+        for (from, to) in [
+            ("\"profiles\":[\"web\"],", "\"x\":1,\"profiles\":[\"web\"],"),
+            ("\"why\":", "\"x\":1,\"why\":"),
+            ("retries = 3", "retries = 4"),
+        ] {
+            let edited = text.replace(from, to);
+            assert_ne!(edited, text);
+            let told = essence(&tree(&[("/etc/sysctl.d/a.conf", &edited)]));
+            assert_eq!(essence(&told), told, "{from}");
+        }
     }
 
     #[test]

@@ -174,21 +174,23 @@ pub fn syn_queue(syncookies: i128, somaxconn: i128, max_syn_backlog: i128) -> i1
 pub struct View<'a>(pub &'a BTreeMap<Key, Value>);
 
 impl View<'_> {
-    /// The value of a key, by its full name, if it is known and one number.
+    /// The value of a key, by its full name, if it is known and one number. One of more than 64 bits is no kernel's, and
+    /// only somebody's who wrote a snapshot by hand.
     pub fn number(self, key: &str) -> Option<i128> {
-        self.0.get(key)?.integer()
+        let number = self.0.get(key)?.integer()?;
+        i64::try_from(number).ok().map(i128::from)
     }
 
     fn small(self, key: &str) -> Option<u8> {
         self.number(key)?.try_into().ok()
     }
 
-    /// The longest interval between retransmissions, in milliseconds.
+    /// The longest interval between retransmissions, in milliseconds, an `int` of the kernel.
     fn rto_max_ms(self) -> u64 {
         let set = self
             .number("net.ipv4.tcp_rto_max_ms")
-            .and_then(|ms| ms.try_into().ok());
-        set.unwrap_or(RTO_MAX_MS).max(FIRST_RTO_MS)
+            .and_then(|ms| u32::try_from(ms).ok());
+        set.map_or(RTO_MAX_MS, u64::from).max(FIRST_RTO_MS)
     }
 
     /// The SYN timeline of these values, if they say how many retries there are.

@@ -6,6 +6,7 @@ use super::catalogue::{self, Complaint, Raw, Taken};
 use super::key::Key;
 use super::memory::Settings;
 use super::persist::FileChange;
+use super::profile::LONGEST_TEXT;
 use super::setting::{Origin, Part, Setting};
 use super::sorted;
 use super::sysctld::{Found, Line, Loader, Statement, lines, shown};
@@ -215,7 +216,7 @@ fn setting(
     };
     // On one line, as a profile has it.
     let words = reasons.join(" ").replace(char::is_control, " ");
-    let why = Some(Value::new(&words).to_string()).filter(|why| !why.is_empty());
+    let why = Some(within_a_profile(Value::new(&words).as_str())).filter(|why| !why.is_empty());
     let setting = Setting {
         exact: Some(Part { value, origin, why }),
         optional: statement.optional || absent,
@@ -245,9 +246,25 @@ fn without_comment(text: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Lines of a comment that are looked at.
+const MOST_COMMENTS: usize = 100;
+
+/// What of a reason a profile takes: its beginning.
+fn within_a_profile(text: &str) -> String {
+    const MORE: &str = " …";
+    if text.len() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
+    let ends = text.char_indices().map(|(at, _)| at);
+    let end = ends
+        .take_while(|at| *at <= LONGEST_TEXT - MORE.len())
+        .last();
+    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned() + MORE
+}
+
 /// The comment that ends the lines above one, without its marks and without assignments that were commented out.
 fn comments(above: &[&[u8]]) -> Vec<String> {
-    let block = above.iter().rev().map_while(|line| {
+    let block = above.iter().rev().take(MOST_COMMENTS).map_while(|line| {
         let line = String::from_utf8_lossy(line);
         let line = line.trim();
         line.starts_with(['#', ';']).then(|| {
@@ -357,6 +374,27 @@ mod tests {
             ]
         );
         assert_eq!(dropped, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_long_comment_ends_where_a_reason_of_a_profile_does() {
+        let comment = "# each ä word\n".repeat(400);
+        let texts = [Text {
+            file: "f".into(),
+            bytes: format!("{comment}net.core.somaxconn = 1\n").into(),
+        }];
+        let settings = import(&texts, Loader::Procps, &Facts::default()).settings;
+        let why = settings["net.core.somaxconn"].why().unwrap();
+        assert!(
+            why.starts_with("each ä word each") && why.len() <= LONGEST_TEXT,
+            "{why}"
+        );
+        let one = format!("# {}\nnet.core.somaxconn = 1\n", "ä".repeat(2000));
+        let why = imported(&one, Loader::Procps).0.concat();
+        assert!(
+            why.ends_with("ä …") && why.len() < LONGEST_TEXT + 30,
+            "{why}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::key::Key;
+use super::sorted;
 use super::value::Value;
 
 /// The range, and how many of it are free to choose.
@@ -24,7 +25,7 @@ impl LocalPorts {
     ];
 
     /// What these values come to; nothing where they do not tell the range. The kernel prints reserved ports as merged
-    /// ranges (`8080,9000-9003`), so that none counts twice.
+    /// ranges in order (`8080,9000-9003`); from where they are not, each counts once all the same.
     pub fn of(values: &BTreeMap<Key, Value>) -> Option<Self> {
         let [range, reserved] = Self::KEYS.map(|key| values.get(key).map_or("", Value::as_str));
         let (low, high) = pair(range.split_once(' ')?)?;
@@ -34,12 +35,18 @@ impl LocalPorts {
         let parts = reserved
             .split(',')
             .filter_map(|part| pair(part.split_once('-').unwrap_or((part, part))));
-        let taken = parts
-            .map(|(from, to)| (u32::from(to.min(high)) + 1).saturating_sub(from.max(low).into()));
+        let mut parts: Vec<(u16, u16)> = parts.collect();
+        sorted::by(&mut parts, Ord::cmp);
+        let (mut next, mut taken) = (u32::from(low), 0);
+        for (from, to) in parts {
+            let behind = u32::from(to.min(high)) + 1;
+            taken += behind.saturating_sub(next.max(from.into()));
+            next = next.max(behind);
+        }
         Some(Self {
             low,
             high,
-            count: all - taken.sum::<u32>(),
+            count: all - taken,
         })
     }
 }
@@ -66,6 +73,14 @@ mod tests {
             Some((1024, 2023, 965))
         );
         assert_eq!(ports("1024 65535", "1-65535"), Some((1024, 65535, 0)));
+        assert_eq!(
+            ports("1024 2023", "1024-1033,1030-1040,1024"),
+            Some((1024, 2023, 983))
+        );
+        assert_eq!(
+            ports("1024 65535", "0-65535,0-65535"),
+            Some((1024, 65535, 0))
+        );
         assert_eq!(ports("2023 1024", ""), None);
         assert_eq!(ports("", "80"), None);
     }

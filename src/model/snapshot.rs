@@ -72,10 +72,7 @@ impl Snapshot {
 
     /// The same, as if keys that have a value held these.
     #[must_use]
-    pub fn supposing<'v>(
-        mut self,
-        values: impl IntoIterator<Item = (&'v Key, &'v Value)>,
-    ) -> Self {
+    pub fn supposing<'v>(mut self, values: impl IntoIterator<Item = (&'v Key, &'v Value)>) -> Self {
         for (key, value) in values {
             if let Some(Reading::Value(there)) = self.0.get_mut(key) {
                 there.clone_from(value);
@@ -88,7 +85,9 @@ impl Snapshot {
     #[must_use]
     pub fn of_catalogue(&self) -> Self {
         let known = self.0.iter().filter(|(key, _)| Entry::of(key).is_some());
-        Self(sorted::map(known.map(|(key, one)| (key.clone(), one.clone()))))
+        Self(sorted::map(
+            known.map(|(key, one)| (key.clone(), one.clone())),
+        ))
     }
 
     /// The values alone.

@@ -45,8 +45,7 @@ pub(super) fn unified(changes: &NamespaceChanges, from_header: &str, to_header: 
     sorted::by(&mut lines, |a, b| (a.0, a.1).cmp(&(b.0, b.1)));
     let count = lines.len();
     let (from_header, to_header) = (printable(from_header), printable(to_header));
-    let mut diff =
-        format!("--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n");
+    let mut diff = format!("--- {from_header}\n+++ {to_header}\n@@ -1,{count} +1,{count} @@\n");
     diff.extend(lines.into_iter().map(|(_, _, line)| line));
     diff
 }

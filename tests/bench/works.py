@@ -119,7 +119,7 @@ def journal(count):
     entry = json.loads((STATE / 'journal/1.json').read_text())
     for n in range(1, count + 1):
         entry |= {'id': n, 'parent': n - 1}
-        (STATE / f'journal/{n}.json').write_text(json.dumps(entry, indent=2) + '\n')
+        (STATE / f'journal/{n}.json').write_text(json.dumps(entry, separators=(',', ':')) + '\n')
     state = json.loads((STATE / 'state.json').read_text())
     state['last'] = count
     state['namespaces'][0] |= {'last': count, 'line': list(range(count, max(count - 100, 0), -1))}

@@ -352,6 +352,33 @@ fn the_changelogs_know_the_version() {
 }
 
 #[test]
+fn every_fuzz_target_is_built_described_and_has_inputs() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let names = |directory: &str| {
+        let entries = fs::read_dir(fuzz.join(directory)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let names = paths.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+        names.collect::<std::collections::BTreeSet<String>>()
+    };
+    let targets = names("targets");
+    assert!(targets.len() > 10, "{targets:?}");
+    assert_eq!(names("corpus"), targets);
+    let (contributing, manifest) = (
+        document("CONTRIBUTING.md"),
+        document("tests/fuzz/Cargo.toml"),
+    );
+    for target in &targets {
+        assert!(
+            contributing.contains(&format!("\n| {target} | ")),
+            "{target}"
+        );
+        assert!(manifest.contains(&format!("\"targets/{target}.rs\"")));
+        let inputs = fs::read_dir(fuzz.join("corpus").join(target)).unwrap();
+        assert!(inputs.count() > 0, "{target}");
+    }
+}
+
+#[test]
 fn every_dependency_has_its_reason() {
     let contributing = document("CONTRIBUTING.md");
     let table = contributing.split("## Dependencies").nth(1).unwrap();

@@ -400,3 +400,30 @@ fn old_entries_that_nothing_needs_go_by_themselves() {
     assert_eq!(sandbox.sysctl("net.ipv4.tcp_syn_retries"), "6");
     assert_eq!(sandbox.sysctl("net.core.somaxconn"), before);
 }
+
+/// A summary that says when the journal last changed hides nothing newer, whatever the clock says, and whoever took an
+/// entry away.
+#[test]
+fn no_newer_entry_is_overlooked() {
+    for (newer, touch) in [
+        // By a writer that died, in the same tick of the clock or with the clock set back.
+        ("2", "touch --date=@$changed ."),
+        // The one before it was taken away by hand.
+        ("7", "true"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.tcptune("set somaxconn=5000").exits(0);
+        sandbox.sh(&format!(
+            "cd /var/lib/tcptune/journal; changed=$(stat --format=%.9Y .)
+             sed 's/\"id\":1,/\"id\":{newer},/; s/\"state\":\"committed\"/\"state\":\"pending\"/' 1.json > {newer}.json
+             {touch}"
+        ));
+        let status = sandbox.tcptune("status");
+        assert!(
+            format!("{}{}", status.out, status.err).contains(&format!("entry {newer}")),
+            "{newer}: {}{}",
+            status.out,
+            status.err
+        );
+    }
+}

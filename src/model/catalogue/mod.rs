@@ -258,13 +258,17 @@ pub fn near(name: &str) -> Option<&'static str> {
         return None;
     }
     let name = name.strip_prefix("tcp_").unwrap_or(name);
-    let most = |known: &str| (known.len().min(name.len()) / 6 + 1).min(2);
+    let (length, most) = (name.chars().count(), 2);
     let word = spelling::Name::new(name);
-    let slips = NAMES.iter().filter_map(|name| {
-        let known = name.text();
-        Some((word.distance(name, most(known))?, known))
-    });
-    let slips = slips.filter(|(distance, _)| *distance > 0);
+    let mut slips = Vec::new();
+    for known in NAMES.iter() {
+        let text = known.text();
+        if text.len().abs_diff(length) <= most {
+            let most = most.min(text.len().min(name.len()) / 6 + 1);
+            slips.extend(word.distance(known, most).map(|distance| (distance, text)));
+        }
+    }
+    let slips = slips.into_iter().filter(|(distance, _)| *distance > 0);
     slips.min().map(|(_, known)| known)
 }
 

@@ -63,11 +63,13 @@ fn illness(view: &View<'_>, listener: &Listener, track: Track) -> Option<Ill> {
 /// Whether this listener overflowed during the window. Its drops are those of both queues, and resets of half-open
 /// requests count among them too: so either they add up with what the namespace counted, or it must have been seen full.
 fn overflows(view: &View<'_>, listener: &Listener, track: Track) -> bool {
+    // Most listeners drop nothing.
+    if track.drops == 0 {
+        return false;
+    }
     let only_overflows = view.moved("ListenDrops") <= view.moved("ListenOverflows");
     let full = track.peak > listener.limit;
-    view.moved("ListenOverflows") > 0
-        && track.drops > 0
-        && (full || (only_overflows && view.drops_add_up()))
+    view.moved("ListenOverflows") > 0 && (full || (only_overflows && view.drops_add_up()))
 }
 
 /// The words for a queue and what it lost.

@@ -269,6 +269,7 @@ fn memory(bytes: i128) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::catalogue;
     use super::super::super::key::Key;
     use super::*;
     use crate::model::value::Value;
@@ -313,6 +314,19 @@ mod tests {
             linear("6", "4", "1500"),
             "the first 5 SYN intervals are 1 s each, then 1.5 s each"
         );
+    }
+
+    /// A snapshot may be anybody's.
+    #[test]
+    fn numbers_that_no_kernel_holds_make_no_panic() {
+        let huge = [i128::MAX, i128::MIN, u64::MAX.into(), i64::MAX.into()];
+        for number in huge.into_iter().chain([i64::MIN.into(), 0, -1]) {
+            let all = catalogue::KEYS.iter();
+            let values = all.map(|key| (key.clone(), Value::from(number)));
+            let values: BTreeMap<Key, Value> = values.collect();
+            let told = catalogue::consequences(&values);
+            assert!(told.values().flatten().all(|text| !text.is_empty()));
+        }
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub fn parse(name: &str, source: &Source<'_>) -> Result<Profile, Vec<Problem>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stack::by_hand;
     use super::*;
 
     fn read(text: &str) -> Result<Profile, Vec<Problem>> {
@@ -90,6 +91,22 @@ mod tests {
 
     fn wish(profile: &Profile, key: &str) -> String {
         profile.settings.get(key).unwrap().0.words()
+    }
+
+    #[test]
+    fn what_only_looks_like_a_number_is_written_as_a_text() {
+        for said in [
+            "default_qdisc=1",
+            "allowed_congestion_control=1",
+            "net.ipv4.ip_default_ttl=+64",
+            "ip_local_reserved_ports=80",
+        ] {
+            let (key, setting) = by_hand(said).unwrap();
+            let settings = [(key.clone(), setting.clone())].into();
+            let text = write("d", &settings);
+            let (again, _) = &read(&text).unwrap().settings[&key];
+            assert!(again.wants_the_same(&setting), "{text}");
+        }
     }
 
     #[test]

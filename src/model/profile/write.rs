@@ -1,6 +1,6 @@
 //! A set of settings as the text of a profile, for version control and for editors.
 
-use super::super::catalogue::Entry;
+use super::super::catalogue::{Entry, Shape};
 use super::super::key::Key;
 use super::super::memory::Settings;
 use super::super::setting::Setting;
@@ -17,7 +17,7 @@ pub fn write(description: &str, settings: &Settings) -> String {
             text += &format!("\n[{table}]\n");
         }
         for (key, setting) in settings {
-            text += &format!("{} = {}\n", name(key), wish(setting));
+            text += &format!("{} = {}\n", name(key), wish(key, setting));
         }
     }
     text
@@ -28,13 +28,16 @@ fn name(key: &Key) -> String {
     Entry::of(key).map_or_else(|| quoted(key.as_str()), |entry| entry.short.to_owned())
 }
 
-fn wish(setting: &Setting) -> String {
+fn wish(key: &Key, setting: &Setting) -> String {
+    let shape = Entry::of(key).map(|entry| entry.shape);
+    let names = matches!(shape, Some(Shape::Word | Shape::Words));
     let exact = setting
         .exact
         .as_ref()
         .map(|part| match part.value.as_str().parse::<i64>() {
-            Ok(number) => number.to_string(),
-            Err(_) => quoted(part.value.as_str()),
+            // `+1` is a text: the kernel takes no such number.
+            Ok(number) if !names && number.to_string() == part.value.as_str() => number.to_string(),
+            _ => quoted(part.value.as_str()),
         });
     let bounds = [
         ("at_least", &setting.at_least),

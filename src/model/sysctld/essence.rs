@@ -136,6 +136,31 @@ mod tests {
                 "net.ipv6.conf.e*.st*_se[c]ret = (not shown)",
             ),
             (
+                "net.ipv6.conf.conf.stable_* = ::1",
+                "net.ipv6.conf.conf.stable_* = (not shown)",
+            ),
+            (
+                "/net/ipv6/conf/eth0/stable_s* = ::1",
+                "/net/ipv6/conf/eth0/stable_s* = (not shown)",
+            ),
+            (
+                "net/./ipv4/tcp_fast*_?ey = ab",
+                "net/./ipv4/tcp_fast*_?ey = (not shown)",
+            ),
+            (
+                "net/x/../ipv4/tcp_fast*_?ey = ab",
+                "net/x/../ipv4/tcp_fast*_?ey = (not shown)",
+            ),
+            // To systemd, which multiplies braces.
+            (
+                "net.ipv4.tcp_fastopen_{k,x}e? = ab",
+                "net.ipv4.tcp_fastopen_{k,x}e? = (not shown)",
+            ),
+            (
+                "net.ipv6.{conf.eth0,x}.stable_{se,}* = ::1",
+                "net.ipv6.{conf.eth0,x}.stable_{se,}* = (not shown)",
+            ),
+            (
                 "kernel.core_pattern = |/x --token=y",
                 "kernel.core_pattern = (not shown)",
             ),

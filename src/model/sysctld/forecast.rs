@@ -211,13 +211,12 @@ impl Forecast {
             .filter_map(|one| Some(one.winner.as_ref()?.0))
             .collect();
         let mut shadowed: Vec<Win> = Vec::new();
+        let mut seen = BTreeSet::new();
         for placed in outcomes.iter().take(2).flat_map(|one| &one.chain) {
-            let won = winners
-                .iter()
-                .any(|winner| winner.place() == placed.place());
-            let win = Win::of(key, placed);
-            if !won && !shadowed.contains(&win) {
-                shadowed.push(win);
+            let place = (placed.line, &placed.path);
+            let won = winners.iter().any(|win| (win.line, &win.path) == place);
+            if !won && seen.insert((place, &placed.statement.value)) {
+                shadowed.push(Win::of(key, placed));
             }
         }
         let [systemd, procps, sysctl_p] =
@@ -244,6 +243,8 @@ impl Forecast {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::super::order::{Content, Found};
     use super::*;
 
@@ -266,6 +267,27 @@ mod tests {
             command_line: Some(found("/proc/cmdline", text(command_line))),
             ..Tree::default()
         }
+    }
+
+    /// A file may have a million lines; none of them may be held against all others.
+    #[test]
+    fn many_lines_about_one_key_are_looked_at_once_each() {
+        let key = key();
+        let line = |number: u32, name: &str| format!("{name}={number}\n");
+        let one: String = (1..=60_000)
+            .map(|n| line(n, "net.core.somaxconn"))
+            .collect();
+        let patterns = (1..=60_000).map(|n| line(n, &format!("net/core/[s{n}]omaxconn")));
+        let patterns: String = patterns.collect();
+        let start = Instant::now();
+        for text in [one, patterns] {
+            let next = Forecast::of(&tree("", &[("a", &text)]), Loader::Systemd).next_boot(&key);
+            assert_eq!(next.systemd.map(|win| win.line), Some(60_000));
+            assert_eq!(next.procps.map(|win| win.line), Some(60_000));
+            assert_eq!(next.shadowed.len(), 59_999);
+        }
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(60), "{took:?}");
     }
 
     const KEY: &str = "net.core.somaxconn";

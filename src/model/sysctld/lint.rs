@@ -7,6 +7,7 @@ use super::super::sorted;
 use super::super::value::misread_by_the_kernel;
 use super::Loader;
 use super::order::Found;
+use super::pattern;
 use super::statement::{Line, Statement, lines, shown};
 
 /// Something that a reader of a file should know.
@@ -129,6 +130,13 @@ fn oddities(statement: &Statement) -> Vec<(&'static str, String)> {
             format!("`{name}` names the file {path}: the first separator decides"),
         ));
     }
+    if statement.is_pattern() && pattern::braces(path).is_none() {
+        oddities.push((
+            "braces",
+            "its braces have more alternatives than tcptune looks at: whom it speaks of is not known"
+                .to_owned(),
+        ));
+    }
     if path.split('/').any(|part| part == "..") {
         oddities.push((
             "climbs",
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_oddity_has_its_line_and_word() {
-        let text = "net.core.somaxconn = 10 # ten\nnet.core.somaxconn = \"1\"\nnet.ipv4.a = 010\njunk\nnet.core/somaxconn = 1\n; note\nnet.ipv4.b=1\rnet.ipv4.c=2\nnet/a/../b=1\n";
+        let text = "net.core.somaxconn = 10 # ten\nnet.core.somaxconn = \"1\"\nnet.ipv4.a = 010\njunk\nnet.core/somaxconn = 1\n; note\nnet.ipv4.b=1\rnet.ipv4.c=2\nnet/a/../b=1\nnet/*{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}=1\n";
         let found = Found {
             path: "f".into(),
             leads_to: None,
@@ -167,6 +175,7 @@ mod tests {
                 (6, "semicolon"),
                 (7, "broken-line"),
                 (8, "climbs"),
+                (9, "braces"),
             ]
         );
     }
@@ -184,6 +193,8 @@ mod tests {
             "a.b = 1\n",
             "/net.core/a = 1\n",
             "net/a..b/c = 1\n",
+            "net.core.* = 1\n",
+            "net/{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b} = 1\n",
         ] {
             let found = Found {
                 path: "f".into(),

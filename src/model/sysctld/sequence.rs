@@ -44,7 +44,7 @@ pub struct Outcome<'s> {
 pub struct Sequence {
     loader: Loader,
     statements: Vec<Placed>,
-    /// Places in `statements` by path, for those that are no patterns: as systemd and procps compare them.
+    /// Places in `statements` by path, in order, for those that are no patterns: as systemd and procps compare them.
     explicit: BTreeMap<String, Vec<usize>>,
     /// The same by the path that the kernel would walk, for procps.
     walked: BTreeMap<String, Vec<usize>>,
@@ -164,29 +164,19 @@ impl Sequence {
 
     /// The entries that are left of some statements, in the order of writing.
     fn entries(&self, indices: &[usize]) -> Vec<usize> {
-        let mut entries: Vec<usize> = Vec::new();
+        let mut entries: BTreeMap<&str, usize> = BTreeMap::new();
+        let value = |index: usize| Some(&self.statements.get(index)?.statement.value);
         for index in indices {
             let Some(Placed { statement, .. }) = self.statements.get(*index) else {
                 continue;
             };
-            let earlier = entries.iter().position(|earlier| {
-                self.statements
-                    .get(*earlier)
-                    .is_some_and(|one| one.statement.path == statement.path)
-            });
-            if let Some(place) = earlier {
-                let same = |earlier: &Placed| earlier.statement.value == statement.value;
-                if entries
-                    .get(place)
-                    .and_then(|earlier| self.statements.get(*earlier))
-                    .is_some_and(same)
-                {
-                    continue;
-                }
-                entries.remove(place);
+            let entry = entries.entry(&statement.path).or_insert(*index);
+            if value(*entry) != Some(&statement.value) {
+                *entry = *index;
             }
-            entries.push(*index);
         }
+        let mut entries: Vec<usize> = entries.into_values().collect();
+        sorted::by(&mut entries, Ord::cmp);
         entries
     }
 
@@ -195,9 +185,7 @@ impl Sequence {
             return false;
         };
         match self.loader {
-            Loader::Systemd => pattern::braces(&statement.path)
-                .iter()
-                .any(|one| pattern::matches(one, path)),
+            Loader::Systemd => pattern::reaches(&statement.path, path),
             Loader::Procps | Loader::SysctlP => {
                 !statement.path.ends_with('/') && pattern::matches(&statement.path, path)
             }
@@ -215,7 +203,7 @@ impl Sequence {
         let mut chain = [own, &matching.collect::<Vec<_>>()].concat();
         sorted::by(&mut chain, Ord::cmp);
         let named = self.explicit.contains_key(path);
-        let is_own = |index: &usize| own.contains(index);
+        let is_own = |index: &usize| own.binary_search(index).is_ok();
         let writes = chain
             .iter()
             .copied()

@@ -35,18 +35,13 @@ pub struct Statement {
 impl Statement {
     /// Whether it may be about a secret.
     pub fn is_secret(&self) -> bool {
-        // Of whichever interface.
-        let interface = self.path.split('/').nth(3).unwrap_or_default();
-        let stable = self.path.replacen(&format!("/{interface}/"), "/all/", 1);
-        let patterns = [
-            (&self.path, "net/ipv4/tcp_fastopen_key"),
-            (&stable, "net/ipv6/conf/all/stable_secret"),
-        ];
-        catalogue::may_be_secret(&self.name)
-            || self.is_pattern()
-                && patterns
-                    .iter()
-                    .any(|(path, secret)| pattern::matches(path, secret))
+        // One loader multiplies braces, the other one does not.
+        let all = || pattern::braces(&self.path);
+        let pattern_of_one = || {
+            reaches_a_secret(&self.path)
+                || all().is_none_or(|all| all.iter().any(|one| reaches_a_secret(one)))
+        };
+        catalogue::may_be_secret(&self.name) || self.is_pattern() && pattern_of_one()
     }
 
     /// What it says, for readers: the line as its author would write it, but for a secret.
@@ -69,6 +64,18 @@ impl Statement {
     pub fn is_pattern(&self) -> bool {
         is_pattern(&self.path)
     }
+}
+
+/// Whether a pattern speaks of a secret, of whichever interface, or leads somewhere that only the kernel knows.
+fn reaches_a_secret(pattern: &str) -> bool {
+    let parts = pattern.split('/').filter(|part| !matches!(*part, "" | "."));
+    let mut parts: Vec<&str> = parts.collect();
+    let fastopen = pattern::matches(&parts.join("/"), "net/ipv4/tcp_fastopen_key");
+    let climbs = parts.contains(&"..");
+    if let Some(interface) = parts.get_mut(3) {
+        *interface = "all";
+    }
+    fastopen || climbs || pattern::matches(&parts.join("/"), "net/ipv6/conf/all/stable_secret")
 }
 
 /// What stands for a secret.

@@ -390,7 +390,9 @@ pub(super) fn next(all: &[&Expected]) -> String {
     }
     let told = by.into_iter().map(|(place, keys)| {
         let (named, more) = keys.split_at(keys.len().min(NEXT));
-        let named = named.iter().map(|(key, value)| format!("{} {value}", name(key)));
+        let named = named
+            .iter()
+            .map(|(key, value)| format!("{} {value}", name(key)));
         let named: Vec<String> = named.collect();
         let more = match more.len() {
             0 => String::new(),

@@ -68,6 +68,32 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(winners(&all), winners(&told), "{key}");
         }
     }
+    // What a secret holds stays at home, however the line is spelt.
+    for name in [
+        "net.ipv4.tcp_fastopen_key",
+        "net.ipv6.conf.all.stable_secret",
+        "net.ipv6.conf.eth0.stable_secret",
+    ] {
+        let key = name.parse().expect("a key");
+        let next = essence.next_boot(&key);
+        let told = [next.systemd, next.procps, next.sysctl_p]
+            .into_iter()
+            .flatten()
+            .chain(next.shadowed);
+        for win in told.filter(|win| !win.is_hidden()) {
+            let text = win.text.unwrap_or_default();
+            assert!(
+                text.chars()
+                    .all(|c| c.is_ascii_digit() || "- \t".contains(c)),
+                "{name}: {text:?}"
+            );
+        }
+    }
+    // What is not about a key makes no difference to it.
+    for key in forecast.keys() {
+        let about = Forecast::of(&tree.clone().about([&key]), Loader::Systemd);
+        assert_eq!(about.next_boot(&key), forecast.next_boot(&key), "{key}");
+    }
     drop((installed(&tree), recorded(&tree), without_ours(&tree)));
     let texts = [Text {
         file: "x".to_owned(),
