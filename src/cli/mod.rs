@@ -228,6 +228,8 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
             include_pods: options.place.include_pods,
             wait: options.wait.unwrap_or_default(),
             ask: somebody.then_some(ask),
+            // A verb with a screen shows it there.
+            progress: looked_at(options, verb).then_some(progress),
             screen: screen(options),
             for_program: options.json || options.output != Output::Text,
             elsewhere: None,
@@ -235,6 +237,11 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
         Err(error) => command::failed(verb_of(args), error),
     };
     publish(&report, options)
+}
+
+/// Whether somebody waits at a terminal for what standard error says.
+fn looked_at(options: &Options, verb: &Verb) -> bool {
+    std::io::stderr().is_terminal() && !options.quiet && !matches!(verb, Verb::Watch(_))
 }
 
 /// The terminal on standard output, for whoever looks at it.
@@ -403,7 +410,13 @@ fn talk(text: &str) {
     let _nobody_reads = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
+/// Shows how far work has come, in the line that it shows it in.
+fn progress(words: &str) {
+    talk(&format!("\r\x1b[K{words}"));
+}
+
 fn ask(question: &str) -> bool {
+    progress("");
     talk(&format!("{question} [y/N] "));
     let mut answer = String::new();
     let _no_answer_is_no = std::io::stdin().read_line(&mut answer);

@@ -22,6 +22,7 @@ mod observe;
 pub mod off;
 pub mod persist;
 mod pods;
+mod progress;
 mod reach;
 mod relisten;
 pub mod rollback;
@@ -58,6 +59,8 @@ use crate::model::sysctld::{Loader, Tree};
 use crate::model::value::Value;
 use crate::report::{Body, Report, Site, Warning};
 
+use progress::Progress;
+
 use facts::{Boot, Facts};
 
 /// What every verb works on.
@@ -79,6 +82,8 @@ pub struct World {
     pub wait: Duration,
     /// Asks the operator yes or no; nothing where there is nobody to ask.
     pub ask: Option<fn(&str) -> bool>,
+    /// Shows how far long work has come, in place of what was shown before; nothing where nobody looks.
+    pub progress: Option<fn(&str)>,
     /// The terminal that a person looks at; nothing where standard output is none, or a program reads it.
     pub screen: Option<Screen>,
     /// Whether a program reads the report, which may want what no person would miss.
@@ -114,6 +119,7 @@ impl World {
             include_pods: false,
             wait: self.wait,
             ask: None,
+            progress: None,
             screen: None,
             for_program: self.for_program,
             elsewhere: Some(Box::new(facts)),
@@ -232,7 +238,9 @@ impl World {
                 .map_or_else(|_| "this".to_owned(), |here| here.label.clone());
             return vec![look(here, label)];
         }
-        let visit = |target: &Target| {
+        let mut progress = Progress::begin(self);
+        let visit = |(before, target): (usize, &Target)| {
+            progress.say(|| format!("{before} of {} namespaces", targets.len()));
             let place = netns::enter(target);
             // What was listed a moment ago may be gone by now; nobody asked for it by its name.
             let gone = matches!(
@@ -245,7 +253,7 @@ impl World {
             let listed = !self.netns.contains(target);
             (!(gone && listed)).then(|| look(place, target.label()))
         };
-        targets.iter().filter_map(visit).collect()
+        targets.iter().enumerate().filter_map(visit).collect()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::model::observation::{Neighbour, Observation, Ports, Route, Sample};
 use crate::model::ports::LocalPorts;
 use crate::model::sorted;
 
+use super::progress::Progress;
 use super::{World, relisten};
 
 /// Samples of a window: enough to tell what lasts from what passes.
@@ -46,6 +47,7 @@ pub(super) fn observe(world: &World, window: Duration) -> (Vec<Watched>, usize) 
     let mut watched = Vec::new();
     let mut others = Vec::new();
     let mut outside = Outside::default();
+    let mut progress = Progress::begin(world);
     for round in 1..=rounds {
         look(world, &mut watched, rounds > 1, round == rounds);
         if round == 1 {
@@ -55,6 +57,8 @@ pub(super) fn observe(world: &World, window: Duration) -> (Vec<Watched>, usize) 
             if round == 1 {
                 outside = Outside::look(&others);
             }
+            let left = window * (rounds - round) / (rounds - 1);
+            progress.say(|| format!("looking for {} s more", left.as_secs_f64().ceil()));
             thread::sleep(window / (rounds - 1));
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::docs;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, binary};
 
 /// The traffic of `tests/lab/lab.py`, which lives in the sandbox.
 pub(crate) struct Lab {
@@ -811,4 +811,25 @@ fn a_worker_without_descriptors_is_seen_behind_its_master() {
     // The soft limit only, and no further than the hard one.
     assert!(command.ends_with(" --nofile=80:"), "{command}");
     sandbox.sh(command);
+}
+
+/// A second of work is worth a word, on a terminal alone, and the word goes away.
+#[test]
+fn long_work_says_how_far_it_is_on_a_terminal() {
+    let sandbox = Sandbox::new();
+    let words = format!("{} doctor --window 2s", binary().display());
+    let seen = sandbox.sh(&format!("script -qec '{words}' /dev/null"));
+    assert!(
+        seen.contains("\r\x1b[Klooking for 1 s more") && seen.contains("\r\x1b[K"),
+        "{seen:?}"
+    );
+    let last = seen.rfind("looking for").unwrap();
+    assert!(seen[last..].contains("more\r\x1b[K"), "{seen:?}");
+    for quiet in [
+        format!("script -qec '{words} 2>/dev/null' /dev/null"),
+        format!("script -qec '{words} --quiet' /dev/null"),
+        format!("{words} 2>&1"),
+    ] {
+        assert!(!sandbox.sh(&quiet).contains("looking"), "{quiet}");
+    }
 }

@@ -6,7 +6,7 @@ use super::super::sorted;
 use super::Loader;
 use super::cmdline;
 use super::order::{Content, Found, Tree};
-use super::statement::{HIDDEN, Line, Statement, TOO_LONG, lines};
+use super::statement::{HIDDEN, Line, Statement, TOO_LONG, lines, walked};
 
 impl Tree {
     /// The same tree with nothing in it that a loader does not obey. Lines of a file that `known` has of it stay.
@@ -91,8 +91,8 @@ fn may_be_told(statement: &Statement) -> bool {
         return true;
     };
     let number = |c: char| c.is_ascii_digit() || "- \t".contains(c);
-    let network = statement.path.starts_with("net/") && !statement.is_secret();
-    value.chars().all(number) || network
+    let network = || walked(&statement.path).is_some_and(|path| path.starts_with("net/"));
+    value.chars().all(number) || network() && !statement.is_secret()
 }
 
 /// The parameters of the kernel that set sysctls.
@@ -174,6 +174,22 @@ mod tests {
             assert_eq!(told(line), wanted);
             assert_eq!(told(wanted), wanted);
         }
+    }
+
+    /// systemd keeps the first of two lines that say the same of one key: both are told, or none is.
+    #[test]
+    fn a_line_is_told_however_its_key_is_spelt() {
+        for line in [
+            "net.core.default_qdisc = fq",
+            ".net.core.default_qdisc = fq",
+            "net..core.default_qdisc = fq",
+            "/net/./core/default_qdisc = fq",
+            "kernel/../net/core/default_qdisc = fq",
+        ] {
+            assert_eq!(told(line), line);
+        }
+        let elsewhere = "net/../kernel/core_pattern = |/x";
+        assert_eq!(told(elsewhere), "net/../kernel/core_pattern = (not shown)");
     }
 
     #[test]

@@ -41,6 +41,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| World {
     include_pods: false,
     wait: std::time::Duration::ZERO,
     ask: None,
+    progress: None,
     screen: None,
     for_program: true,
     elsewhere: None,
