@@ -20,11 +20,11 @@ use super::journal::{Entry, SCHEMA, Stage, Who};
 use super::locked::Locked;
 use super::store::Store;
 
-fn key(number: usize) -> Key {
+pub(super) fn key(number: usize) -> Key {
     format!("net.test.key{number}").parse().unwrap()
 }
 
-fn entry(id: u64, changes: &[Change]) -> Entry {
+pub(super) fn entry(id: u64, changes: &[Change]) -> Entry {
     Entry {
         schema: SCHEMA,
         id,
@@ -116,7 +116,7 @@ fn scene() -> impl Strategy<Value = (FakeKernel, Plan)> {
     })
 }
 
-fn in_a_store<T>(test: impl FnOnce(&Locked) -> T) -> T {
+pub(super) fn in_a_store<T>(test: impl FnOnce(&Locked) -> T) -> T {
     let directory = tempfile::tempdir().unwrap();
     let locked = Store::at(directory.path())
         .lock("test", Duration::ZERO)
@@ -146,11 +146,11 @@ fn key_of(left: &Left) -> Key {
     wanted(left).0
 }
 
-fn values(kernel: &FakeKernel) -> BTreeMap<Key, Value> {
+pub(super) fn values(kernel: &FakeKernel) -> BTreeMap<Key, Value> {
     kernel.values.borrow().clone()
 }
 
-fn stage(state: &Locked) -> Stage {
+pub(super) fn stage(state: &Locked) -> Stage {
     state.store().entry(1).unwrap().state
 }
 

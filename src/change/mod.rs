@@ -12,3 +12,5 @@ mod log;
 pub mod recover;
 pub mod state;
 pub mod store;
+#[cfg(test)]
+mod tests;

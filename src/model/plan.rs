@@ -491,4 +491,203 @@ mod tests {
             ]
         );
     }
+    fn remembering(name: &str, baseline: Option<&str>, wrote: &str) -> Memory {
+        let held = Held {
+            baseline: baseline.map(Value::new),
+            wrote: Value::new(wrote),
+        };
+        Memory {
+            active: wanting(&[(name, exactly(wrote))]),
+            held: [(key(name), held)].into(),
+        }
+    }
+
+    fn off(memory: &Memory, kernel: &Snapshot) -> Result<Plan, Vec<Refusal>> {
+        plan(&ActiveSet::default(), None, memory, kernel, HOST)
+    }
+
+    #[test]
+    fn a_still_plan_writes_nothing_and_forgets_nothing() {
+        let memory = remembering(A, Some("4096"), "100");
+        let still = Plan::still(&memory);
+        assert!(still.only_boot && still.is_empty() && !still.writes());
+        assert_eq!(still.after, memory);
+    }
+
+    #[test]
+    fn a_plan_is_empty_if_it_writes_nothing_and_remembers_nothing_new() {
+        let new = Plan {
+            remembers: true,
+            ..Plan::default()
+        };
+        assert!(!new.is_empty() && !new.writes());
+        let change = Change {
+            key: key(A),
+            from: Value::from(1),
+            to: Value::from(2),
+            cause: Cause::Set,
+        };
+        let live = Plan {
+            live: vec![change],
+            ..Plan::default()
+        };
+        assert!(!live.is_empty() && live.writes());
+        let file = FileChange {
+            path: "/etc/sysctl.d/x.conf".into(),
+            from: None,
+            to: Some(String::new()),
+        };
+        let boot = |files| Plan {
+            boot: Some(BootPlan {
+                files,
+                ..BootPlan::default()
+            }),
+            ..Plan::default()
+        };
+        assert!(boot(Vec::new()).is_empty() && !boot(Vec::new()).writes());
+        let file = [file];
+        let boot = boot(file.to_vec());
+        assert!(!boot.is_empty() && boot.writes());
+        assert_eq!(boot.files(), file);
+    }
+
+    #[test]
+    fn the_boot_axis_says_what_is_declared_where_the_live_axis_does_not() {
+        let (here, at_boot) = (wanting(&[(A, exactly("1"))]), wanting(&[(B, exactly("2"))]));
+        let declared = |live: &ActiveSet, boot: Option<&ActiveSet>, only_boot| {
+            let boot = boot.map(|active| BootPlan {
+                active: active.clone(),
+                ..BootPlan::default()
+            });
+            let after = Memory {
+                active: live.clone(),
+                ..Memory::default()
+            };
+            let plan = Plan {
+                after,
+                boot,
+                only_boot,
+                ..Plan::default()
+            };
+            plan.declared().clone()
+        };
+        assert_eq!(declared(&here, None, false), here);
+        assert_eq!(declared(&here, Some(&at_boot), false), here);
+        assert_eq!(declared(&here, Some(&at_boot), true), at_boot);
+        assert_eq!(
+            declared(&ActiveSet::default(), Some(&at_boot), false),
+            at_boot
+        );
+    }
+
+    #[test]
+    fn somebody_asks_for_what_is_set_and_only_the_past_for_what_is_released() {
+        let memory = remembering(A, Some("4096"), "100");
+        let kernel = holding(&[(A, "100"), (B, "5")]);
+        let wanted = wanting(&[(B, exactly("3"))]);
+        let mut plan = plan(&wanted, None, &memory, &kernel, HOST).unwrap();
+        assert_eq!(
+            changes(&plan),
+            [
+                "net.core.somaxconn 100 -> 4096 Released",
+                "net.ipv4.tcp_synack_retries 5 -> 3 Set"
+            ]
+        );
+        let origins: Vec<_> = plan.live.iter().map(|c| plan.origin(c)).collect();
+        assert_eq!(origins, [None, Some(&origin())]);
+        assert_eq!(plan.setting(&key(B)), Some(&exactly("3")));
+        assert_eq!(plan.released(), 1);
+        let writing: Vec<_> = plan.writing().collect();
+        let (a, b) = (key(A), key(B));
+        assert_eq!(writing, [(&a, &Value::new("4096")), (&b, &Value::new("3"))]);
+        // As it would be for a rollback to this declaration.
+        for change in &mut plan.live {
+            change.cause = Cause::Restored;
+        }
+        assert!(plan.live.iter().all(|c| plan.origin(c).is_none()));
+        assert_eq!(plan.released(), 0);
+    }
+
+    #[test]
+    fn an_optional_key_that_is_not_there_or_not_ours_to_set_is_passed_over() {
+        let optional = Setting {
+            optional: true,
+            ..exactly("1")
+        };
+        let wanted = wanting(&[("fs.file-max", optional.clone()), (A, optional.clone())]);
+        let kernel = holding(&[("fs.file-max", "9")]);
+        let inside = Place {
+            first_namespace: false,
+        };
+        let passed = plan(&wanted, None, &Memory::default(), &kernel, inside).unwrap();
+        let skipped = |plan: &Plan| -> Vec<_> {
+            let skipped = plan.skipped.iter();
+            skipped
+                .map(|one| (one.key.clone(), one.reason.clone()))
+                .collect()
+        };
+        let absent = (key(A), "this kernel does not have it".to_owned());
+        let foreign = "global: not this namespace's to set".to_owned();
+        assert!(passed.live.is_empty());
+        assert_eq!(
+            skipped(&passed),
+            [(key("fs.file-max"), foreign), absent.clone()]
+        );
+        let at_home = plan(&wanted, None, &Memory::default(), &kernel, HOST).unwrap();
+        assert_eq!(changes(&at_home), ["fs.file-max 9 -> 1 Set"]);
+        assert_eq!(skipped(&at_home), [absent]);
+        // A key of this namespace is not passed over, optional or not.
+        let kernel = holding(&[(A, "9")]);
+        let wanted = wanting(&[(A, optional)]);
+        let ours = plan(&wanted, None, &Memory::default(), &kernel, inside).unwrap();
+        assert_eq!(changes(&ours), ["net.core.somaxconn 9 -> 1 Set"]);
+    }
+
+    #[test]
+    fn a_released_key_that_is_gone_is_forgotten_and_one_that_cannot_be_read_is_not() {
+        let memory = remembering(A, Some("4096"), "100");
+        let gone = off(&memory, &holding(&[])).unwrap();
+        assert!(gone.live.is_empty() && gone.after.held.is_empty());
+        let skipped: Vec<_> = gone.skipped.iter().map(|one| &one.key).collect();
+        assert_eq!(skipped, [&key(A)]);
+
+        let unreadable = Snapshot([(key(A), Reading::Unreadable("why".into()))].into());
+        let refusal = Refusal::Unreadable(key(A), "why".into());
+        assert_eq!(off(&memory, &unreadable), Err(vec![refusal.clone()]));
+        let wanted = wanting(&[(A, exactly("100"))]);
+        let again = plan(&wanted, None, &memory, &unreadable, HOST);
+        assert_eq!(again, Err(vec![refusal]));
+    }
+
+    #[test]
+    fn a_released_key_that_holds_its_baseline_is_not_written() {
+        let memory = remembering(A, Some("100"), "100");
+        let released = off(&memory, &holding(&[(A, "100")])).unwrap();
+        assert!(!released.writes() && released.kept.is_empty());
+        assert!(released.after.held.is_empty());
+    }
+
+    #[test]
+    fn a_key_that_the_drop_in_set_stays_ours_until_somebody_else_writes_it() {
+        let memory = remembering(A, None, "100");
+        let kept = off(&memory, &holding(&[(A, "100")])).unwrap();
+        let why: Vec<_> = kept.kept.iter().map(|one| &one.why).collect();
+        assert_eq!(why, [&KeptWhy::NoBaseline]);
+        assert_eq!(kept.after.held, memory.held);
+        assert!(!kept.writes());
+
+        let theirs = off(&memory, &holding(&[(A, "200")])).unwrap();
+        assert!(theirs.after.held.is_empty() && !theirs.writes());
+    }
+
+    #[test]
+    fn what_could_not_be_put_back_in_one_write_is_not_replaced() {
+        let set = |length: usize| {
+            let kernel = holding(&[(A, &"1".repeat(length))]);
+            let wanted = wanting(&[(A, exactly("2"))]);
+            plan(&wanted, None, &Memory::default(), &kernel, HOST)
+        };
+        assert!(set(4000).unwrap().writes());
+        assert_eq!(set(4001), Err(vec![Refusal::OneWay(key(A))]));
+    }
 }

@@ -179,6 +179,31 @@ fn too_few_descriptors() {
     }
 }
 
+/// Keys stay open from the check of rights to the last look, but only as many as there is room for.
+#[test]
+fn more_keys_than_descriptors() {
+    const FLAGS: &str = "accept_local arp_accept arp_filter arp_notify disable_policy disable_xfrm \
+        drop_gratuitous_arp drop_unicast_in_l2_multicast ignore_routes_with_linkdown log_martians promote_secondaries";
+    let sandbox = Sandbox::new();
+    let keys = ["all", "default", "lo"].map(|interface| {
+        let key = |flag| format!("net.ipv4.conf.{interface}.{flag}");
+        FLAGS.split_whitespace().map(key).collect::<Vec<_>>()
+    });
+    let keys = keys.concat();
+    let values = || sandbox.sh(&format!("sysctl -n {}", keys.join(" ")));
+    let before = values();
+    let settings: String = keys.iter().map(|key| format!("{key} = 2\n")).collect();
+    sandbox.file("/run/p.toml", &format!("[sysctl]\n{settings}"));
+    let wanted = vec!["2"; keys.len()].join("\n");
+    for (words, expected) in [("apply /run/p.toml --yes", wanted), ("off", before)] {
+        let binary = binary();
+        let mut args = vec!["--nofile=24", binary.to_str().unwrap()];
+        args.extend(words.split(' '));
+        sandbox.run("prlimit", &args).exits(0);
+        assert_eq!(values(), expected, "{words}");
+    }
+}
+
 fn says_or_never_began(run: &Run, word: &str, what: &str) {
     if run.code != Some(127) {
         says(run, word, what);

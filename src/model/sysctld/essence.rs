@@ -116,6 +116,8 @@ mod tests {
             ("# my secret", "#"),
             (" ; x", "#"),
             ("", ""),
+            (" \t", " \t"),
+            ("\r", "\r"),
             ("net.core.somaxconn = 1", "net.core.somaxconn = 1"),
             ("net.ipv4.tcp_* = 7", "net.ipv4.tcp_* = 7"),
             ("net.ipv4.tcp_rmem = 1 2\t3", "net.ipv4.tcp_rmem = 1 2\t3"),
@@ -215,6 +217,16 @@ mod tests {
             .with("/etc/sysctl.d/b.conf", Some(";\n-net.core.somaxconn = 2\n"));
         let key: Key = "net.core.somaxconn".parse().unwrap();
         let told = |tree: &Tree| Forecast::of(tree, Loader::Systemd).next_boot(&key);
-        assert_eq!(told(&tree), told(&tree.essence(|_| String::new())));
+        let essence = tree.essence(|_| String::new());
+        assert_eq!(told(&tree), told(&essence));
+        let texts: Vec<_> = essence.fragments.iter().map(Found::text).collect();
+        let a = b"#\nnet.core.somaxconn = 1\n";
+        assert_eq!(texts, [b"#\n-net.core.somaxconn = 2\n".as_slice(), a]);
+    }
+
+    #[test]
+    fn what_is_known_of_a_file_is_told_and_the_rest_of_it_is_not() {
+        let text = b"# by tcptune\n# by somebody\n# by tcptune, and me";
+        assert_eq!(essence(text, "# by tcptune\n"), b"# by tcptune\n#\n#");
     }
 }

@@ -182,7 +182,8 @@ impl Forecast {
     pub fn doubt(&self, key: &Key) -> Option<&str> {
         let win = self.line_under(self.loader, key);
         let place = win.and_then(|win| self.files.iter().position(|(path, _)| *path == win.path));
-        let behind = self.files.iter().skip(place.map_or(0, |place| place + 1));
+        // The winner's own file is known: something in it won.
+        let behind = self.files.iter().skip(place.unwrap_or_default());
         let mut unread = behind.filter(|(_, known)| !known);
         unread.next().map(|(path, _)| path.as_str())
     }
@@ -269,7 +270,7 @@ mod tests {
     /// A file may have a million lines; none of them may be held against all others, or this takes many minutes.
     #[test]
     fn many_lines_about_one_key_are_looked_at_once_each() {
-        let key: Key = "net.core.somaxconn".parse().unwrap();
+        let key = key();
         let line = |number: u32, name: &str| format!("{name}={number}\n");
         let one: String = (1..=60_000)
             .map(|n| line(n, "net.core.somaxconn"))
@@ -284,12 +285,17 @@ mod tests {
         }
     }
 
+    const KEY: &str = "net.core.somaxconn";
     const LINE: &str = "net.core.somaxconn = 2\n";
+
+    fn key() -> Key {
+        KEY.parse().unwrap()
+    }
 
     /// Any file beats the kernel's parameters; an exclusion leaves what they set.
     #[test]
     fn the_kernels_own_parameters_come_first() {
-        let key: Key = "net.core.somaxconn".parse().unwrap();
+        let key = key();
         let wins = |files| {
             let forecast =
                 Forecast::of(&tree("sysctl.net.core.somaxconn=1", files), Loader::Systemd);
@@ -304,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_file_that_nobody_can_read_makes_the_winners_before_it_doubtful() {
-        let key: Key = "net.core.somaxconn".parse().unwrap();
+        let key = key();
         let doubt = |files| {
             let forecast = Forecast::of(&tree("", files), Loader::Systemd);
             forecast.doubt(&key).map(str::to_owned)
@@ -313,5 +319,93 @@ mod tests {
         let unread = Some("/etc/sysctl.d/b.conf".to_owned());
         assert_eq!(doubt(&[("a", LINE), ("b", "?")]), unread);
         assert_eq!(doubt(&[("b", "?")]), unread);
+    }
+
+    /// Fragments, and `/etc/sysctl.conf` with another value.
+    fn with_sysctl_conf(files: &[(&str, &str)], value: u8) -> Tree {
+        let said = format!("{KEY} = {value}\n");
+        Tree {
+            sysctl_conf: Some(Found {
+                path: "/etc/sysctl.conf".into(),
+                leads_to: None,
+                content: Content::Text(said.into()),
+            }),
+            ..tree("", files)
+        }
+    }
+
+    #[test]
+    fn each_loader_has_its_winner_and_what_wins_nowhere_is_shadowed() {
+        let early = ("0", "net.core.somaxconn = 1\nnet.core.somaxconn = 9\n");
+        let tree = with_sysctl_conf(&[early, ("a", LINE)], 3);
+        let next = Forecast::of(&tree, Loader::Systemd).next_boot(&key());
+        let place = |loader| next.under(loader).unwrap().place();
+        assert_eq!(place(Loader::Systemd), "/etc/sysctl.d/a.conf:1");
+        assert_eq!(place(Loader::Procps), "/etc/sysctl.conf:1");
+        assert_eq!(place(Loader::SysctlP), "/etc/sysctl.conf:1");
+        let shadowed: Vec<_> = next.shadowed.iter().map(Win::place).collect();
+        assert_eq!(
+            shadowed,
+            ["/etc/sysctl.d/0.conf:1", "/etc/sysctl.d/0.conf:2"]
+        );
+    }
+
+    #[test]
+    fn loaders_agree_on_values_whichever_line_they_are_from() {
+        let agree = |value| {
+            let tree = with_sysctl_conf(&[("a", LINE)], value);
+            let forecast = Forecast::of(&tree, Loader::Systemd);
+            forecast.next_boot(&key()).agree()
+        };
+        assert!(agree(2));
+        assert!(!agree(3));
+    }
+
+    #[test]
+    fn what_is_hidden_keeps_its_place_and_an_exclusion_stays_one() {
+        let files = [("a", LINE), ("b", "-net.core.somaxconn\n")];
+        let tree = tree("", &files);
+        let hidden = Forecast::of(&tree, Loader::Procps)
+            .next_boot(&key())
+            .hidden();
+        let line = hidden.procps.unwrap();
+        assert!(line.is_hidden());
+        assert_eq!(line.place(), "/etc/sysctl.d/a.conf:1");
+        assert_eq!(line.taken, Taken::Unknown);
+        let texts: Vec<_> = hidden.shadowed.iter().map(|win| win.text.clone()).collect();
+        assert_eq!(texts, [None]);
+        let shown = Forecast::of(&tree, Loader::Procps).winner(&key()).unwrap();
+        assert!(!shown.is_hidden());
+    }
+
+    #[test]
+    fn a_chain_begins_with_the_kernels_parameters() {
+        let files = [("a", LINE), ("b", "-net.core.somaxconn\n")];
+        let forecast = Forecast::of(&tree("sysctl.net.core.somaxconn=1", &files), Loader::Procps);
+        let chain = forecast.chain(&key());
+        let texts: Vec<_> = chain.iter().map(|win| win.text.as_deref()).collect();
+        assert_eq!(texts, [Some("1"), Some("2"), None]);
+    }
+
+    /// Who calls it does so when the kernel's parameters have been taken long since.
+    #[test]
+    fn sysctl_p_is_no_loader_of_the_kernels_parameters() {
+        let tree = tree("sysctl.net.core.somaxconn=1", &[]);
+        let forecast = Forecast::of(&tree, Loader::Systemd);
+        let win = |loader| forecast.winner_under(loader, &key());
+        assert_eq!(win(Loader::SysctlP), None);
+        assert!(win(Loader::Procps).is_some() && win(Loader::Systemd).is_some());
+    }
+
+    #[test]
+    fn every_key_that_any_loader_or_the_kernel_is_told_by_name_is_known() {
+        let said = "net.core.a = 1\nnet.core.b* = 1\nnowhere = 1\n";
+        let tree = Tree {
+            command_line: tree("sysctl.net.core.c=1", &[]).command_line,
+            ..with_sysctl_conf(&[("a", said)], 1)
+        };
+        let keys = Forecast::of(&tree, Loader::Systemd).keys();
+        let names: Vec<_> = keys.iter().map(Key::as_str).collect();
+        assert_eq!(names, ["net.core.a", "net.core.c", KEY]);
     }
 }

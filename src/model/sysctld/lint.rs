@@ -179,4 +179,29 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn what_only_looks_like_an_oddity_is_none() {
+        for text in [
+            "net.core.a = 1\nnet.core.a = 1\n",
+            "net.core.a = 1\r\nnet.core.b = 2\r\n",
+            "net.core.a = \"\n",
+            "net.core.a = \"x\n",
+            "net.core.a = x\"\n",
+            "net/ipv4/eth0.1 = 1\n",
+            "a/b = 1\n",
+            "a.b = 1\n",
+            "/net.core/a = 1\n",
+            "net/a..b/c = 1\n",
+            "net.core.* = 1\n",
+            "net/{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b} = 1\n",
+        ] {
+            let found = Found {
+                path: "f".into(),
+                leads_to: None,
+                content: Content::Text(text.into()),
+            };
+            assert_eq!(remarks(&found), [], "{text:?}");
+        }
+    }
 }

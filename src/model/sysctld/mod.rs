@@ -61,3 +61,15 @@ pub const COMMAND_LINE: &str = "/proc/cmdline";
 
 /// The file that procps reads last, and systemd only where a link in a directory leads to it.
 pub const SYSCTL_CONF: &str = "/etc/sysctl.conf";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// They are in JSON, and in what people type.
+    #[test]
+    fn names_of_loaders_stay() {
+        let names = [Loader::Systemd, Loader::Procps, Loader::SysctlP].map(Loader::name);
+        assert_eq!(names, ["systemd-sysctl", "sysctl --system", "sysctl -p"]);
+    }
+}

@@ -200,4 +200,26 @@ mod tests {
         );
         assert_eq!(read(Loader::SysctlP), ["/etc/sysctl.conf"]);
     }
+
+    #[test]
+    fn a_file_that_is_written_takes_the_place_of_the_one_before_and_one_that_goes_hides_nothing() {
+        let (ours, other) = ("/etc/sysctl.d/60-x.conf", "/etc/sysctl.d/50-y.conf");
+        let read = |tree: &Tree| {
+            let files = tree.read_by(Loader::Systemd).into_iter();
+            let said = files.map(|found| (found.name().to_owned(), found.text().to_vec()));
+            said.collect::<Vec<_>>()
+        };
+        let other_alone = Tree::default().with(other, Some("a.b = 1\n"));
+        let first = other_alone.with(ours, Some("a.b = 2\n"));
+        let second = first.with(ours, Some("a.b = 3\n"));
+        let said = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+        assert_eq!(
+            read(&second),
+            [
+                said("50-y.conf", "a.b = 1\n"),
+                said("60-x.conf", "a.b = 3\n")
+            ]
+        );
+        assert_eq!(second.with(ours, None), other_alone);
+    }
 }

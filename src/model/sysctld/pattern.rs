@@ -243,11 +243,17 @@ mod tests {
             ("net/core/soma?con[!n]", "net/core/somaxconn", false),
             ("net/core/soma[a-w]conn", "net/core/somaxconn", false),
             ("net/core/soma[a-x]conn", "net/core/somaxconn", true),
+            ("net/core/soma[a-z]conn", "net/core/somaxconn", true),
             ("net/core/*x*n", "net/core/somaxconn", true),
             ("net/[]c]ore/somaxconn", "net/core/somaxconn", true),
             ("net/c[ore/somaxconn", "net/c[ore/somaxconn", true),
             (r"net/cor\e/somaxcon?", "net/core/somaxconn", true),
             ("net/*/x", "net/.hidden/x", false),
+            ("net/.*/x", "net/.hidden/x", true),
+            ("net/core/soma[x-]conn", "net/core/somaxconn", true),
+            ("net/core/soma[w-]conn", "net/core/soma-conn", true),
+            ("net/core", "net/core/somaxconn", false),
+            ("net/core/somaxconn/*", "net/core/somaxconn", false),
             ("net//core/./s*", "net/core/somaxconn", true),
         ] {
             assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
@@ -282,6 +288,31 @@ mod tests {
         }
     }
 
+    /// Those of the C library, and none that others have.
+    #[test]
+    fn each_class_of_letters_holds_its_own() {
+        let letters = "aZ5_! \t\u{b}\u{7f}";
+        for (name, members) in [
+            ("alnum", "aZ5"),
+            ("alpha", "aZ"),
+            ("blank", " \t"),
+            ("cntrl", "\t\u{b}\u{7f}"),
+            ("digit", "5"),
+            ("graph", "aZ5_!"),
+            ("lower", "a"),
+            ("print", "aZ5_! "),
+            ("punct", "_!"),
+            ("space", " \t\u{b}"),
+            ("upper", "Z"),
+            ("xdigit", "a5"),
+            ("word", ""),
+        ] {
+            let class = format!("[[:{name}:]]");
+            let held = letters.chars().filter(|c| matches(&class, &c.to_string()));
+            assert_eq!(held.collect::<String>(), members, "{name}");
+        }
+    }
+
     #[test]
     fn braces_that_multiply_too_often_are_none() {
         assert_eq!(braces(&"{a,b}".repeat(8)).map(|all| all.len()), Some(256));
@@ -291,10 +322,28 @@ mod tests {
     }
 
     #[test]
+    fn braces_have_as_many_alternatives_and_bytes_as_anybody_writes() {
+        let choices = |count: usize| format!("{{{}}}", vec!["a"; count].join(","));
+        let found = |pattern: &str| braces(pattern).map(|all| all.len());
+        assert_eq!(found(&choices(256)), Some(256));
+        assert_eq!(found(&choices(257)), None);
+        assert_eq!(found(&(choices(128) + "{a,b}")), Some(256));
+        assert_eq!(found(&(choices(129) + "{a,b}")), None);
+        assert_eq!(found(&"{a}".repeat(256)), Some(1));
+        assert_eq!(found(&"{a}".repeat(257)), None);
+        let long = |bytes: usize| "x".repeat(bytes - 5) + "{a,b}";
+        assert_eq!(found(&long(4096)), Some(2));
+        assert_eq!(found(&long(4097)), None);
+        // Without braces there is nothing to multiply.
+        assert_eq!(found(&"x".repeat(4097)), Some(1));
+    }
+
+    #[test]
     fn braces_multiply() {
         let all = |pattern| braces(pattern).unwrap();
         assert_eq!(all("a{b,c{d,e}}f"), ["abf", "acdf", "acef"]);
         assert_eq!(all("a{b"), ["a{b"]);
         assert_eq!(all("plain"), ["plain"]);
+        assert_eq!(all("a},{b,c}"), ["a},b", "a},c"]);
     }
 }

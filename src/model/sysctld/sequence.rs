@@ -309,4 +309,54 @@ mod tests {
         let files = [("a", "net.core.somaxconn = 010 # ten\n")];
         assert_eq!(winners(&files, KEY), ["a:1 = 8", "a:1 = 8"]);
     }
+
+    #[test]
+    fn a_pattern_that_does_not_match_says_nothing_of_a_key() {
+        let files = [
+            ("a", "net.core.soma* = 1\n"),
+            ("b", "net.core.rmem_* = 2\n"),
+        ];
+        assert_eq!(winners(&files, KEY), ["a:1 = 1", "a:1 = 1"]);
+    }
+
+    /// To systemd it is the same name without the slash.
+    #[test]
+    fn a_pattern_that_ends_as_a_directory_does_reaches_no_key_in_procps() {
+        let files = [("a", "net/core/soma*/ = 1\n")];
+        assert_eq!(winners(&files, KEY), ["a:1 = 1", "none"]);
+    }
+
+    /// Letter for letter: to procps a name with two slashes is another one, although it leads to the same key.
+    #[test]
+    fn a_name_beats_patterns_as_it_is_spelled() {
+        let files = [
+            ("a", "net//core/somaxconn = 1\n"),
+            ("b", "net.core.soma* = 2"),
+        ];
+        assert_eq!(winners(&files, KEY), ["a:1 = 1", "b:1 = 2"]);
+        assert_eq!(
+            winners(&files[..1], KEY),
+            ["a:1 = 1", "a:1 = 1"],
+            "it leads there all the same"
+        );
+    }
+
+    #[test]
+    fn every_line_that_speaks_of_a_key_is_in_its_chain_in_the_order_of_reading() {
+        let files = [
+            ("a", "net.core.soma* = 1\nnet.core.rmem_max = 1\n"),
+            ("b", "-net.core.somaxconn\nnet.core.somaxconn = 2"),
+        ];
+        let tree = tree(&files);
+        for loader in [Loader::Systemd, Loader::Procps] {
+            let sequence = Sequence::read(&tree, loader);
+            let outcome = sequence.outcome(&KEY.parse().unwrap());
+            let places: Vec<_> = outcome.chain.iter().map(|placed| placed.place()).collect();
+            let expected = ["a.conf:1", "b.conf:1", "b.conf:2"];
+            assert_eq!(
+                places,
+                expected.map(|place| format!("/etc/sysctl.d/{place}"))
+            );
+        }
+    }
 }

@@ -279,8 +279,69 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_ends_the_file() {
-        let text = format!("a.b = 1\na.c = {}\na.d = 2", "x".repeat(TOO_LONG - 6));
+        let mebibyte = |less: usize| {
+            let line = format!("a.c = {}", "x".repeat(1_048_576 - 6 - less));
+            format!("a.b = 1\n{line}\na.d = 2")
+        };
+        let text = mebibyte(0);
         assert_eq!(said(&text, Loader::Systemd), ["1 a/b=1", "2 long"]);
         assert_eq!(said(&text, Loader::Procps).len(), 3);
+        assert_eq!(said(&mebibyte(1), Loader::Systemd).len(), 3);
+    }
+
+    /// Both loaders' view of the one statement of a line.
+    fn statement(line: &str) -> Statement {
+        match lines(line.as_bytes(), Loader::Systemd).pop() {
+            Some((1, Line::Statement(statement))) => statement,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_statement_is_shown_as_its_author_would_write_it_but_for_secrets() {
+        for (line, shown) in [
+            ("net/core/somaxconn=1  2", "net/core/somaxconn = 1  2"),
+            ("- net.core.somaxconn =1", "-net.core.somaxconn = 1"),
+            ("-net.core.soma*", "-net.core.soma*"),
+            (
+                "net.ipv4.tcp_fastopen_key = ab",
+                "net.ipv4.tcp_fastopen_key = (not shown)",
+            ),
+            (
+                "-net.ipv6.conf.*.stable_secret=ab",
+                "-net.ipv6.conf.*.stable_secret = (not shown)",
+            ),
+            ("-net.ipv4.tcp_fastopen_key", "-net.ipv4.tcp_fastopen_key"),
+        ] {
+            assert_eq!(statement(line).shown(), shown);
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_secret_if_it_reaches_a_secret() {
+        for (line, secret) in [
+            ("net.ipv4.tcp_* = x", true),
+            ("net.ipv6.conf.eth0.s* = x", true),
+            ("net.core.soma* = x", false),
+            ("net.ipv6.conf.eth0.d* = x", false),
+            ("net.core.somaxconn = x", false),
+        ] {
+            assert_eq!(statement(line).is_secret(), secret, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_nobody_understands_is_shown_unless_it_may_tell_a_secret() {
+        assert_eq!(shown("tcp_fastopen_key 00"), HIDDEN);
+        assert_eq!(shown("hello"), "hello");
+    }
+
+    /// What a dump of a machine hides is no value of its key.
+    #[test]
+    fn of_what_is_hidden_nobody_knows_what_the_kernel_makes() {
+        let key: Key = "net.core.somaxconn".parse().unwrap();
+        assert_eq!(made_of(&key, HIDDEN), Taken::Unknown);
+        assert_eq!(made_of(&key, "many"), Taken::Refused);
+        assert_eq!(made_of(&key, "7").value().unwrap().as_str(), "7");
     }
 }
