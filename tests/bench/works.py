@@ -123,6 +123,7 @@ def journal(count):
     state = json.loads((STATE / 'state.json').read_text())
     state['last'] = count
     state['namespaces'][0] |= {'last': count, 'line': list(range(count, max(count - 100, 0), -1))}
+    state['journal_changed'] = (STATE / 'journal').stat().st_mtime_ns
     (STATE / 'state.json').write_text(json.dumps(state))
 
 
