@@ -32,7 +32,7 @@
 //! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, sysctld, handshake, fastopen, kubernetes, counters, observation, diagnose |
 //! | [`error`] | everything that can go wrong, with its exit code and hint |
 //! | [`host`] | the edges: kernel, trusted files, profiles, fragments, network namespaces, counters, sockets and their owners, the terminal, the guard, the system's log |
-//! | [`change`] | the only writer: journal, state, execute, recover, confirm |
+//! | [`change`] | the only writer: journal, state, keys, execute, recover, confirm |
 //! | [`report`] | the voice: text, JSON, Markdown, annotations, SARIF, manifests of pods, metrics, the live screen; never touches the host |
 //! | [`command`] | one short file per verb: the words of its command line, and its report |
 //! | [`cli`] | the options of all verbs, and printing |
