@@ -117,7 +117,7 @@ impl Store {
     fn is_as_summed_up(&self, state: &State) -> bool {
         state.journal_changed.is_some()
             && state.journal_changed == self.journal_changed()
-            && fs::symlink_metadata(self.path(state.last + 1)).is_err()
+            && fs::symlink_metadata(self.path(state.last.saturating_add(1))).is_err()
     }
 
     /// When an entry last came or went, in nanoseconds since 1970.

@@ -121,9 +121,24 @@ const RECENT: usize = 20;
 /// The newest entry, where nobody confirmed it: whoever lost the connection then wants to know.
 fn taken_back(scene: &Scene<'_>, state: &State) -> Option<(u64, String)> {
     let world = scene.world;
-    let recent = (1..=state.last).rev().take(RECENT);
-    let mut entries = recent.filter_map(|id| world.store.entry(id).ok());
-    let newest = entries.find(|entry| entry.is_of(&world.machine, scene.namespace.id))?;
+    // Ids follow each other, unless somebody has put a file of a larger number there: then their names are listed.
+    let last = world.store.entry(state.last);
+    let before: Vec<u64> = match &last {
+        Ok(_) => (1..state.last).rev().take(RECENT).collect(),
+        Err(_) => world
+            .store
+            .ids()
+            .ok()?
+            .into_iter()
+            .rev()
+            .take(RECENT)
+            .collect(),
+    };
+    let before = before.iter().filter_map(|id| world.store.entry(*id).ok());
+    let newest = last
+        .into_iter()
+        .chain(before)
+        .find(|entry| entry.is_of(&world.machine, scene.namespace.id))?;
     let unconfirmed = newest.state == Stage::Reverted && newest.confirm.is_some();
     unconfirmed.then_some((newest.id, newest.error?))
 }

@@ -427,3 +427,17 @@ fn no_newer_entry_is_overlooked() {
         );
     }
 }
+
+/// Somebody's file of a much larger number is no reason to forget what went back.
+#[test]
+fn a_strangers_file_hides_no_entry_that_was_taken_back() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .tcptune("set somaxconn=5000 --confirm-within=1h")
+        .exits(0);
+    sandbox.tcptune("rollback").exits(0);
+    let before = sandbox.tcptune("status").out;
+    sandbox.sh("echo x > /var/lib/tcptune/journal/900.json");
+    assert!(before.contains("entry 1"), "{before}");
+    assert_eq!(sandbox.tcptune("status").out, before);
+}
