@@ -53,13 +53,35 @@ fn essence(text: &[u8], known: &str) -> Vec<u8> {
 
 /// What may be told of a line. To some loaders it is several lines, which are told apart by a CR or a NUL.
 fn told(line: &[u8]) -> Vec<u8> {
-    let parts = line.split_inclusive(|byte| matches!(byte, b'\r' | 0));
+    let name = name_over_several_lines(line);
+    let mut at = 0;
+    let parts = line.split_inclusive(|byte| {
+        at += 1;
+        ends_a_line(*byte) && at > name
+    });
     let told = parts.map(|part| {
-        let end = part.iter().rposition(|byte| !matches!(byte, b'\r' | 0));
+        let end = part.iter().rposition(|byte| !ends_a_line(*byte));
         let (text, end) = part.split_at(end.map_or(0, |last| last + 1));
         [told_part(text).as_slice(), end].concat()
     });
     told.collect::<Vec<_>>().concat()
+}
+
+fn ends_a_line(byte: u8) -> bool {
+    matches!(byte, b'\r' | 0)
+}
+
+/// The length of a name, up to its `=`, that procps reads as one and systemd as a line of its own, because of a CR among
+/// the blanks that follow it; 0 where there is none.
+fn name_over_several_lines(line: &[u8]) -> usize {
+    let Some(length) = line.iter().position(|byte| *byte == b'=') else {
+        return 0;
+    };
+    let read = lines(line.get(..=length).unwrap_or(line), Loader::Procps);
+    match read.as_slice() {
+        [(_, Line::Statement(statement))] if !statement.name.contains('\r') => length,
+        _ => 0,
+    }
 }
 
 fn told_part(text: &[u8]) -> Vec<u8> {
@@ -170,6 +192,7 @@ mod tests {
                 "# pass\rnet.core.somaxconn = 5\r",
                 "#\rnet.core.somaxconn = 5\r",
             ),
+            ("# pass\r = 5", "#\r = 5"),
         ] {
             assert_eq!(told(line), wanted);
             assert_eq!(told(wanted), wanted);
@@ -190,6 +213,37 @@ mod tests {
         }
         let elsewhere = "net/../kernel/core_pattern = |/x";
         assert_eq!(told(elsewhere), "net/../kernel/core_pattern = (not shown)");
+    }
+
+    /// To procps one assignment, to systemd two lines.
+    #[test]
+    fn a_cr_before_the_equals_sign_hides_no_assignment() {
+        for (line, wanted) in [
+            ("net.core.somaxconn\r\r= 7", "net.core.somaxconn\r\r= 7"),
+            (
+                "\r net.core.somaxconn \r\t\r=7\r",
+                "\r net.core.somaxconn \r\t\r=7\r",
+            ),
+            (
+                "net.ipv4.tcp_fastopen_key\r=ab\rnet.core.somaxconn=7",
+                "net.ipv4.tcp_fastopen_key\r= (not shown)\rnet.core.somaxconn=7",
+            ),
+            // Nobody reads the first of these lines, so it is no name.
+            (
+                "password\rnet.core.somaxconn = 7",
+                " (not shown)\rnet.core.somaxconn = 7",
+            ),
+            ("password\0= 7", " (not shown)\0= 7"),
+            ("\x0b# pass\r= 7", " (not shown)\r= 7"),
+        ] {
+            assert_eq!(told(line), wanted);
+            assert_eq!(told(wanted), wanted);
+        }
+        let tree = Tree::default().with("/etc/sysctl.d/a.conf", Some("net.core.somaxconn\r=7\n"));
+        let key: Key = "net.core.somaxconn".parse().unwrap();
+        let next = |tree: &Tree| Forecast::of(tree, Loader::Systemd).next_boot(&key);
+        assert!(next(&tree).procps.is_some());
+        assert_eq!(next(&tree), next(&tree.essence(|_| String::new())));
     }
 
     #[test]
