@@ -124,6 +124,7 @@ fn parameters(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::catalogue::Taken;
     use super::super::super::key::Key;
     use super::super::Forecast;
     use super::*;
@@ -244,6 +245,19 @@ mod tests {
         let next = |tree: &Tree| Forecast::of(tree, Loader::Systemd).next_boot(&key);
         assert!(next(&tree).procps.is_some());
         assert_eq!(next(&tree), next(&tree.essence(|_| String::new())));
+    }
+
+    /// procps reads one value: neither that of the tree any longer, nor one of which anything is known.
+    #[test]
+    fn a_value_of_which_a_part_is_hidden_is_hidden() {
+        for name in ["net.core.somaxconn", "net.ipv4.tcp_fastopen_key"] {
+            let line = format!("{name}=7\rx=y");
+            let tree = Tree::default().with("/etc/sysctl.d/a.conf", Some(&line));
+            let essence = tree.essence(|_| String::new());
+            let next = Forecast::of(&essence, Loader::Procps).next_boot(&name.parse().unwrap());
+            let win = next.procps.unwrap();
+            assert!(win.is_hidden() && win.taken == Taken::Unknown, "{win:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::super::value::Value;
 use super::Loader;
 use super::order::Tree;
 use super::sequence::{Outcome, Placed, Sequence};
-use super::statement::{HIDDEN, made_of};
+use super::statement::{HIDDEN, hides, made_of};
 
 /// What all loaders make of a tree.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl Win {
 
     /// Whether what it says is hidden, and so unknown.
     pub fn is_hidden(&self) -> bool {
-        self.text.as_deref() == Some(HIDDEN)
+        self.text.as_deref().is_some_and(hides)
     }
 
     /// What the key will hold, as far as that can be told: else what the line says, folded like a value.

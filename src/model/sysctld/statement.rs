@@ -81,9 +81,14 @@ fn reaches_a_secret(pattern: &str) -> bool {
 /// What stands for a secret.
 pub(super) const HIDDEN: &str = "(not shown)";
 
+/// Whether a text is hidden, or a part of it: to procps a CR ends no line.
+pub(super) fn hides(text: &str) -> bool {
+    text.contains(HIDDEN)
+}
+
 /// What the kernel makes of a text. Of one that is hidden, nobody knows.
 pub(super) fn made_of(key: &Key, text: &str) -> Taken {
-    if text == HIDDEN {
+    if hides(text) {
         return Taken::Unknown;
     }
     taken(key, text)
