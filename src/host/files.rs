@@ -257,14 +257,22 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// What the kernel answers; nothing is left then.
 pub fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let temporary = beside(path);
-    let write = || {
-        let mut file = OpenOptions::new()
+    let create = || {
+        OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o644)
-            .custom_flags(OFlag::O_NOFOLLOW.bits())
-            .open(&temporary)?;
+            .open(&temporary)
+    };
+    let write = || {
+        let mut file = match create() {
+            // A killed run left it, or it leads elsewhere: whatever it is, nothing is written through it.
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
+                fs::remove_file(&temporary)?;
+                create()?
+            }
+            created => created?,
+        };
         file.write_all(bytes)?;
         file.sync_all()
     };
@@ -339,6 +347,29 @@ mod tests {
             1,
             "no temporary file stays"
         );
+    }
+
+    #[test]
+    fn nothing_is_written_through_what_lies_beside() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let other = directory.path().join("other");
+        fs::write(&other, "other").unwrap();
+        let temporary = beside(&path);
+        let plants: [fn(&Path, &Path); 4] = [
+            |at, _| fs::write(at, "what a killed run left").unwrap(),
+            |at, other| fs::hard_link(other, at).unwrap(),
+            |at, other| symlink(other, at).unwrap(),
+            // Who opens it waits for a reader.
+            |at, _| nix::unistd::mkfifo(at, Mode::S_IRWXU).unwrap(),
+        ];
+        for plant in plants {
+            plant(&temporary, &other);
+            replace(&path, b"ours").unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"ours");
+            assert!(fs::symlink_metadata(&path).unwrap().is_file());
+            assert_eq!(fs::read(&other).unwrap(), b"other");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::netns;
 use super::root::{Root, opened};
 
 /// Most bytes of one file that are looked at.
-const LARGEST: u64 = 16 << 20;
+pub(super) const LARGEST: u64 = 16 << 20;
 
 /// Where the credential of systemd-sysctl lies: while it runs, while our own unit does (which asks for it as well, and
 /// sees nothing of the other places), as the machine was given it, and where its unit looks otherwise, in this order

@@ -1,11 +1,11 @@
 //! Files of the boot axis, changed in two steps: everything that can fail for want of room or rights comes first.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::AtFlags;
+use nix::fcntl::{AtFlags, OFlag};
 use nix::unistd::{AccessFlags, faccessat};
 
 use crate::error::Error;
@@ -13,6 +13,7 @@ use crate::model::persist::FileChange;
 use crate::model::undo::Files;
 
 use super::files;
+use super::fragments::LARGEST;
 use super::root::{Root, opened};
 
 /// A change whose new bytes are on disk, but not yet under their name.
@@ -77,13 +78,25 @@ pub fn texts<'f>(
     Ok(texts)
 }
 
+/// What is looked at is what is read, whoever may exchange names meanwhile: in an image, that is anybody.
 fn text(path: &Path) -> io::Result<Option<String>> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => fs::read_to_string(path).map(Some),
-        Ok(_) => Err(io::Error::new(ErrorKind::InvalidData, "not a regular file")),
-        Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
-        Err(why) => Err(why),
+    let flags = (OFlag::O_PATH | OFlag::O_NOFOLLOW).bits();
+    let found = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    let strange = |what| Err(io::Error::new(ErrorKind::InvalidData, what));
+    if !found.metadata()?.is_file() {
+        return strange("not a regular file".to_owned());
     }
+    let mut text = String::new();
+    File::open(opened(&found))?
+        .take(LARGEST + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return strange(format!("more than {LARGEST} bytes"));
+    }
+    Ok(Some(text))
 }
 
 /// Puts the new bytes beside the place where they will be; makes the directory where that is missing.
@@ -167,6 +180,12 @@ fn split(path: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    use nix::sys::stat::Mode;
+
     use super::*;
 
     fn change(from: Option<&str>, to: Option<&str>) -> FileChange {
@@ -175,6 +194,56 @@ mod tests {
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn only_a_regular_file_of_a_size_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let kind = |name: &str| text(&at(name)).unwrap_err().kind();
+        fs::write(at("file"), "text").unwrap();
+        assert_eq!(text(&at("file")).unwrap().as_deref(), Some("text"));
+        assert_eq!(text(&at("none")).unwrap(), None);
+        symlink("file", at("link")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        nix::unistd::mkfifo(&at("fifo"), Mode::S_IRWXU).unwrap();
+        fs::write(at("bytes"), [0xff]).unwrap();
+        File::create(at("giant")).unwrap().set_len(1 << 40).unwrap();
+        for name in ["link", "directory", "fifo", "bytes", "giant"] {
+            assert_eq!(kind(name), ErrorKind::InvalidData, "{name}");
+        }
+    }
+
+    /// Somebody exchanges the file for a link to another one, again and again: root never reads that one.
+    #[test]
+    fn a_file_that_becomes_a_link_while_it_is_read_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("secret"), "secret").unwrap();
+        fs::write(at("file"), "text").unwrap();
+        symlink("secret", at("link")).unwrap();
+        let (file, link) = (at("file"), at("link"));
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    renameat2(
+                        AT_FDCWD,
+                        &file,
+                        AT_FDCWD,
+                        &link,
+                        RenameFlags::RENAME_EXCHANGE,
+                    )
+                    .unwrap();
+                }
+            });
+            let followed = (0..20_000).any(|_| match text(&at("file")) {
+                Ok(told) => told.as_deref() != Some("text"),
+                Err(why) => why.kind() != ErrorKind::InvalidData,
+            });
+            done.store(true, Ordering::Relaxed);
+            assert!(!followed);
+        });
     }
 
     #[test]
