@@ -4,12 +4,12 @@
 #   need WHO <<LINES
 #       Installs the Debian package of each tool that is missing; WHO asks for it. A line names a command, a file, or a
 #       module of Python as `python:MODULE`, and the package that has it.
-#   cargo_tool NAME VERSION
-#       Installs a tool from crates.io, unless that version is there.
-#   cargo_tools
-#       Where they are.
+#   cargo_tool NAME VERSION, cargo_tools
+#       Those of crates.io, as packaging/tools.sh says.
 #   python_tool NAME VERSION EXTRA, python_tools
 #       The same for PyPI: one tool with an extra of it, and the directory with its `python`.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../packaging/tools.sh"
 
 need() {
     local who=$1 missing=() tool package
@@ -26,21 +26,6 @@ need() {
     # Another part of the tests may be at it.
     DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
         install "${missing[@]}"
-}
-
-cargo_tools() {
-    echo "${CARGO_TARGET_DIR:-$PWD/target}/tools"
-}
-
-cargo_tool() {
-    local name=$1 version=$2 tools
-    tools=$(cargo_tools)
-    grep -qsF "\"$name $version " "$tools/.crates.toml" && return 0
-    echo "installing $name $version"
-    # Not optimised: it runs for seconds, and building it takes minutes otherwise.
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --root "$tools" "$name@$version"
-    rm -rf "$tools/build"
 }
 
 python_tools() {

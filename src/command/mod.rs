@@ -100,6 +100,24 @@ pub struct Screen {
 }
 
 impl World {
+    /// A machine and what is remembered of it, where no person waits for an answer.
+    pub fn new(machine: Machine, store: Store) -> Self {
+        Self {
+            machine,
+            store,
+            kernel: Proc,
+            root: Root::default(),
+            netns: Vec::new(),
+            include_pods: false,
+            wait: Duration::ZERO,
+            ask: None,
+            progress: None,
+            screen: None,
+            for_program: true,
+            elsewhere: None,
+        }
+    }
+
     /// Where plans are carried out.
     fn target(&self) -> execute::Target<'_> {
         execute::Target {
@@ -110,19 +128,12 @@ impl World {
 
     /// The same, looking at another host.
     fn in_place_of(&self, facts: Facts) -> Self {
+        let machine = facts.machine.clone();
         Self {
-            machine: facts.machine.clone(),
-            store: self.store.clone(),
-            kernel: self.kernel,
-            root: Root::default(),
-            netns: Vec::new(),
-            include_pods: false,
             wait: self.wait,
-            ask: None,
-            progress: None,
-            screen: None,
             for_program: self.for_program,
             elsewhere: Some(Box::new(facts)),
+            ..Self::new(machine, self.store.clone())
         }
     }
 

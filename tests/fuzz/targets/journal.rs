@@ -14,9 +14,7 @@ use tcptune::change::journal::{Entry, Stage};
 use tcptune::change::store::{Known, Store};
 use tcptune::command::World;
 use tcptune::command::history::{self, History};
-use tcptune::host::kernel::Proc;
 use tcptune::host::machine::Machine;
-use tcptune::host::root::Root;
 use tcptune::model::snapshot::{Reading, Snapshot};
 use tcptune::model::undo::{happened, put_back, retrace};
 use tcptune::report::json;
@@ -28,23 +26,13 @@ static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
     path
 });
 
-static WORLD: LazyLock<World> = LazyLock::new(|| World {
-    machine: Machine {
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let machine = Machine {
         name: "h".to_owned(),
         kernel: "6.18".to_owned(),
         boot: "b".to_owned(),
-    },
-    store: Store::at(&*DIRECTORY),
-    kernel: Proc,
-    root: Root::default(),
-    netns: Vec::new(),
-    include_pods: false,
-    wait: std::time::Duration::ZERO,
-    ask: None,
-    progress: None,
-    screen: None,
-    for_program: true,
-    elsewhere: None,
+    };
+    World::new(machine, Store::at(&*DIRECTORY))
 });
 
 static HISTORY: LazyLock<History> = LazyLock::new(|| {

@@ -13,9 +13,7 @@ use tcptune::change::store::Store;
 use tcptune::command::World;
 use tcptune::command::diff::{self, Diff};
 use tcptune::command::facts::Facts;
-use tcptune::host::kernel::Proc;
 use tcptune::host::machine::Machine;
-use tcptune::host::root::Root;
 use tcptune::report::text::{Manner, page, talk};
 use tcptune::report::{github, json, markdown, sarif};
 
@@ -23,19 +21,9 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     std::env::temp_dir().join(format!("tcptune-fuzz-review-{}.json", process::id()))
 });
 
-static WORLD: LazyLock<World> = LazyLock::new(|| World {
-    machine: Machine::here().expect("a machine"),
-    store: Store::at(std::env::temp_dir().join("no-state")),
-    kernel: Proc,
-    root: Root::default(),
-    netns: Vec::new(),
-    include_pods: false,
-    wait: std::time::Duration::ZERO,
-    ask: None,
-    progress: None,
-    screen: None,
-    for_program: true,
-    elsewhere: None,
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let nowhere = std::env::temp_dir().join("no-state");
+    World::new(Machine::here().expect("a machine"), Store::at(nowhere))
 });
 
 static DIFF: LazyLock<Diff> = LazyLock::new(|| {
