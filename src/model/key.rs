@@ -74,23 +74,25 @@ impl FromStr for Key {
         if text.bytes().any(pattern) {
             return Err(KeyError::Pattern);
         }
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@+,%".contains(&byte);
+        let sign = |byte: u8| {
+            matches!(
+                byte,
+                b'_' | b'-' | b'.' | b'/' | b':' | b'@' | b'+' | b',' | b'%'
+            )
+        };
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || sign(byte);
         if !text.bytes().all(fits) {
             return Err(KeyError::Character);
         }
-        let slashes = text.chars().find(|c| matches!(c, '.' | '/')) == Some('/');
+        let slashes = text.bytes().find(|byte| matches!(byte, b'.' | b'/')) == Some(b'/');
         // Between the separators of its spelling, a component may hold the other one.
-        let (separator, climbs) = if slashes {
-            ('/', [".", ".."])
-        } else {
-            ('.', ["/", "//"])
-        };
+        let (separator, other) = if slashes { (b'/', b'.') } else { (b'.', b'/') };
         let mut components = 0;
-        for component in text.split(separator) {
+        for component in text.as_bytes().split(|byte| *byte == separator) {
             if component.is_empty() {
                 return Err(KeyError::Empty);
             }
-            if climbs.contains(&component) {
+            if component.len() < 3 && component.iter().all(|byte| *byte == other) {
                 return Err(KeyError::Climbs);
             }
             components += 1;

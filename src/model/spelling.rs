@@ -4,28 +4,17 @@
 #[derive(Debug)]
 pub struct Name<'a> {
     text: &'a str,
-    /// Its letters; nothing where they are not all of ASCII.
-    letters: Option<Letters>,
-}
-
-/// How often there is each letter, and which there are.
-#[derive(Debug)]
-struct Letters {
-    counts: [u8; 128],
-    some: u128,
+    /// How often there is each letter, where those with the same last five bits are one; nothing where not all are of ASCII.
+    letters: Option<[u8; 32]>,
 }
 
 impl<'a> Name<'a> {
     /// Counts its letters, once for all comparisons.
     pub fn new(text: &'a str) -> Self {
-        let mut letters = Letters {
-            counts: [0; 128],
-            some: 0,
-        };
+        let mut letters = [0_u8; 32];
         for byte in text.bytes() {
-            if let Some(count) = letters.counts.get_mut(usize::from(byte)) {
+            if let Some(count) = letters.get_mut(usize::from(byte % 32)) {
                 *count = count.saturating_add(1);
-                letters.some |= 1 << byte;
             }
         }
         Self {
@@ -51,17 +40,13 @@ impl<'a> Name<'a> {
     /// Whether more letters of another name are surely missing here than that: each needs a step of its own, wherever it
     /// stands.
     fn lacks_more(&self, other: &Name<'_>, most: usize) -> bool {
-        let Some((ours, theirs)) = self.letters.as_ref().zip(other.letters.as_ref()) else {
+        let Some((ours, theirs)) = self.letters.zip(other.letters) else {
             return false;
         };
-        if self.text.len().abs_diff(other.text.len()) > most
-            || (theirs.some & !ours.some).count_ones() as usize > most
-        {
-            return true;
-        }
-        let each = ours.counts.iter().zip(&theirs.counts);
-        let missing = each.map(|(ours, theirs)| usize::from(theirs.saturating_sub(*ours)));
-        missing.sum::<usize>() > most
+        let each = ours.iter().zip(theirs);
+        let missing = each.map(|(ours, theirs)| u16::from(theirs.saturating_sub(*ours)));
+        self.text.len().abs_diff(other.text.len()) > most
+            || usize::from(missing.sum::<u16>()) > most
     }
 }
 
