@@ -16,10 +16,10 @@ pub(super) fn parameters(text: &str) -> String {
 }
 
 fn arguments(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text.trim();
+    let mut rest = text.trim_matches(is_blank);
     let next = move || {
         let (argument, behind) = next_argument(rest);
-        rest = behind.trim_start();
+        rest = behind.trim_start_matches(is_blank);
         // Behind `--` is init's business.
         (!argument.is_empty() && argument != "--").then_some(argument)
     };
@@ -31,9 +31,14 @@ fn next_argument(text: &str) -> (&str, &str) {
     let mut quoted = false;
     let end = text.find(|c: char| {
         quoted ^= c == '"';
-        c.is_ascii_whitespace() && !quoted
+        is_blank(c) && !quoted
     });
     text.split_at(end.unwrap_or(text.len()))
+}
+
+/// `isspace` in include/linux/ctype.h, without the byte 0xa0, which is no character of its own in UTF-8.
+fn is_blank(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\x0b'
 }
 
 /// Quotes around all of it, or around its value, are no part of it; others are.
@@ -82,6 +87,19 @@ mod tests {
                 .iter()
                 .map(|one| format!("{}={}", one.path, one.value.as_deref().unwrap_or_default()));
             assert_eq!(said.collect::<Vec<_>>().join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_end_where_the_kernel_sees_a_blank_and_nowhere_else() {
+        for (text, expected) in [
+            ("sysctl.a.b=1\x0b\nx", "sysctl.a.b=1"),
+            ("sysctl.a.b=1\x0bsysctl.a.c=2", "sysctl.a.b=1 sysctl.a.c=2"),
+            ("sysctl.a.b=1\u{85}\n", "sysctl.a.b=1\u{85}"),
+        ] {
+            let told = parameters(text);
+            assert_eq!(told, expected, "{text:?}");
+            assert_eq!(statements(text), statements(&told), "{text:?}");
         }
     }
 }
