@@ -54,6 +54,10 @@ fn essence(text: &[u8], known: &str) -> Vec<u8> {
 /// What may be told of a line. To some loaders it is several lines, which are told apart by a CR or a NUL.
 fn told(line: &[u8]) -> Vec<u8> {
     let name = name_over_several_lines(line);
+    // To procps, what follows in the same line is part of the value.
+    let mut is_secret = lines(line, Loader::Procps).iter().any(|(_, said)| {
+        matches!(said, Line::Statement(statement) if statement.is_secret() && !may_be_told(statement))
+    });
     let mut at = 0;
     let parts = line.split_inclusive(|byte| {
         at += 1;
@@ -62,7 +66,8 @@ fn told(line: &[u8]) -> Vec<u8> {
     let told = parts.map(|part| {
         let end = part.iter().rposition(|byte| !ends_a_line(*byte));
         let (text, end) = part.split_at(end.map_or(0, |last| last + 1));
-        [told_part(text).as_slice(), end].concat()
+        let hide = text.contains(&b'=') && std::mem::take(&mut is_secret);
+        [told_part(text, hide).as_slice(), end].concat()
     });
     told.collect::<Vec<_>>().concat()
 }
@@ -84,7 +89,7 @@ fn name_over_several_lines(line: &[u8]) -> usize {
     }
 }
 
-fn told_part(text: &[u8]) -> Vec<u8> {
+fn told_part(text: &[u8], hide: bool) -> Vec<u8> {
     let loaders = [Loader::Systemd, Loader::Procps].into_iter();
     let said = loaders.flat_map(|loader| lines(text, loader));
     let statements: Vec<Option<Statement>> = said
@@ -96,7 +101,10 @@ fn told_part(text: &[u8]) -> Vec<u8> {
     match statements.as_slice() {
         [] if text.iter().all(u8::is_ascii_whitespace) => text.to_vec(),
         [] => b"#".to_vec(),
-        all if all.iter().flatten().all(may_be_told) && all.iter().any(Option::is_some) => {
+        all if !hide
+            && all.iter().flatten().all(may_be_told)
+            && all.iter().any(Option::is_some) =>
+        {
             text.to_vec()
         }
         _ => {
@@ -245,6 +253,21 @@ mod tests {
         let next = |tree: &Tree| Forecast::of(tree, Loader::Systemd).next_boot(&key);
         assert!(next(&tree).procps.is_some());
         assert_eq!(next(&tree), next(&tree.essence(|_| String::new())));
+    }
+
+    /// To procps one value, of which systemd reads a number and another line.
+    #[test]
+    fn a_number_that_a_secret_begins_with_is_hidden() {
+        let line = "net.ipv4.tcp_fastopen_key=1\rnet.core.somaxconn=7";
+        let wanted = "net.ipv4.tcp_fastopen_key= (not shown)\rnet.core.somaxconn=7";
+        assert_eq!(told(line), wanted);
+        assert_eq!(told(wanted), wanted);
+        for number in [
+            "net.ipv4.tcp_fastopen_key=1\r",
+            "net.ipv4.tcp_fastopen_key=1\0x",
+        ] {
+            assert_eq!(told(number), number.replace('x', " (not shown)"));
+        }
     }
 
     /// procps reads one value: neither that of the tree any longer, nor one of which anything is known.
