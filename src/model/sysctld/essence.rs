@@ -6,7 +6,7 @@ use super::super::sorted;
 use super::Loader;
 use super::cmdline;
 use super::order::{Content, Found, Tree};
-use super::statement::{HIDDEN, Line, Statement, TOO_LONG, lines, walked};
+use super::statement::{HIDDEN, Line, Statement, TOO_LONG, hides, lines, walked};
 
 impl Tree {
     /// The same tree with nothing in it that a loader does not obey. Lines of a file that `known` has of it stay.
@@ -55,8 +55,13 @@ fn essence(text: &[u8], known: &str) -> Vec<u8> {
 fn told(line: &[u8]) -> Vec<u8> {
     let name = name_over_several_lines(line);
     // To procps, what follows in the same line is part of the value.
-    let mut is_secret = lines(line, Loader::Procps).iter().any(|(_, said)| {
-        matches!(said, Line::Statement(statement) if statement.is_secret() && !may_be_told(statement))
+    let whole = lines(line, Loader::Procps);
+    let mut is_secret = whole.iter().any(|(_, said)| match said {
+        Line::Statement(said) => {
+            let is_hidden = said.value.as_deref().is_some_and(hides);
+            said.is_secret() && !is_hidden && !may_be_told(said)
+        }
+        Line::Malformed(_) | Line::TooLong => false,
     });
     let mut at = 0;
     let parts = line.split_inclusive(|byte| {
@@ -268,6 +273,10 @@ mod tests {
         ] {
             assert_eq!(told(number), number.replace('x', " (not shown)"));
         }
+        // Where nothing is left to hide, nothing changes.
+        let hidden = "net.ipv4.tcp_fastopen_key=\r (not shown)";
+        assert_eq!(told("net.ipv4.tcp_fastopen_key=\r0"), hidden);
+        assert_eq!(told(hidden), hidden);
     }
 
     /// procps reads one value: neither that of the tree any longer, nor one of which anything is known.
