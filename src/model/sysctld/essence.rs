@@ -120,14 +120,16 @@ fn told_part(text: &[u8], hide: bool) -> Vec<u8> {
     }
 }
 
-/// A number is no secret. Other texts are told of keys of the network, which plans are about, if they are no secret.
+/// A number is no secret. What is none may be a list of ranges, or of the network, which plans are about, any text.
 fn may_be_told(statement: &Statement) -> bool {
     let Some(value) = &statement.value else {
         return true;
     };
-    let number = |c: char| c.is_ascii_digit() || "- \t".contains(c);
+    let mut words = value.split([' ', '\t']).filter(|word| !word.is_empty());
+    let ranges = |c: char| c.is_ascii_digit() || "- \t".contains(c);
     let network = || walked(&statement.path).is_some_and(|path| path.starts_with("net/"));
-    value.chars().all(number) || network() && !statement.is_secret()
+    words.all(|word| word.parse::<i64>().is_ok())
+        || !statement.is_secret() && (value.chars().all(ranges) || network())
 }
 
 /// The parameters of the kernel that set sysctls.
@@ -258,6 +260,25 @@ mod tests {
         let next = |tree: &Tree| Forecast::of(tree, Loader::Systemd).next_boot(&key);
         assert!(next(&tree).procps.is_some());
         assert_eq!(next(&tree), next(&tree.essence(|_| String::new())));
+    }
+
+    /// The kernel reads `%x-%x-%x-%x` (net/ipv4/sysctl_net_ipv4.c): all of it may be digits.
+    #[test]
+    fn a_secret_of_digits_alone_stays_at_home() {
+        let key = "00000000-11111111-22222222-33333333";
+        for name in [
+            "net.ipv4.tcp_fastopen_key",
+            "net.ipv4.tcp_*",
+            "-net/ipv4/tcp_f*",
+        ] {
+            let line = format!("{name} = {key}");
+            assert_eq!(told(&line), format!("{name} = (not shown)"));
+        }
+        for line in ["net.ipv4.tcp_* = -7", "kernel.watchdog_cpumask = 0-3,7"] {
+            assert_eq!(told(line), line.replace("0-3,7", "(not shown)"));
+        }
+        let list = "kernel.watchdog_cpumask = 0-3";
+        assert_eq!(told(list), list);
     }
 
     /// To procps one value, of which systemd reads a number and another line.
