@@ -64,7 +64,13 @@ fuzz_target!(|bytes: &[u8]| {
                     .is_some_and(|text| text.contains("(not shown)") || text.contains('\r'))
             })
         };
-        if !winners(&told).iter().any(secret) {
+        // Of two lines that say the same, systemd obeys the first: where one is hidden, nobody knows whether they do.
+        let shadowed = told.shadowed.iter().cloned().map(Some);
+        if !winners(&told)
+            .into_iter()
+            .chain(shadowed)
+            .any(|win| secret(&win))
+        {
             assert_eq!(winners(&all), winners(&told), "{key}");
         }
     }
