@@ -1,11 +1,13 @@
 //! Files of the boot axis, changed in two steps: everything that can fail for want of room or rights comes first.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, OFlag};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
+use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, faccessat};
 
 use crate::error::Error;
@@ -80,10 +82,11 @@ pub fn texts<'f>(
 
 /// What is looked at is what is read, whoever may exchange names meanwhile: in an image, that is anybody.
 fn text(path: &Path) -> io::Result<Option<String>> {
-    let flags = (OFlag::O_PATH | OFlag::O_NOFOLLOW).bits();
-    let found = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
-        found => found?,
+    // Not as std opens files, which on musl takes O_PATH for a mode of access, and leaves it out.
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let found = match openat(AT_FDCWD, path, flags, Mode::empty()) {
+        Err(Errno::ENOENT) => return Ok(None),
+        found => File::from(found?),
     };
     let strange = |what| Err(io::Error::new(ErrorKind::InvalidData, what));
     if !found.metadata()?.is_file() {
@@ -183,8 +186,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-    use nix::sys::stat::Mode;
+    use nix::fcntl::{RenameFlags, renameat2};
 
     use super::*;
 
