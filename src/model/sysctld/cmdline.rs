@@ -2,7 +2,7 @@
 //!
 //! Rule: `process_sysctl_arg` in fs/proc/proc_sysctl.c, `next_arg` in lib/cmdline.c of Linux 6.18; since 5.8.
 
-use super::statement::Statement;
+use super::statement::{Statement, is_blank};
 
 /// What the parameters `sysctl.KEY=VALUE` say, in their order.
 pub(super) fn statements(text: &str) -> Vec<Statement> {
@@ -34,11 +34,6 @@ fn next_argument(text: &str) -> (&str, &str) {
         is_blank(c) && !quoted
     });
     text.split_at(end.unwrap_or(text.len()))
-}
-
-/// `isspace` in include/linux/ctype.h, without the byte 0xa0, which is no character of its own in UTF-8.
-fn is_blank(c: char) -> bool {
-    c.is_ascii_whitespace() || c == '\x0b'
 }
 
 /// Quotes around all of it, or around its value, are no part of it; others are.

@@ -6,7 +6,7 @@ use super::super::sorted;
 use super::Loader;
 use super::cmdline;
 use super::order::{Content, Found, Tree};
-use super::statement::{HIDDEN, Line, Statement, TOO_LONG, hides, lines, walked};
+use super::statement::{HIDDEN, Line, Statement, TOO_LONG, ends_a_line, hides, lines, walked};
 
 impl Tree {
     /// The same tree with nothing in it that a loader does not obey. Lines of a file that `known` has of it stay.
@@ -75,10 +75,6 @@ fn told(line: &[u8]) -> Vec<u8> {
         [told_part(text, hide).as_slice(), end].concat()
     });
     told.collect::<Vec<_>>().concat()
-}
-
-fn ends_a_line(byte: u8) -> bool {
-    matches!(byte, b'\r' | 0)
 }
 
 /// The length of a name, up to its `=`, that procps reads as one and systemd as a line of its own, because of a CR among

@@ -110,7 +110,7 @@ pub fn lines(text: &[u8], loader: Loader) -> Vec<(usize, Line)> {
         // What ends a line is a matter of the loader: to systemd a lone CR and a NUL do as well, to procps a NUL ends
         // what it looks at.
         let parts: Vec<&[u8]> = match loader {
-            Loader::Systemd => line.split(|byte| matches!(byte, b'\r' | 0)).collect(),
+            Loader::Systemd => line.split(|byte| ends_a_line(*byte)).collect(),
             Loader::Procps | Loader::SysctlP => line.split(|byte| *byte == 0).take(1).collect(),
         };
         for part in parts {
@@ -127,6 +127,11 @@ pub fn lines(text: &[u8], loader: Loader) -> Vec<(usize, Line)> {
         }
     }
     found
+}
+
+/// What ends a line of systemd, beside the newline.
+pub(super) fn ends_a_line(byte: u8) -> bool {
+    matches!(byte, b'\r' | 0)
 }
 
 /// `parse_file` in src/sysctl/sysctl.c of systemd.
@@ -152,9 +157,14 @@ fn systemd(line: &str) -> Option<Line> {
     }))
 }
 
+/// `isspace` of the C library, and of the kernel (include/linux/ctype.h) but for the byte 0xa0, which is no character of its
+/// own in UTF-8.
+pub(super) fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n' | '\x0b' | '\x0c')
+}
+
 /// `parse_setting_line` and `setting_new` in src/sysctl.c of procps.
 fn procps(line: &str) -> Option<Line> {
-    let is_blank = |c: char| matches!(c, ' ' | '\t' | '\r' | '\n' | '\x0b' | '\x0c');
     let line = line.trim_start_matches(is_blank);
     let shown = line.trim_end_matches(is_blank);
     // It looks at the length before it takes the newline off.
