@@ -14,6 +14,7 @@ use nix::sys::stat::Mode;
 use crate::error::Error;
 
 use super::machine;
+use super::root::place;
 
 /// Most symbolic links on one path, as in the kernel (path_resolution(7)).
 const MOST_LINKS: usize = 40;
@@ -151,10 +152,7 @@ fn walk(path: &Path) -> Result<File, Error> {
             continue;
         }
         let here = at.join(&name);
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let found = openat(parent, name.as_os_str(), flags, Mode::empty())
-            .map_err(|errno| error(errno.into()))?;
-        let found = File::from(found);
+        let found = place(parent, &name, OFlag::O_NOFOLLOW).map_err(error)?;
         if check(&found, &here)?.is_symlink() {
             links += 1;
             if links > MOST_LINKS {

@@ -2,12 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
 
 use crate::error::Error;
 
@@ -27,15 +28,12 @@ impl Root {
     /// # Errors
     /// [`Error::File`] where that is no directory, [`Error::Usage`] where it is the machine's own root: that has a journal.
     pub fn image(path: &Path) -> Result<Self, Error> {
-        let open = || {
-            let flags = (OFlag::O_DIRECTORY | OFlag::O_PATH).bits();
-            OpenOptions::new().read(true).custom_flags(flags).open(path)
-        };
-        let directory = open().map_err(|source| Error::File {
-            doing: "open",
-            path: path.to_owned(),
-            source,
-        })?;
+        let directory =
+            place(AT_FDCWD, path, OFlag::O_DIRECTORY).map_err(|source| Error::File {
+                doing: "open",
+                path: path.to_owned(),
+                source,
+            })?;
         let is = |found: fs::Metadata| (found.dev(), found.ino());
         if directory.metadata().ok().map(is) == fs::metadata("/").ok().map(is) {
             return Err(Error::Usage {
@@ -108,6 +106,16 @@ impl Root {
             )),
         }
     }
+}
+
+/// Opens a place to look at it and to go on from it, which takes no right to read it. With `O_NOFOLLOW` a link is such a place.
+///
+/// # Errors
+/// What the kernel answers.
+pub(super) fn place(parent: impl AsFd, name: impl AsRef<Path>, flags: OFlag) -> io::Result<File> {
+    // Not as std opens files, which on musl takes O_PATH for a mode of access, and leaves it out.
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC | flags;
+    Ok(openat(parent, name.as_ref(), flags, Mode::empty())?.into())
 }
 
 /// A path that leads to an open file or directory, whatever becomes of its name.

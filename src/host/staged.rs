@@ -5,9 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::{AccessFlags, faccessat};
 
 use crate::error::Error;
@@ -16,7 +14,7 @@ use crate::model::undo::Files;
 
 use super::files;
 use super::fragments::LARGEST;
-use super::root::{Root, opened};
+use super::root::{Root, opened, place};
 
 /// A change whose new bytes are on disk, but not yet under their name.
 #[derive(Debug)]
@@ -82,11 +80,9 @@ pub fn texts<'f>(
 
 /// What is looked at is what is read, whoever may exchange names meanwhile: in an image, that is anybody.
 fn text(path: &Path) -> io::Result<Option<String>> {
-    // Not as std opens files, which on musl takes O_PATH for a mode of access, and leaves it out.
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let found = match openat(AT_FDCWD, path, flags, Mode::empty()) {
-        Err(Errno::ENOENT) => return Ok(None),
-        found => File::from(found?),
+    let found = match place(AT_FDCWD, path, OFlag::O_NOFOLLOW) {
+        Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
+        found => found?,
     };
     let strange = |what| Err(io::Error::new(ErrorKind::InvalidData, what));
     if !found.metadata()?.is_file() {
@@ -208,7 +204,7 @@ mod tests {
         assert_eq!(text(&at("none")).unwrap(), None);
         symlink("file", at("link")).unwrap();
         fs::create_dir(at("directory")).unwrap();
-        nix::unistd::mkfifo(&at("fifo"), Mode::S_IRWXU).unwrap();
+        nix::unistd::mkfifo(&at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         fs::write(at("bytes"), [0xff]).unwrap();
         File::create(at("giant")).unwrap().set_len(1 << 40).unwrap();
         for name in ["link", "directory", "fifo", "bytes", "giant"] {

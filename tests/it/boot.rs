@@ -411,6 +411,22 @@ fn words_about_the_drop_in_need_the_boot_scope() {
         .exits(2);
 }
 
+/// To look below a directory takes no right to list it, in whichever libc the program stands on.
+#[test]
+fn an_image_whose_top_may_not_be_listed_is_looked_at() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("mkdir -p /run/image/etc/sysctl.d; echo 'net.core.somaxconn = 9' > /run/image/etc/sysctl.d/50-x.conf
+                chmod 711 /run/image");
+    let which = sandbox
+        .as_nobody(&[], "where somaxconn --root /run/image")
+        .exits(0);
+    assert!(
+        which.out.contains("/etc/sysctl.d/50-x.conf:1"),
+        "{}",
+        which.out
+    );
+}
+
 #[test]
 fn an_image_without_room_is_left_as_it_was() {
     let sandbox = Sandbox::with_systemd();
