@@ -6,6 +6,7 @@ pub mod candidates;
 mod cautions;
 pub mod check;
 pub mod confirm;
+mod consent;
 pub mod diff;
 pub mod doctor;
 mod draft;

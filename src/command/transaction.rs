@@ -22,21 +22,36 @@ use crate::model::handshake::CONTEXT;
 use crate::model::key::Key;
 use crate::model::plan::{Cause, Plan};
 use crate::model::snapshot::Snapshot;
-use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning, printable};
+use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning};
 
 use super::approval::{approved, of_one_namespace, plan_hash};
 use super::cautions::{
     is_held, is_pending, nothing_to_confirm, shadowed, waits_there, was_unsettled,
     without_baseline, writers,
 };
+use super::consent::{self, Consent};
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
 use super::hands::Hands;
 use super::pods::Pods;
 use super::scene::Scene;
 use super::{World, relisten, told_unreadable};
 
-/// Runs a verb over its namespaces.
+/// Runs a verb over its namespaces. On a terminal, a dry run asks first.
 pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report {
+    if !consent::is_wanted(world, manner) {
+        return go(world, manner, draft, None);
+    }
+    let look = Manner {
+        depth: Depth::DryRun,
+        ..manner.clone()
+    };
+    match Consent::ask(world, go(world, &look, draft, None)) {
+        Ok(consent) => go(world, manner, draft, Some(&consent)),
+        Err(declined) => *declined,
+    }
+}
+
+fn go(world: &World, manner: &Manner, draft: &Drafter<'_>, consent: Option<&Consent>) -> Report {
     let hands = match Hands::of(world, manner) {
         Ok(hands) => hands,
         Err(error) => return super::failed(manner.verb, error),
@@ -61,6 +76,7 @@ pub(super) fn run(world: &World, manner: &Manner, draft: &Drafter<'_>) -> Report
         world,
         manner,
         draft,
+        consent,
         hands,
         known: None,
         warnings,
@@ -84,6 +100,8 @@ struct Transaction<'a> {
     world: &'a World,
     manner: &'a Manner,
     draft: &'a Drafter<'a>,
+    /// What was agreed to, where somebody was asked.
+    consent: Option<&'a Consent>,
     hands: Hands,
     /// What is remembered, for hands that do not write.
     known: Option<Rc<Known>>,
@@ -190,7 +208,9 @@ impl Transaction<'_> {
             Hands::Still => {}
             Hands::Image => execute_image(&world.root, draft.plan.files())?,
             Hands::Free(locked) => {
-                agreed(world, self.manner, &draft.plan)?;
+                if let Some(consent) = self.consent {
+                    consent.covers(&one.netns, &draft.plan)?;
+                }
                 self.carry_out(locked, &scene, state, &draft, one)?;
                 one.next_undo = draft
                     .undoes
@@ -387,27 +407,6 @@ fn ended(id: u64, done: Stage, error: Option<&Error>) -> Option<(u64, Stage)> {
         Some(Error::MovedSince { .. } | Error::PutBack(_)) => Some((id, Stage::Reverted)),
         Some(Error::Mixed(..)) => Some((id, Stage::Pending)),
         Some(_) => None,
-    }
-}
-
-/// On a terminal, released keys are asked about once.
-fn agreed(world: &World, manner: &Manner, plan: &Plan) -> Result<(), Error> {
-    let released = plan
-        .live
-        .iter()
-        .filter(|change| change.cause == Cause::Released);
-    let released: Vec<_> = released
-        .map(|change| format!("{} {} -> {}", change.key, change.from, change.to))
-        .collect();
-    let question = format!(
-        "no longer declared, goes back: {}. Go on?",
-        released.join(", ")
-    );
-    match world.ask {
-        Some(ask) if manner.asks && !released.is_empty() && !ask(&printable(&question)) => {
-            Err(Error::Declined)
-        }
-        _ => Ok(()),
     }
 }
 

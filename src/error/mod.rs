@@ -99,6 +99,8 @@ pub enum Error {
     },
     /// The operator said no.
     Declined,
+    /// Keys would go back, with their values, that the operator was not asked about: something moved while they thought.
+    Unasked(String),
     /// The state was written by a later tcptune.
     Later,
     /// A signal asked tcptune to end before it came to this namespace.
@@ -158,6 +160,7 @@ impl Error {
             | Error::Held(_)
             | Error::NotApproved { .. }
             | Error::Declined
+            | Error::Unasked(_)
             | Error::Later
             | Error::Interrupted
             | Error::Namespace { .. } => Exit::Refused,
@@ -187,6 +190,7 @@ impl Error {
             Error::Held(_) => "held",
             Error::NotApproved { .. } => "not-approved",
             Error::Declined => "declined",
+            Error::Unasked(_) => "not-agreed",
             Error::Later => "later-state",
             Error::Interrupted => "interrupted",
             Error::Namespace { .. } => "namespace",
@@ -216,6 +220,7 @@ impl Error {
             Error::Unconfirmed(..) => Some("`tcptune confirm` keeps it, `tcptune rollback` takes it back now".into()),
             Error::NothingToConfirm(Some(netns)) => Some(format!("an entry waits in another namespace: `tcptune confirm --netns {netns}`")),
             Error::NothingToConfirm(None) | Error::TooLate(_) => Some("`tcptune history` shows what became of it".into()),
+            Error::Unasked(_) => Some("run it again, to be asked about this as well".into()),
             Error::Guard(_) => Some("without `--confirm-within` it can be applied".into()),
             Error::Held(_) => Some("`tcptune unhold` takes it away; `set`, `confirm` and `rollback` work all the same".into()),
             Error::NotApproved { .. } => Some("`tcptune diff` shows what would be done now; whoever agrees with it approves its hash".into()),
@@ -325,6 +330,10 @@ impl fmt::Display for Error {
                 write!(f, "; now it is desired {desired}, plan {plan}; nothing was touched")
             }
             Error::Declined => f.write_str("declined; nothing was touched"),
+            Error::Unasked(released) => write!(
+                f,
+                "this was not asked about, as it moved meanwhile: no longer declared, goes back: {released}; nothing was touched"
+            ),
             Error::Namespace {
                 doing,
                 name,

@@ -1,5 +1,6 @@
 //! Each verb as its users meet it.
 
+use crate::confirm::comes_true;
 use crate::sandbox::{Sandbox, binary};
 
 const KEYS: [&str; 4] = [
@@ -466,6 +467,37 @@ fn the_prompt_comes_only_on_a_terminal() {
     let agreed = on_a_terminal("y", "");
     assert!(agreed.contains("written and read back"), "{agreed}");
     assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
+}
+
+/// An answer may take its time: meanwhile nothing is written, nothing is locked, and what moved is asked about again.
+#[test]
+fn a_question_that_nobody_answers_keeps_nobody_from_anything() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("ip netns add one; ip netns add two");
+    sandbox.tcptune("apply high-traffic --netns two").exits(0);
+    let value = |name: &str| {
+        sandbox.sh(&format!(
+            "ip netns exec {name} sysctl -n net.ipv4.tcp_syn_retries"
+        ))
+    };
+    sandbox.sh(&format!(
+        "((until [ -e /run/answer ]; do sleep 0.1; done; echo y) | script -qec '{} apply fail-fast --netns one --netns two' /dev/null > /run/said || true; echo over >> /run/said) >/dev/null 2>&1 &",
+        binary().display()
+    ));
+    comes_true("it asks", || {
+        sandbox.sh("cat /run/said || true").contains("Go on? [y/N]")
+    });
+    assert_eq!([value("one"), value("two")], ["6", "6"]);
+    sandbox.tcptune("set somaxconn=9000 --netns two").exits(0);
+    sandbox
+        .tcptune("set keepalive_time=900 --netns two")
+        .exits(0);
+    sandbox.sh("touch /run/answer");
+    comes_true("it ends", || sandbox.sh("cat /run/said").contains("over"));
+    let said = sandbox.sh("cat /run/said");
+    let unasked = "this was not asked about, as it moved meanwhile: no longer declared, goes back: net.ipv4.tcp_keepalive_time 900 -> 7200, net.core.somaxconn 9000 -> 4096";
+    assert!(said.replace('\n', " ").contains(unasked), "{said}");
+    assert_eq!([value("one"), value("two")], ["2", "6"]);
 }
 
 #[test]
