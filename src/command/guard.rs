@@ -7,9 +7,10 @@ use clap::Args;
 use crate::change::confirm;
 use crate::change::journal::{Entry, Stage};
 use crate::change::recover;
+use crate::change::store::is_gone;
 use crate::error::Error;
 use crate::host::guard;
-use crate::host::netns::Namespace;
+use crate::host::netns::{self, Namespace};
 use crate::model::memory::{command_in, words_for};
 use crate::model::printable::printable;
 use crate::report::{Body, Report};
@@ -18,9 +19,6 @@ use super::{World, failed, told};
 
 /// How often is looked whether somebody confirmed it.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How long an entry may take to appear: whoever started the guard writes it next.
-const PATIENCE: u32 = 60;
 
 /// How long another tcptune may be at work.
 const WAIT: Duration = Duration::from_secs(600);
@@ -43,57 +41,93 @@ pub struct Guard {
 
 /// Runs the guard, until its entry is settled.
 pub fn run(world: &World, request: &Guard) -> Report {
+    let here = match stay(world) {
+        Ok(here) => here,
+        Err(error) => {
+            let notice = format!("tcptune: nobody watches entry {}: {error}", request.entry);
+            guard::tell(&notice, FAREWELL);
+            return failed(guard::VERB, error);
+        }
+    };
     if let Err(source) = guard::stand_alone() {
         return failed(guard::VERB, Error::Guard(source));
     }
-    if wait(world, request.entry) {
-        end(world, request.entry)
+    if wait(&here, request.entry) {
+        end(&here, request.entry)
     } else {
         told(guard::VERB, Body::Empty, Vec::new())
     }
 }
 
+/// Enters the namespace for good: it may lose its name before the deadline, but while the guard is in it, it is there.
+fn stay(world: &World) -> Result<World, Error> {
+    if let [target] = world.netns.as_slice() {
+        netns::enter(target)?;
+    }
+    Ok(World::new(world.machine.clone(), world.store.clone()))
+}
+
 /// Waits for the deadline; whether anything is left to do then.
 fn wait(world: &World, id: u64) -> bool {
-    let (mut told, mut missed) = (false, 0);
+    let mut told = false;
+    let mut seen = None;
     loop {
         match world.store.entry(id) {
             Ok(Entry {
                 state: Stage::Committed | Stage::Reverted,
                 ..
             }) => return false,
-            Ok(entry) => {
-                let left = confirm::left(&entry);
-                if left == 0 {
-                    return true;
-                }
-                if left <= NOTICE && !told && entry.state == Stage::Unconfirmed {
-                    let named = words_for(&entry.netns) != Some("pid:1");
-                    let confirm = command_in(&entry.netns, named, "tcptune confirm");
-                    let notice = format!(
-                        "tcptune: entry {id} goes back in {} s, unless somebody says `{}`",
-                        left / 1000,
-                        printable(&confirm)
-                    );
-                    guard::tell(&notice, Duration::ZERO);
-                    told = true;
-                }
-                std::thread::sleep(LOOK.min(Duration::from_millis(left)));
-            }
-            Err(_) if missed < PATIENCE => {
-                missed += 1;
-                std::thread::sleep(LOOK);
-            }
-            // It was never written, or it is gone.
-            Err(_) => return false,
+            Ok(entry) => seen = Some(entry),
+            Err(error) if is_gone(&error) && never_comes(world, id) => return false,
+            // It is on its way, or cannot be read: the deadline stands.
+            Err(_) => {}
         }
+        let Some(entry) = &seen else {
+            std::thread::sleep(LOOK);
+            continue;
+        };
+        let left = confirm::left(entry);
+        if left == 0 {
+            return true;
+        }
+        if left <= NOTICE && !told && entry.state == Stage::Unconfirmed {
+            let named = words_for(&entry.netns) != Some("pid:1");
+            let confirm = command_in(&entry.netns, named, "tcptune confirm");
+            let notice = format!(
+                "tcptune: entry {id} goes back in {} s, unless somebody says `{}`",
+                left / 1000,
+                printable(&confirm)
+            );
+            guard::tell(&notice, Duration::ZERO);
+            told = true;
+        }
+        std::thread::sleep(LOOK.min(Duration::from_millis(left)));
     }
 }
 
-/// Takes the entry back, trying again for a while where that fails, and tells everybody.
+/// Whether an entry that is not there never will be: whoever started the guard writes it before the lock is free again.
+fn never_comes(world: &World, id: u64) -> bool {
+    match world.store.lock(guard::VERB, Duration::ZERO) {
+        Ok(_alone) => world.store.entry(id).is_err_and(|error| is_gone(&error)),
+        Err(Error::Locked { .. }) => false,
+        Err(_) => true,
+    }
+}
+
+/// Takes the entry back, trying again where that fails, and tells everybody.
 fn end(world: &World, id: u64) -> Report {
     let mut outcome = settle(world);
-    while outcome.is_err() && is_unsettled(world, id) {
+    let mut told_once = false;
+    while let Err(error) = &outcome
+        && is_unsettled(world, id)
+    {
+        if !told_once {
+            let notice = format!(
+                "tcptune: entry {id} could not be put back yet: {error}; it is tried again"
+            );
+            guard::tell(&notice, Duration::ZERO);
+            told_once = true;
+        }
         std::thread::sleep(BETWEEN);
         outcome = settle(world);
     }
@@ -113,9 +147,12 @@ fn end(world: &World, id: u64) -> Report {
     }
 }
 
+/// Whether there is something to try again. Of an entry that cannot be read nobody knows.
 fn is_unsettled(world: &World, id: u64) -> bool {
-    let entry = world.store.entry(id);
-    entry.is_ok_and(|entry| matches!(entry.state, Stage::Pending | Stage::Unconfirmed))
+    match world.store.entry(id) {
+        Ok(entry) => matches!(entry.state, Stage::Pending | Stage::Unconfirmed),
+        Err(error) => !is_gone(&error),
+    }
 }
 
 /// Settles what is unfinished or overdue in the namespace of the entry, as every writing verb does first.

@@ -18,6 +18,15 @@ fn fake(sandbox: &Sandbox, name: &str, script: &str) {
     sandbox.sh(&format!("chmod 755 /usr/local/sbin/{name}"));
 }
 
+/// Starts a service where process 1 is. What is measured for `./tests/run --coverage` goes nowhere from there.
+fn service_manager(sandbox: &Sandbox) {
+    fake(
+        sandbox,
+        "systemd-run",
+        "#!/bin/sh\nexport LLVM_PROFILE_FILE=/dev/null\nwhile [ \"$1\" != -- ]; do shift; done; shift; cd /; nsenter --net=/proc/1/ns/net setsid \"$@\" >/dev/null 2>&1 &\n",
+    );
+}
+
 fn after(sandbox: &Sandbox, before: &str, words: &str) -> crate::sandbox::Run {
     let script = format!("{before}; exec {} {words}", binary().display());
     sandbox.run("sh", &["-c", &script])
@@ -257,12 +266,7 @@ fn a_service_finds_the_namespace_again_whatever_it_was_called() {
     let sandbox = Sandbox::with_systemd();
     sandbox.sh("mkdir -p /srv/ns; ip netns add web; touch /srv/ns/web; mount --bind /run/netns/web /srv/ns/web
                 ip netns exec web sleep 1000 >/dev/null 2>&1 & echo $! > /run/pid; sleep 0.3");
-    // It starts the command where process 1 is. What is measured for `./tests/run --coverage` goes nowhere from there.
-    fake(
-        &sandbox,
-        "systemd-run",
-        "#!/bin/sh\nexport LLVM_PROFILE_FILE=/dev/null\nwhile [ \"$1\" != -- ]; do shift; done; shift; cd /; nsenter --net=/proc/1/ns/net setsid \"$@\" >/dev/null 2>&1 &\n",
-    );
+    service_manager(&sandbox);
     let value = || sandbox.sh(&format!("ip netns exec web sysctl -n {SYNACK}"));
     for called in ["--netns ./web", "--netns pid:$(cat /run/pid)"] {
         let words = format!("set synack_retries=3 --confirm-within=2s {called}");
@@ -274,6 +278,69 @@ fn a_service_finds_the_namespace_again_whatever_it_was_called() {
         }
         comes_true(called, || value() == "5");
     }
+}
+
+/// The intent may take its time on a slow disk: as long as whoever started the guard is at work, it waits.
+#[test]
+fn a_guard_leaves_only_where_no_entry_comes() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.tcptune("set syn_retries=4").exits(0);
+    let guard = |n: u32| {
+        let tcptune = binary();
+        sandbox.sh(&format!(
+            "{} guard {n} >/dev/null 2>&1 & echo $! > /run/guard; sleep 3; [ ! -e /proc/$(cat /run/guard)/ns ] || echo waits",
+            tcptune.display()
+        ))
+    };
+    assert_eq!(guard(7), "");
+    sandbox.sh("flock /var/lib/tcptune/lock sleep 1000 >/dev/null 2>&1 &");
+    assert_eq!(guard(7), "waits");
+    sandbox.sh("pkill -KILL -f '[s]leep 1000'");
+    comes_true("nobody is at work any more", || {
+        sandbox.run("pgrep", &["-f", "guard 7"]).code == Some(1)
+    });
+}
+
+/// A backup links it, somebody else may write it: what cannot be read now may be read later.
+#[test]
+fn an_entry_that_cannot_be_read_for_a_while_goes_back_once_it_can() {
+    let sandbox = Sandbox::with_systemd();
+    fake(&sandbox, "wall", "#!/bin/sh\necho \"$1\" >> /run/told\n");
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=2s")
+        .exits(0);
+    sandbox.sh("sleep 1; ln /var/lib/tcptune/journal/1.json /var/lib/backup.json");
+    comes_true("it is told", || {
+        let told = sandbox.sh("cat /run/told || true");
+        told.contains("entry 1 could not be put back yet") && told.contains("it is tried again")
+    });
+    assert_eq!(values(&sandbox), ["16384", "3"]);
+    sandbox.sh("rm /var/lib/backup.json");
+    comes_true("it goes back", || is_back(&sandbox));
+    comes_true("it is over", || history(&sandbox)["state"] == "reverted");
+}
+
+/// While the guard is in it, it is there, whatever becomes of its name.
+#[test]
+fn a_namespace_that_lost_its_name_goes_back_too() {
+    let sandbox = Sandbox::with_systemd();
+    service_manager(&sandbox);
+    sandbox.sh("ip netns add web; ip netns exec web sleep 1000 >/dev/null 2>&1 & echo $! > /run/pid; sleep 0.3");
+    sandbox
+        .tcptune("set synack_retries=3 --netns web --confirm-within=2s")
+        .exits(0);
+    sandbox.sh("sleep 0.5; ip netns del web");
+    let value = || {
+        sandbox.sh(&format!(
+            "nsenter --net=/proc/$(cat /run/pid)/ns/net sysctl -n {SYNACK}"
+        ))
+    };
+    assert_eq!(value(), "3");
+    comes_true("it goes back", || value() == "5");
+    comes_true("it is over", || history(&sandbox)["state"] == "reverted");
+    comes_true("the guard ends", || {
+        sandbox.run("pgrep", &["-f", "guard 1"]).code == Some(1)
+    });
 }
 
 /// A program that hangs keeps no guard from its work, and takes nothing from the time.
