@@ -10,9 +10,10 @@ use crate::host::netns;
 use crate::host::root::Root;
 use crate::host::{signals, staged};
 use crate::model::persist::FileChange;
-use crate::model::undo::{self, PutBack};
+use crate::model::plan::Change;
+use crate::model::undo::{self, wrote_since};
 
-use super::execute::{Target, check_files, give_up, install, put_back, put_files_back, stage};
+use super::execute::{Target, change_back, check_files, give_up, install, put_files_back, stage};
 use super::journal::{Confirm, Entry, Stage};
 use super::locked::Locked;
 use super::log;
@@ -59,13 +60,20 @@ fn overdue(entry: &Entry) -> u64 {
 /// What the journal says of an entry that nobody confirmed.
 pub const OVERDUE: &str = "not confirmed in time";
 
+/// Whether an entry should have been taken back so long ago that nobody will do it any more.
+pub(super) fn is_abandoned(entry: &Entry) -> bool {
+    overdue(entry) > PATIENCE
+}
+
 /// What was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenBack {
-    /// Keys and files that are again as they were.
-    pub count: usize,
-    /// Keys and files that somebody else has changed since, with what they hold; they are left.
-    pub strangers: Vec<String>,
+    /// What was done to keys.
+    pub changes: Vec<Change>,
+    /// How many files are again as they were.
+    pub files: usize,
+    /// Keys and files that are not as they were, in words: somebody else has changed them since, or they are not there.
+    pub others: Vec<String>,
 }
 
 /// Takes an unconfirmed entry back: whatever is still as it left it goes back, and is read back; what somebody else has
@@ -80,27 +88,26 @@ pub fn take_back(
     why: &str,
 ) -> Result<TakenBack, Error> {
     let Target { kernel, root } = target;
+    signals::hold();
+    // Before anything is looked at: on a slow disk it takes its time.
+    end_its_time(state, &mut entry)?;
     let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
     let texts = staged::texts(root, &entry.files)?;
-    let PutBack {
-        changes,
-        files,
-        strangers,
-        unread,
-    } = undo::put_back(&entry.changes, Some(&now), &entry.files, &texts);
-    signals::hold();
-    end_its_time(state, &mut entry)?;
-    let count = changes.len() + files.len();
-    let mut failed: Vec<Left> = unread.into_iter().map(Left::unread).collect();
-    failed.extend(put_files_back(root, files));
-    failed.extend(put_back(
-        kernel,
-        changes.into_iter().map(|change| (change.key, change.to)),
-    ));
+    sweep(root, &entry);
+    let back = undo::put_back(&entry.changes, Some(&now), &entry.files, &texts);
+    let mut others = back.others;
+    let mut taken = back.changes.clone();
+    let files = back.files.len();
+    let mut failed: Vec<Left> = back.unread.into_iter().map(Left::unread).collect();
+    failed.extend(put_files_back(root, back.files));
+    let (left, moved) = change_back(kernel, back.changes);
+    failed.extend(left);
+    taken.retain(|change| moved.iter().all(|(key, _)| *key != change.key));
+    others.extend(moved.iter().map(|(key, holds)| wrote_since(key, holds)));
     if !failed.is_empty() {
         let failure = Failure::TakeBack { entry: entry.id };
         let why = format!("{why}; left: {}", list(&failed));
-        if overdue(&entry) > PATIENCE {
+        if is_abandoned(&entry) {
             give_up(state, entry, &failed, why);
         } else {
             entry.error = Some(why);
@@ -109,21 +116,32 @@ pub fn take_back(
         }
         return Err(Error::Mixed(failure, failed));
     }
-    let left = if strangers.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "; left, as somebody else wrote them since: {}",
-            strangers.join(", ")
-        )
-    };
     entry.state = Stage::Reverted;
-    entry.error = Some(format!("{why}{left}"));
+    entry.error = Some(format!("{why}{}", but(&others)));
     // On a full disk it is taken away instead: nothing of it is left.
     state.write(&entry).or_else(|_| state.withdraw(&entry))?;
     drop(state.sync());
     log::tell(&entry);
-    Ok(TakenBack { count, strangers })
+    Ok(TakenBack {
+        changes: taken,
+        files,
+        others,
+    })
+}
+
+/// What is not as it was, if anything.
+pub(super) fn but(others: &[String]) -> String {
+    if others.is_empty() {
+        return String::new();
+    }
+    format!(", but {}", others.join(", "))
+}
+
+/// Takes away what a run that was killed may have left beside the files of an entry.
+fn sweep(root: &Root, entry: &Entry) {
+    for file in &entry.files {
+        staged::sweep(root, &file.path);
+    }
 }
 
 /// From here on it is overdue: a run that dies while it takes the entry back is finished by the next one.
@@ -141,19 +159,23 @@ fn end_its_time(state: &Locked, entry: &mut Entry) -> Result<(), Error> {
 }
 
 /// Takes back the files of a confirmation that was interrupted: it can be said again from the start, until the deadline.
+/// Whether any had been written.
 ///
 /// # Errors
 /// [`Error::Mixed`] where a file could not be put back.
-pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<(), Error> {
+pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<bool, Error> {
     let texts = staged::texts(root, &entry.files)?;
+    sweep(root, &entry);
     let back = undo::put_back(&[], None, &entry.files, &texts);
+    let wrote = !back.files.is_empty();
     let left = put_files_back(root, back.files);
     if !left.is_empty() {
         return Err(Error::Mixed(Failure::TakeBack { entry: entry.id }, left));
     }
     entry.drop_files();
     state.write(&entry)?;
-    state.sync()
+    state.sync()?;
+    Ok(wrote)
 }
 
 /// Keeps an entry for good, and changes the files of the next boot with it. Until that is done, it stays unconfirmed.
@@ -181,6 +203,8 @@ pub fn keep(
         .and_then(|staged| install(staged, &mut installed))
         .and_then(|()| {
             entry.state = Stage::Committed;
+            // What an earlier try could not do is done.
+            entry.error = None;
             state.write(&entry).map_err(Failure::of_journal)
         });
     let Err(failure) = outcome else {

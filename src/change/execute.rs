@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use crate::error::{Error, Failure, Left, list};
+use crate::host::files::share;
 use crate::host::kernel::Kernel;
 use crate::host::root::Root;
 use crate::host::signals;
@@ -91,6 +92,7 @@ pub fn execute(
 pub fn execute_image(root: &Root, files: &[FileChange]) -> Result<(), Error> {
     check_files(root, files)?;
     signals::hold();
+    share();
     let mut installed = 0;
     let Err(failure) = stage(root, files).and_then(|staged| install(staged, &mut installed)) else {
         return Ok(());
@@ -383,11 +385,29 @@ pub(super) fn give_up(state: &Locked, mut entry: Entry, left: &[Left], why: Stri
     log::failed(&entry);
 }
 
-/// Writes values, going on past errors, and then reads them all again: the keys that do not hold them are left.
-pub(super) fn put_back(
+/// Changes keys back, each looked at just before: those that hold neither what they are changed from nor what they are
+/// changed to are somebody else's by now, and are left. They come second, with what they hold.
+pub(super) fn change_back(
     kernel: &dyn Kernel,
-    values: impl IntoIterator<Item = (Key, Value)>,
-) -> Vec<Left> {
+    changes: Vec<Change>,
+) -> (Vec<Left>, Vec<(Key, Value)>) {
+    let mut strangers = Vec::new();
+    let ours = changes.into_iter().filter_map(|change| {
+        let Change { key, from, to, .. } = change;
+        match kernel.read(&key) {
+            Ok(holds) if holds != from && holds != to => {
+                strangers.push((key, holds));
+                None
+            }
+            _ => Some((key, to)),
+        }
+    });
+    let left = put_back(kernel, ours);
+    (left, strangers)
+}
+
+/// Writes values, going on past errors, and then reads them all again: the keys that do not hold them are left.
+fn put_back(kernel: &dyn Kernel, values: impl IntoIterator<Item = (Key, Value)>) -> Vec<Left> {
     let write = |(key, value): (Key, Value)| {
         let holds_it = kernel.read(&key).is_ok_and(|holds| holds == value);
         let refused = if holds_it {

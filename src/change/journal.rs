@@ -171,9 +171,10 @@ impl Entry {
         drop_in.active.name()
     }
 
-    /// Forgets files that were not written after all.
+    /// Forgets files that were not written after all, and why.
     pub(super) fn drop_files(&mut self) {
         self.files.clear();
+        self.error = None;
         if let Some(persisted) = &mut self.persisted {
             persisted.retain(|id| *id != self.id);
         }

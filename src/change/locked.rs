@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, umask};
 
 use crate::error::Error;
 use crate::host::files;
@@ -46,8 +45,7 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`] when another one is still at work after `wait`; [`Error::File`] without the right to.
     pub fn lock(&self, verb: &str, wait: Duration) -> Result<Locked, Error> {
-        // Whatever the caller's umask: these files are there to be read by everybody.
-        umask(Mode::from_bits_truncate(0o022));
+        files::share();
         files::make_directory(&self.journal())?;
         files::trust_directory(&self.journal())?;
         let path = self.directory.join("lock");

@@ -5,10 +5,10 @@ use crate::host::kernel::snapshot;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
 use crate::host::{signals, staged};
-use crate::model::undo::{self, PutBack, happened};
+use crate::model::undo::{self, PutBack, happened, wrote_since};
 
-use super::confirm::{self, TakenBack};
-use super::execute::{Target, check_files, give_up, put_back, put_files_back, revert};
+use super::confirm;
+use super::execute::{Target, change_back, check_files, give_up, put_files_back, revert};
 use super::journal::{Entry, Stage};
 use super::keys::Keys;
 use super::locked::Locked;
@@ -40,7 +40,8 @@ pub fn settle(
         let Some(entry) = state.store().known(*id)? else {
             continue;
         };
-        if entry.boot != machine.boot {
+        let here = entry.is_of(machine, namespace.id);
+        if let Some(gone) = outlived(&entry, machine, namespace) {
             // Its keys are gone, but its files are not. They are the business of the namespace of process 1.
             match entry.state {
                 _ if !entry.files.is_empty() && !namespace.init => {}
@@ -48,23 +49,24 @@ pub fn settle(
                     settled.push(settle_one(target, state, entry, false)?);
                 }
                 Stage::Unconfirmed => {
-                    let why = "the machine was restarted before it was confirmed";
-                    revert(state, entry, why.to_owned());
+                    revert(state, entry, format!("{gone} before it was confirmed"));
                 }
-                _ => {
-                    let why = "the machine was restarted in the middle of it";
-                    revert(state, entry, why.to_owned());
-                }
+                _ => revert(state, entry, format!("{gone} in the middle of it")),
             }
             continue;
         }
-        let here = entry.is_of(machine, namespace.id);
         match entry.state {
             Stage::Unconfirmed if here && confirm::left(&entry) == 0 => {
                 settled.push(overdue(target, state, entry)?);
             }
             Stage::Unconfirmed if here && !entry.files.is_empty() => {
-                confirm::take_files_back(target.root, state, entry)?;
+                let wrote = confirm::take_files_back(target.root, state, entry)?;
+                settled.push(Settled {
+                    message: format!(
+                        "the confirmation of entry {id} was interrupted: it still waits"
+                    ),
+                    wrote,
+                });
             }
             Stage::Unconfirmed => {}
             _ if here => {
@@ -75,29 +77,34 @@ pub fn settle(
                     now.filter(|now| now.state == Stage::Unconfirmed && confirm::left(now) == 0);
                 settled.extend(late.map(|late| overdue(target, state, late)).transpose()?);
             }
-            _ if entry.netns == namespace.label => {
-                let why = "its namespace is gone; this one has its name, but is another";
-                revert(state, entry, why.to_owned());
-            }
             _ => {}
         }
     }
     Ok(settled)
 }
 
+/// What an entry outlived, so that its keys are gone: its boot; or its namespace, where another one has its name, as with
+/// a container that was started again. While its guard may still be in the old one, that is for the guard to say.
+fn outlived(entry: &Entry, machine: &Machine, namespace: &Namespace) -> Option<&'static str> {
+    let named_alike = entry.netns == namespace.label && !entry.is_of(machine, namespace.id);
+    let guarded = entry.confirm.is_some() && !confirm::is_abandoned(entry);
+    if entry.boot != machine.boot {
+        Some("the machine was restarted")
+    } else if named_alike && !guarded {
+        Some("its namespace was replaced by another of its name")
+    } else {
+        None
+    }
+}
+
 /// Nobody confirmed it, and whoever should have taken it back did not.
 fn overdue(target: Target<'_>, state: &Locked, entry: Entry) -> Result<Settled, Error> {
     let id = entry.id;
-    let TakenBack { count, strangers } =
-        confirm::take_back(target, state, entry, confirm::OVERDUE)?;
-    let left = if strangers.is_empty() {
-        String::new()
-    } else {
-        format!(", but {} (another writer)", strangers.join(", "))
-    };
+    let taken = confirm::take_back(target, state, entry, confirm::OVERDUE)?;
+    let but = confirm::but(&taken.others);
     Ok(Settled {
-        message: format!("entry {id} was not confirmed in time: it was put back{left}"),
-        wrote: count > 0,
+        message: format!("entry {id} was not confirmed in time: it was put back{but}"),
+        wrote: !taken.changes.is_empty() || taken.files > 0,
     })
 }
 
@@ -134,7 +141,7 @@ fn settle_one(
     let PutBack {
         changes,
         files,
-        strangers,
+        mut others,
         unread,
     } = undo::put_back(changes, now.as_ref(), files, &texts);
     Keys::open(kernel, &changes)?;
@@ -143,19 +150,14 @@ fn settle_one(
         staged::sweep(root, &file.path);
     }
     let wrote = !changes.is_empty() || !files.is_empty();
-    let mut failed = put_back(
-        kernel,
-        changes.into_iter().map(|change| (change.key, change.to)),
-    );
+    let (mut failed, moved) = change_back(kernel, changes);
+    others.extend(moved.iter().map(|(key, holds)| wrote_since(key, holds)));
     failed.extend(unread.into_iter().map(Left::unread));
     failed.extend(put_files_back(root, files));
-    let outcome = match (failed.as_slice(), strangers.as_slice()) {
-        ([], []) => "it was put back".to_owned(),
-        ([], others) => format!(
-            "it was put back, but {} (another writer)",
-            others.join(", ")
-        ),
-        (left, _) => format!("it could not all be put back: {}", list(left)),
+    let outcome = if failed.is_empty() {
+        format!("it was put back{}", confirm::but(&others))
+    } else {
+        format!("it could not all be put back: {}", list(&failed))
     };
     let why = format!("its process did not finish it; {outcome}");
     if failed.is_empty() {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use crate::error::{Error, Failure, Left};
 use crate::host::fake::FakeKernel;
 use crate::host::kernel::{Kernel, Open};
+use crate::host::machine::Machine;
+use crate::host::netns::{Id, Namespace};
 use crate::host::root::Root;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory};
@@ -17,10 +19,12 @@ use crate::model::plan::{Cause, Change, Plan};
 use crate::model::setting::{Origin, Part, Setting};
 use crate::model::value::Value;
 
+use super::confirm::take_back;
 use super::execute::{Target, execute, execute_image, give_up, put_files_back};
-use super::journal::{Confirm, Stage};
+use super::journal::{Confirm, Entry, Stage};
 use super::laws::{entry, in_a_store, key, stage, values};
 use super::locked::Locked;
+use super::recover::settle;
 use super::store::Store;
 
 /// A kernel with something that happens just before each write.
@@ -295,6 +299,97 @@ fn both_axes_are_written() {
             assert_eq!(files(root), ["a=2", "b=2"]);
             assert_eq!(values(&kernel)[&key(0)], number(100));
         });
+    });
+}
+
+/// A container that is started again has another namespace of the same name, the same boot id, and its files.
+#[test]
+fn files_outlive_the_namespace_that_they_were_written_in() {
+    let machine = Machine {
+        name: "web-17".into(),
+        kernel: "6.18".into(),
+        boot: "boot".into(),
+    };
+    let again = Namespace {
+        label: "host".into(),
+        id: Id {
+            inode: 3,
+            socket: 4,
+        },
+        init: true,
+        first: false,
+    };
+    let long_ago = Confirm {
+        deadline: 1,
+        until: String::new(),
+        boot: None,
+    };
+    let kernel = kernel(1);
+    let cases = [
+        (Stage::Pending, None, "2", Stage::Committed, "b=2"),
+        (Stage::Pending, None, "0", Stage::Reverted, "b=1"),
+        (
+            Stage::Unconfirmed,
+            Some(long_ago),
+            "2",
+            Stage::Committed,
+            "b=2",
+        ),
+    ];
+    for (was, confirm, from, becomes, left) in cases {
+        // Of two files one is as intended, or both are.
+        in_an_image(&[("b", "2"), ("c", from)], |root| {
+            in_a_store(|state| {
+                let mut entry = entry(1, &raising(1).live);
+                entry.state = was;
+                entry.confirm = confirm;
+                entry.files = vec![
+                    file("b", Some("1"), Some("2")),
+                    file("c", Some("0"), Some("2")),
+                ];
+                state.write(&entry).unwrap();
+                let known = state.load().unwrap();
+                let target = Target {
+                    kernel: &kernel,
+                    root,
+                };
+                let settled = settle(target, state, &known.state, &machine, &again).unwrap();
+                assert_eq!(settled.len(), 1);
+                assert_eq!(stage(state), becomes);
+                assert_eq!(files(root).first().unwrap(), left);
+                assert_eq!(values(&kernel)[&key(0)], number(0));
+            });
+        });
+    }
+}
+
+/// Whatever is written back is looked at just before.
+#[test]
+fn what_somebody_writes_while_an_entry_is_taken_back_is_theirs() {
+    let kernel = kernel(2);
+    in_a_store(|state| {
+        let plan = raising(2);
+        let waits = Confirm::new(Duration::from_secs(60), None);
+        let waiting = Entry {
+            confirm: Some(waits),
+            ..entry(1, &plan.live)
+        };
+        let root = Root::default();
+        let on = |kernel| Target {
+            kernel,
+            root: &root,
+        };
+        execute(on(&kernel), state, &plan, waiting).unwrap();
+        let other = |_: &Key, _: &Value| put(&kernel, 0, 9);
+        let busy = Busy::new(&kernel, &other);
+        let entry = state.store().entry(1).unwrap();
+        let taken = take_back(on(&busy), state, entry, "rejected").unwrap();
+        assert_eq!(values(&kernel)[&key(0)], number(9));
+        assert_eq!(values(&kernel)[&key(1)], number(1));
+        assert_eq!(taken.changes.len(), 1);
+        assert_eq!(taken.others, ["net.test.key0 holds 9 (another writer)"]);
+        let why = state.store().entry(1).unwrap().error.unwrap();
+        assert_eq!(why, "rejected, but net.test.key0 holds 9 (another writer)");
     });
 }
 

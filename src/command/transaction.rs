@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
-use crate::change::confirm;
+use crate::change::confirm::{self, TakenBack};
 use crate::change::execute::{check_files, execute, execute_image};
 use crate::change::journal::{Confirm, Entry, Stage};
 use crate::change::keys::Keys;
@@ -14,13 +14,14 @@ use crate::change::state::State;
 use crate::change::store::Known;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::host::kernel::Kernel;
 use crate::host::netns::Namespace;
 use crate::host::{guard, signals};
 use crate::model::check::check;
 use crate::model::finding::Severity;
 use crate::model::handshake::CONTEXT;
 use crate::model::key::Key;
-use crate::model::plan::{Cause, Plan};
+use crate::model::plan::{Cause, Change, Kept, KeptWhy, Plan, gone};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning};
 
@@ -241,14 +242,16 @@ impl Transaction<'_> {
             .confirm
             .as_ref()
             .and_then(|confirm| confirm.boot.as_ref());
-        let same = live.is_empty() && !remembers && draft.boot_wish().as_ref() == wish;
+        // Whoever speaks of the next boot alone wants the files now.
+        let is_trial = self.manner.verb != "persist";
+        let same = is_trial && live.is_empty() && !remembers && draft.boot_wish().as_ref() == wish;
         if !same && self.manner.depth != Depth::Question {
             return Err(Error::Unconfirmed(
                 waiting.id,
                 confirm::left(waiting) / 1000,
             ));
         }
-        if same {
+        if same && self.manner.depth != Depth::Question {
             // The files come when it is confirmed.
             Rc::make_mut(&mut draft.plan).boot = None;
         }
@@ -297,7 +300,10 @@ impl Transaction<'_> {
             Some((entry, End::Rejected)) => {
                 Keys::open(target.kernel, &draft.plan.live)?;
                 one.journal = Some((entry.id, Stage::Unconfirmed));
-                confirm::take_back(target, locked, entry.clone(), REJECTED)?;
+                let taken = confirm::take_back(target, locked, entry.clone(), REJECTED)?;
+                if let Some(plan) = &mut one.plan {
+                    only_taken(Rc::make_mut(plan), &taken, target.kernel);
+                }
                 one.journal = Some((entry.id, Stage::Reverted));
                 return Ok(());
             }
@@ -399,6 +405,23 @@ const HELD: [&str; 4] = ["apply", "off", "persist", "diff"];
 
 /// What the journal says of an entry that somebody took back before its deadline.
 const REJECTED: &str = "rejected before it was confirmed";
+
+/// Leaves in a plan what was taken back: no more is claimed. What somebody else has changed since the plan is theirs.
+fn only_taken(plan: &mut Plan, taken: &TakenBack, kernel: &dyn Kernel) {
+    let is_taken = |change: &Change| taken.changes.iter().any(|one| one.key == change.key);
+    let (done, moved) = mem::take(&mut plan.live).into_iter().partition(is_taken);
+    plan.live = done;
+    for Change { key, from, .. } in moved {
+        match kernel.read(&key) {
+            Ok(value) => plan.kept.push(Kept {
+                key,
+                value,
+                why: KeptWhy::OtherWriter(from),
+            }),
+            Err(_) => plan.skipped.push(gone(&key)),
+        }
+    }
+}
 
 /// How an entry ended, if there is one.
 fn ended(id: u64, done: Stage, error: Option<&Error>) -> Option<(u64, Stage)> {

@@ -194,7 +194,7 @@ impl Failure {
             | Failure::Journal { .. }
             | Failure::DropIn { .. } => None,
             Failure::SideEffect { .. } => {
-                Some("two settings of the profile work against each other".to_owned())
+                Some("two settings of the profile work against each other, or somebody else is writing sysctls".to_owned())
             }
             Failure::Moved { .. } => Some(
                 "somebody else is writing sysctls: look with `tcptune status`, then try again"

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, umask};
 
 use crate::error::Error;
 
@@ -59,6 +59,11 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
         source,
     })?;
     read_opened(path, file, limit)
+}
+
+/// From here on what this process makes may be read by everybody, whatever the caller's umask.
+pub fn share() {
+    umask(Mode::from_bits_truncate(0o022));
 }
 
 /// Opens a file below a directory, wherever links on the way would like to go (openat2(2), Linux 5.6).

@@ -214,7 +214,7 @@ pub fn plan(
     let mut refusals = Vec::new();
     // In the reverse of the order in which they were written.
     for (key, held) in memory.held.iter().rev() {
-        if !wanted.settings.contains_key(key) {
+        if only.is_none() && !wanted.settings.contains_key(key) {
             refusals.extend(release(&mut plan, key, held, snapshot.get(key)));
         }
     }
@@ -272,7 +272,8 @@ fn release(plan: &mut Plan, key: &Key, held: &Held, reading: &Reading) -> Option
     None
 }
 
-pub(super) fn gone(key: &Key) -> Skipped {
+/// A key that is passed over, as the kernel has it no more.
+pub fn gone(key: &Key) -> Skipped {
     Skipped {
         key: key.clone(),
         reason: "the kernel no longer has it".to_owned(),

@@ -180,8 +180,9 @@ pub struct PutBack {
     pub changes: Vec<Change>,
     /// Files that still say what it wrote.
     pub files: Vec<FileChange>,
-    /// Keys and files that are neither as it left them nor as they were, in words: somebody else's.
-    pub strangers: Vec<String>,
+    /// Keys and files that are not as they were, and stay as they are, in words: somebody else changed them since, or the
+    /// key is not there any more.
+    pub others: Vec<String>,
     /// Changes whose keys are there but could not be read, and why: whether they should go back, nobody knows.
     pub unread: Vec<(Change, String)>,
 }
@@ -202,18 +203,27 @@ pub fn put_back(
         .iter()
         .rev()
         .filter(|(change, live)| **live != change.to && **live != change.from)
-        .map(|(change, live)| format!("{} holds {live}", change.key));
+        .map(|(change, live)| wrote_since(&change.key, live));
     let texts = files
         .iter()
         .filter(|file| said(file, now) != file.to && said(file, now) != file.from)
-        .map(|file| format!("{} says something else", file.path));
+        .map(|file| format!("{} says something else (another writer)", file.path));
+    let gone = changes
+        .iter()
+        .filter(|change| snapshot.is_some_and(|now| *now.get(&change.key) == Reading::Absent))
+        .map(|change| format!("{} is not there any more", change.key));
     let written = files.iter().rev().filter(|file| said(file, now) == file.to);
     PutBack {
         changes: back.map(|(change, _)| change.undone()).collect(),
         files: written.map(FileChange::undone).collect(),
-        strangers: keys.chain(texts).collect(),
+        others: keys.chain(texts).chain(gone).collect(),
         unread: unread(changes, snapshot),
     }
+}
+
+/// What somebody else wrote, in words.
+pub fn wrote_since(key: &Key, holds: &Value) -> String {
+    format!("{key} holds {holds} (another writer)")
 }
 
 /// Keys that are there, with what they hold.
@@ -330,7 +340,7 @@ mod tests {
         let counts = |values: &[(&str, &str)]| {
             assert!(!happens(values));
             let back = put_back(&done, Some(&holding(values)), &[], &none);
-            (back.changes.len(), back.strangers.len())
+            (back.changes.len(), back.others.len())
         };
         assert_eq!(counts(&[(A, "2"), (B, "5")]), (1, 0));
         assert_eq!(counts(&[(A, "2"), (B, "77")]), (1, 1));
@@ -350,7 +360,7 @@ mod tests {
         let counts = |text: Option<&str>| {
             assert!(!happened(&changes, None, &files, &now(text)));
             let back = put_back(&changes, None, &files, &now(text));
-            (back.files.len(), back.strangers.len())
+            (back.files.len(), back.others.len())
         };
         assert_eq!(counts(None), (0, 0));
         assert_eq!(counts(Some("a stranger's")), (0, 1));

@@ -115,6 +115,116 @@ fn confirmed_in_time_it_stays_and_only_then_lasts() {
     sandbox.sh(&format!("test ! -e {DROP_IN}"));
 }
 
+/// Until the drop-in is there, nobody says that it is.
+#[test]
+fn meanwhile_the_next_boot_is_not_called_right() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --persist --confirm-within=1h")
+        .exits(0);
+    let persist = sandbox.tcptune("persist").exits(3);
+    assert!(
+        persist.err.contains("entry 1 waits to be confirmed"),
+        "{}",
+        persist.err
+    );
+    let diff = sandbox.tcptune("diff high-traffic --persist").exits(1);
+    assert!(
+        diff.out
+            .contains("boot: create /etc/sysctl.d/99-tcptune.conf"),
+        "{}",
+        diff.out
+    );
+    sandbox.tcptune("diff high-traffic").exits(0);
+    sandbox.sh(&format!("test ! -e {DROP_IN}"));
+}
+
+/// The next run says what it did about it, and leaves nothing beside.
+#[test]
+fn an_interrupted_confirmation_is_told_and_leaves_nothing_beside() {
+    for (n, beside, changed) in [
+        (3, ".99-tcptune.conf.new", false),
+        (4, "99-tcptune.conf", true),
+    ] {
+        let sandbox = Sandbox::with_systemd();
+        sandbox
+            .tcptune("apply high-traffic --persist --confirm-within=1h")
+            .exits(0);
+        let kill = format!("inject=fsync:signal=KILL:when={n}");
+        let tcptune = binary();
+        let killed = sandbox.run(
+            "strace",
+            &[
+                "-o",
+                "/dev/null",
+                "-e",
+                &kill,
+                tcptune.to_str().unwrap(),
+                "confirm",
+            ],
+        );
+        assert_eq!(killed.code, None);
+        assert!(sandbox.sh("ls -A /etc/sysctl.d").contains(beside));
+        let next = sandbox
+            .tcptune("apply high-traffic --persist --json")
+            .exits(0)
+            .json();
+        assert_eq!(next["changed"], changed);
+        let told = next["warnings"].to_string();
+        assert!(
+            told.contains("the confirmation of entry 1 was interrupted: it still waits"),
+            "{told}"
+        );
+        assert_eq!(sandbox.sh("ls -A /etc/sysctl.d | grep tcptune || true"), "");
+        sandbox.tcptune("confirm").exits(0);
+        sandbox.tcptune("verify").exits(0);
+    }
+}
+
+/// What one try could not do, and the next one did, is no error any more.
+#[test]
+fn a_confirmation_that_succeeds_at_last_has_no_error() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --persist --confirm-within=1h")
+        .exits(0);
+    let tcptune = binary();
+    let mut args = vec!["-o", "/dev/null"];
+    args.extend(["-e", "inject=rename:error=EIO:when=3"]);
+    args.extend(["-e", "inject=unlink:error=EIO:when=4"]);
+    args.extend([tcptune.to_str().unwrap(), "confirm"]);
+    let failed = sandbox.run("strace", &args);
+    assert!(matches!(failed.code, Some(4 | 5)), "{failed:?}");
+    sandbox.tcptune("confirm").exits(0);
+    let entry = history(&sandbox);
+    assert_eq!(
+        (&entry["state"], &entry["error"]),
+        (&"committed".into(), &serde_json::Value::Null)
+    );
+}
+
+/// The report is about what was done, and not about what was planned.
+#[test]
+fn what_is_written_while_an_entry_is_rejected_is_left_and_said() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=1h")
+        .exits(0);
+    sandbox.sh(&format!(
+        "(until [ -e /run/slow ]; do sleep 0.1; done; sleep 0.3; sysctl -qw {SYNACK}=9) >/dev/null 2>&1 &"
+    ));
+    let tcptune = binary();
+    let script = format!(
+        "touch /run/slow; exec strace -o /dev/null -e inject=fsync:delay_exit=2000000:when=1 {} rollback",
+        tcptune.display()
+    );
+    let run = sandbox.run("sh", &["-c", &script]).exits(0);
+    assert_eq!(values(&sandbox), ["4096", "9"]);
+    let kept = format!("left: {SYNACK} holds 9, held by another writer");
+    assert!(run.out.contains(&kept), "{}", run.out);
+    assert!(!run.out.contains(&format!("+{SYNACK}")), "{}", run.out);
+}
+
 #[test]
 fn meanwhile_the_same_is_nothing_to_do_and_another_is_refused() {
     let sandbox = Sandbox::with_systemd();

@@ -174,7 +174,21 @@ fn a_strangers_value_at_the_deadline_is_left_and_said() {
         history(&sandbox)["state"] == "reverted"
     });
     assert_eq!(values(&sandbox), ["4096", "7"]);
-    let why = "not confirmed in time; left, as somebody else wrote them since: net.ipv4.tcp_synack_retries holds 7";
+    let why = "not confirmed in time, but net.ipv4.tcp_synack_retries holds 7 (another writer)";
+    assert_eq!(history(&sandbox)["error"], why);
+}
+
+#[test]
+fn keys_that_are_not_there_at_the_deadline_are_named() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=2s")
+        .exits(0);
+    sandbox.sh("mount -t tmpfs tmpfs /proc/sys/net/core");
+    comes_true("the entry is taken back", || {
+        history(&sandbox)["state"] == "reverted"
+    });
+    let why = "not confirmed in time, but net.core.somaxconn is not there any more";
     assert_eq!(history(&sandbox)["error"], why);
 }
 
@@ -211,6 +225,10 @@ fn a_key_that_cannot_go_back_blocks_no_later_run() {
         status.out
     );
     sandbox.tcptune("confirm").exits(3);
+    // Whoever speaks of other keys says nothing about this one, and forgets nothing of it.
+    let other = sandbox.tcptune("set keepalive_time=900").exits(0);
+    assert!(!other.out.contains("ip_local_port_range"), "{}", other.out);
+    sandbox.tcptune("rollback").exits(0);
     // Once the kernel takes it again, a rollback brings it back.
     sandbox.stranger("net.ipv4.ip_unprivileged_port_start", "1024");
     sandbox.tcptune("rollback").exits(0);

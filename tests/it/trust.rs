@@ -202,6 +202,18 @@ fn the_callers_umask_hides_nothing() {
 }
 
 #[test]
+fn the_callers_umask_hides_nothing_in_an_image() {
+    let sandbox = Sandbox::with_systemd();
+    let binary = crate::sandbox::binary();
+    sandbox.sh(&format!(
+        "umask 077; mkdir -p /run/image/etc; {} apply high-traffic --root /run/image",
+        binary.display()
+    ));
+    let modes = sandbox.sh("cd /run/image/etc/sysctl.d; stat -c %a . 99-tcptune.conf");
+    assert_eq!(modes.split('\n').collect::<Vec<_>>(), ["755", "644"]);
+}
+
+#[test]
 fn root_of_a_user_namespace_may_look() {
     let sandbox = Sandbox::new();
     sandbox.tcptune("apply high-traffic").exits(0);

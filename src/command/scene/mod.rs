@@ -192,7 +192,10 @@ impl<'a> Scene<'a> {
             .iter()
             .filter_map(|id| self.world.store.entry(*id).ok());
         let mut waiting = entries.filter(|entry| {
-            entry.state == Stage::Unconfirmed && entry.boot == self.world.machine.boot
+            // One of this name waits in a namespace that nobody finds by it any more.
+            entry.state == Stage::Unconfirmed
+                && entry.boot == self.world.machine.boot
+                && entry.netns != self.namespace.label
         });
         let label = waiting.next()?.netns;
         words_for(&label).map(str::to_owned)
