@@ -91,7 +91,7 @@ fn outlived(entry: &Entry, machine: &Machine, namespace: &Namespace) -> Option<&
     if entry.boot != machine.boot {
         Some("the machine was restarted")
     } else if named_alike && !guarded {
-        Some("its namespace was replaced by another of its name")
+        Some("its namespace ended (another has its name now)")
     } else {
         None
     }

@@ -7,8 +7,9 @@ use crate::change::hold::Hold;
 use crate::change::journal::{Entry, Stage};
 use crate::host::fragments::Writer;
 use crate::host::machine::Machine;
+use crate::model::along::set_along_with;
 use crate::model::key::Key;
-use crate::model::plan::{KeptWhy, Plan};
+use crate::model::plan::{Change, KeptWhy, Plan};
 use crate::model::refusal::{Refusal, Shadow};
 use crate::report::Warning;
 
@@ -122,6 +123,26 @@ pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
         }
     };
     by_line.into_iter().map(warning).chain(unknown).collect()
+}
+
+/// Keys that the kernel sets along with those that are written: nobody remembers what they held.
+pub(super) fn along(plan: &Plan) -> impl Iterator<Item = Warning> {
+    let warning = |change: &Change| {
+        let others = set_along_with(&change.key)?;
+        Some(Warning {
+            code: "set-along",
+            message: format!(
+                "the kernel sets {} along with {}, now and when that goes back: what each of them holds is not remembered",
+                others.join(" and "),
+                change.key
+            ),
+            hint: Some(format!(
+                "`sysctl -a -r '{}'` shows what they hold",
+                others.join("|")
+            )),
+        })
+    };
+    plan.live.iter().filter_map(warning)
 }
 
 /// Keys that stay as the drop-in set them at boot.

@@ -27,7 +27,7 @@ use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning};
 
 use super::approval::{approved, of_one_namespace, plan_hash};
 use super::cautions::{
-    is_held, is_pending, nothing_to_confirm, shadowed, waits_there, was_unsettled,
+    along, is_held, is_pending, nothing_to_confirm, shadowed, waits_there, was_unsettled,
     without_baseline, writers,
 };
 use super::consent::{self, Consent};
@@ -162,6 +162,7 @@ impl Transaction<'_> {
         let plan = &**one.plan.insert(draft.plan.clone());
         approved(self.manner, &draft.want.hash, one.plan_hash.as_deref())?;
         self.warnings.extend(shadowed(plan));
+        self.warnings.extend(along(plan));
         self.warnings.extend(without_baseline(plan));
         for change in plan
             .live

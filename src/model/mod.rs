@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches files, processes, clocks or the network, so every rule can be tested with literals.
 
+pub mod along;
 pub mod approval;
 pub mod catalogue;
 pub mod check;

@@ -469,6 +469,22 @@ fn the_prompt_comes_only_on_a_terminal() {
     assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
 }
 
+/// Neither what they held nor that they go back is claimed of keys that the kernel sets along.
+#[test]
+fn keys_that_the_kernel_sets_along_are_named() {
+    let sandbox = Sandbox::new();
+    sandbox.stranger("net.ipv4.conf.lo.forwarding", "1");
+    for words in ["set net.ipv4.ip_forward=1", "rollback"] {
+        let run = sandbox.tcptune(words).exits(0);
+        let message = "the kernel sets net.ipv4.conf.*.forwarding and net.ipv4.conf.all.accept_redirects along with net.ipv4.ip_forward, now and when that goes back: what each of them holds is not remembered";
+        assert!(run.err.contains(message), "{words}: {}", run.err);
+    }
+    assert_eq!(sandbox.sysctl("net.ipv4.conf.lo.forwarding"), "0");
+    let shown =
+        sandbox.sh("sysctl -a -r 'net.ipv4.conf.*.forwarding|net.ipv4.conf.all.accept_redirects'");
+    assert!(shown.contains("net.ipv4.conf.lo.forwarding = 0"), "{shown}");
+}
+
 /// An answer may take its time: meanwhile nothing is written, nothing is locked, and what moved is asked about again.
 #[test]
 fn a_question_that_nobody_answers_keeps_nobody_from_anything() {
