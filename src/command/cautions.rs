@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::change::confirm;
+use crate::change::execute::check_files;
 use crate::change::hold::Hold;
 use crate::change::journal::{Entry, Stage};
+use crate::change::keys::Keys;
 use crate::host::fragments::Writer;
-use crate::host::machine::Machine;
+use crate::host::machine::{self, Machine};
 use crate::model::along::set_along_with;
 use crate::model::key::Key;
 use crate::model::plan::{Change, KeptWhy, Plan};
@@ -123,6 +125,22 @@ pub(super) fn shadowed(plan: &Plan) -> Vec<Warning> {
         }
     };
     by_line.into_iter().map(warning).chain(unknown).collect()
+}
+
+/// What would keep this root from doing it, of which a dry run says so. A reviewer is seldom root, and never told.
+pub(super) fn would_be_refused(world: &World, plan: &Plan) -> Option<Warning> {
+    if world.is_stateless() || !machine::is_root() {
+        return None;
+    }
+    let keys = Keys::open(&world.kernel, &plan.live).map(drop);
+    let error = keys
+        .and_then(|()| check_files(&world.root, plan.files()))
+        .err()?;
+    Some(Warning {
+        code: error.code(),
+        message: format!("without `--dry-run` it is refused: {error}"),
+        hint: error.hint(),
+    })
 }
 
 /// Keys that the kernel sets along with those that are written: nobody remembers what they held.

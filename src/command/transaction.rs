@@ -28,7 +28,7 @@ use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning};
 use super::approval::{approved, of_one_namespace, plan_hash};
 use super::cautions::{
     along, is_held, is_pending, nothing_to_confirm, shadowed, waits_there, was_unsettled,
-    without_baseline, writers,
+    without_baseline, would_be_refused, writers,
 };
 use super::consent::{self, Consent};
 use super::draft::{Draft, Drafter, End, Manner, describe, entry};
@@ -207,6 +207,9 @@ impl Transaction<'_> {
         }
         match &self.hands {
             _ if draft.plan.is_empty() => {}
+            Hands::Still if self.manner.depth == Depth::DryRun => {
+                self.warnings.extend(would_be_refused(world, plan));
+            }
             Hands::Still => {}
             Hands::Image => execute_image(&world.root, draft.plan.files())?,
             Hands::Free(locked) => {

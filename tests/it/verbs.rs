@@ -469,6 +469,33 @@ fn the_prompt_comes_only_on_a_terminal() {
     assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
 }
 
+#[test]
+fn a_dry_run_foretells_what_may_not_be_written() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("mount -o remount,bind,ro /proc/sys/net");
+    let dry = sandbox.tcptune("apply high-traffic --dry-run").exits(0);
+    let foretold = "warning: without `--dry-run` it is refused: ";
+    let refused = sandbox.tcptune("apply high-traffic").exits(3);
+    let why = refused.err.lines().next().unwrap();
+    let why = why.rsplit_once("container namespace: ").unwrap().1;
+    assert!(
+        dry.err.contains(&format!("{foretold}{why}")),
+        "{}\n{why}",
+        dry.err
+    );
+    sandbox.sh("mount -o remount,bind,rw /proc/sys/net");
+    let words = "set net.ipv4.tcp_available_congestion_control=reno --dry-run";
+    let odd = sandbox.tcptune(words).exits(0);
+    assert!(odd.err.contains(foretold), "{}", odd.err);
+    assert_eq!(
+        sandbox
+            .as_nobody(&[], "apply high-traffic --dry-run")
+            .exits(0)
+            .err,
+        ""
+    );
+}
+
 /// Neither what they held nor that they go back is claimed of keys that the kernel sets along.
 #[test]
 fn keys_that_the_kernel_sets_along_are_named() {
