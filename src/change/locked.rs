@@ -96,6 +96,14 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether nobody holds the lock, which is not taken; nothing where there is none. Nothing is made.
+    pub fn is_idle(&self) -> Option<bool> {
+        let lock = File::open(self.directory.join("lock")).ok()?;
+        Some(lock.try_lock().is_ok())
+    }
+}
+
 impl Locked {
     /// The same directory for reading.
     pub fn store(&self) -> &Store {

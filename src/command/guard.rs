@@ -78,7 +78,9 @@ fn wait(world: &World, id: u64) -> bool {
                 ..
             }) => return false,
             Ok(entry) => seen = Some(entry),
-            Err(error) if is_gone(&error) && never_comes(world, id) => return false,
+            Err(error) if is_gone(&error) && never_comes(world, id, seen.is_some()) => {
+                return false;
+            }
             // It is on its way, or cannot be read: the deadline stands.
             Err(_) => {}
         }
@@ -106,16 +108,19 @@ fn wait(world: &World, id: u64) -> bool {
 }
 
 /// Whether an entry that is not there never will be: whoever started the guard writes it before the lock is free again.
-fn never_comes(world: &World, id: u64) -> bool {
-    match world.store.lock(guard::VERB, Duration::ZERO) {
-        Ok(_alone) => world.store.entry(id).is_err_and(|error| is_gone(&error)),
-        Err(Error::Locked { .. }) => false,
-        Err(_) => true,
+/// Where the whole state is gone, one that was there may come back with it.
+fn never_comes(world: &World, id: u64, seen: bool) -> bool {
+    match world.store.is_idle() {
+        Some(idle) => idle && world.store.entry(id).is_err_and(|error| is_gone(&error)),
+        None => !seen,
     }
 }
 
 /// Takes the entry back, trying again where that fails, and tells everybody.
 fn end(world: &World, id: u64) -> Report {
+    if !is_unsettled(world, id) {
+        return told(guard::VERB, Body::Empty, Vec::new());
+    }
     let mut outcome = settle(world);
     let mut told_once = false;
     while let Err(error) = &outcome

@@ -276,7 +276,7 @@ fn an_entry_that_waits_is_known_elsewhere() {
         .exits(0);
     let taken = sandbox.tcptune("snapshot").exits(0).out;
     sandbox.file("/run/host.json", &taken);
-    for (words, code) in [("high-traffic --persist", 0), ("patient", 1)] {
+    for (words, code) in [("high-traffic --persist", 1), ("patient", 1)] {
         let here = sandbox
             .tcptune(&format!("diff {words} --json"))
             .exits(code)
