@@ -10,6 +10,7 @@ use crate::change::keys::Keys;
 use crate::host::fragments::Writer;
 use crate::host::machine::{self, Machine};
 use crate::model::along::set_along_with;
+use crate::model::dropin::Unfit;
 use crate::model::key::Key;
 use crate::model::plan::{Change, KeptWhy, Plan};
 use crate::model::refusal::{Refusal, Shadow};
@@ -204,6 +205,13 @@ pub(super) fn misfit(scene: &Scene<'_>) -> Option<Warning> {
         }),
         (Ok(_), None) => None,
     }
+}
+
+/// Whether the drop-in is as tcptune left it; nothing where it cannot be read.
+pub(super) fn intact(scene: &Scene<'_>) -> Option<bool> {
+    let ours = scene.boot.as_ref().map(|boot| &boot.ours);
+    let unread = matches!(ours, Some(Err(Unfit::Unread(..))));
+    (!unread).then(|| misfit(scene).is_none())
 }
 
 /// Programs that may write declared keys again, out of sight of every loader.

@@ -17,7 +17,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::sorted;
 use crate::report::{Body, BootStatus, KeyState, Report, Status as Told, StatusRow, Warning};
 
-use super::cautions::misfit;
+use super::cautions::{intact, misfit};
 use super::draft::describe;
 use super::scene::{Boot, Scene};
 use super::{World, failed, judged, told, told_unreadable};
@@ -149,15 +149,14 @@ fn on_disk(
     boot: &Boot,
     warnings: &mut Vec<Warning>,
 ) -> Result<BootStatus, Error> {
-    let misfit = misfit(scene);
     let mut status = BootStatus {
         path: None,
-        intact: misfit.is_none(),
+        intact: intact(scene),
         active: ActiveSet::default(),
         expected: Vec::new(),
         outdated: false,
     };
-    warnings.extend(misfit);
+    warnings.extend(misfit(scene));
     if let Some(ours) = boot.declared() {
         let active = &ours.drop_in.active;
         status.path = Some(ours.path.clone());

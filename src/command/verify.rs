@@ -11,7 +11,7 @@ use crate::model::setting::Setting;
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Compliance, Report, Verified, Want};
 
-use super::cautions::misfit;
+use super::cautions::{intact, misfit};
 use super::reach::Scope;
 use super::scene::Scene;
 use super::wish::{self, Words};
@@ -97,7 +97,11 @@ fn one(
     Ok(Verified {
         want: Some(want),
         rows: active.settings.iter().map(row).collect(),
-        intact: !scope.boot() || misfit(scene).is_none(),
+        intact: if scope.boot() {
+            intact(scene)
+        } else {
+            Some(true)
+        },
         ..Verified::blank(scene.namespace.label.clone())
     })
 }

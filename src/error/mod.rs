@@ -136,11 +136,10 @@ impl Error {
                 .max()
                 .unwrap_or(Exit::Wrong),
             Error::Refused { refusals, .. }
-                if refusals.iter().any(|r| {
-                    matches!(
-                        r,
-                        Refusal::Unreadable(..) | Refusal::Unfit(Unfit::Unread(..))
-                    )
+                if refusals.iter().any(|r| match r {
+                    Refusal::Unreadable(..) => true,
+                    Refusal::Unfit(unfit @ Unfit::Unread(..)) => !unfit.is_forbidden(),
+                    _ => false,
                 }) =>
             {
                 Exit::Failed

@@ -32,6 +32,7 @@ pub(super) fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::Absent(_) => {
             "set `optional = true` if kernels without it shall be passed over".to_owned()
         }
+        Refusal::Unfit(unfit) if unfit.is_forbidden() => "run it as root".to_owned(),
         Refusal::Unreadable(..) | Refusal::OneWay(_) | Refusal::Unfit(Unfit::Unread(..)) => {
             return None;
         }

@@ -12,7 +12,7 @@ use super::key::Key;
 use super::memory::{ActiveSet, hex};
 use super::printable::printable;
 use super::setting::{Origin, Setting};
-use super::sysctld::{Content, Found, Tree};
+use super::sysctld::{Content, Found, NOT_PERMITTED, Tree};
 use super::value::Value;
 
 /// Where the drop-in lies.
@@ -171,6 +171,34 @@ pub enum Unfit {
     InTheWay(String, String),
     /// A drop-in at the first path would keep the loaders from reading the second one.
     Hides(String, String),
+}
+
+impl Unfit {
+    /// Whether somebody with more rights could tell.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Unfit::Unread(_, why) if why == NOT_PERMITTED)
+    }
+}
+
+/// A tree in which no drop-in shows, with what may well be it as unreadable, where we may not read it: its directory, and
+/// files of its usual name or where it `was` last. Of such a file nobody can say that it is somebody else's.
+#[must_use]
+pub fn doubted(mut tree: Tree, was: impl FnOnce() -> Option<String>) -> Tree {
+    let forbidden =
+        |found: &Found| found.content == Content::Forbidden && found.path.starts_with(DIRECTORY);
+    let shows = tree.fragments.iter().any(|found| claim(found).is_some());
+    if shows || !tree.fragments.iter().any(forbidden) {
+        return tree;
+    }
+    let usual = format!("{DIRECTORY}/{NAME}");
+    let was = was();
+    let ours = [Some(DIRECTORY), Some(&usual), was.as_deref()];
+    for found in &mut tree.fragments {
+        if forbidden(found) && ours.contains(&Some(&found.path)) {
+            found.content = Content::Unreadable(NOT_PERMITTED.to_owned());
+        }
+    }
+    tree
 }
 
 /// Finds the drop-in by what it says of itself, whatever it is called.

@@ -22,6 +22,8 @@ pub struct Expected {
     pub by: String,
     /// Whether that is what is declared; nothing where nobody knows.
     pub right: Option<bool>,
+    /// Whether that is because a file cannot be read.
+    pub doubted: bool,
 }
 
 impl Expected {
@@ -63,7 +65,8 @@ impl Outlook<'_> {
     /// What a key will be, beside what is wanted for it.
     pub fn of(&self, key: &Key, setting: &Setting) -> Expected {
         let (value, mut by, mut right) = self.judged(key, setting);
-        if let Some(unread) = self.forecast.doubt(key) {
+        let doubt = self.forecast.doubt(key);
+        if let Some(unread) = doubt {
             by = format!("{by}, unless {unread} does, which cannot be read");
             right = None;
         }
@@ -72,6 +75,7 @@ impl Outlook<'_> {
             value,
             by,
             right,
+            doubted: doubt.is_some(),
         }
     }
 

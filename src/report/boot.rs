@@ -46,8 +46,8 @@ pub struct KeyWinner {
 pub struct BootStatus {
     /// The drop-in, if there is one.
     pub path: Option<String>,
-    /// Whether nobody has touched it.
-    pub intact: bool,
+    /// Whether nobody has touched it; nothing where it cannot be read.
+    pub intact: Option<bool>,
     /// What it declares.
     pub active: ActiveSet,
     /// What the next boot gives for each of its keys.
@@ -59,7 +59,7 @@ pub struct BootStatus {
 impl BootStatus {
     /// Whether the next boot will be as declared, as far as anybody knows.
     pub fn is_clean(&self) -> bool {
-        self.intact && !self.outdated && !self.expected.iter().any(Expected::is_wrong)
+        self.intact == Some(true) && !self.outdated && !self.expected.iter().any(Expected::is_wrong)
     }
 }
 
@@ -72,8 +72,8 @@ pub struct Verified {
     pub want: Option<Want>,
     /// Key by key.
     pub rows: Vec<Compliance>,
-    /// Whether the drop-in is as tcptune left it, as far as that was asked for.
-    pub intact: bool,
+    /// Whether the drop-in is as tcptune left it, as far as that was asked for; nothing where it cannot be read.
+    pub intact: Option<bool>,
     /// Why it could not be found out.
     pub error: Option<Error>,
 }
@@ -118,7 +118,7 @@ impl Verified {
             netns,
             want: None,
             rows: Vec::new(),
-            intact: true,
+            intact: Some(true),
             error: None,
         }
     }
@@ -126,7 +126,7 @@ impl Verified {
     /// Whether everything that was asked for is right.
     pub fn is_clean(&self) -> bool {
         let right = self.rows.iter().all(|row| row.verdict() == "ok");
-        right && self.intact && self.error.is_none()
+        right && self.intact == Some(true) && self.error.is_none()
     }
 
     /// Whether all of it survives a reboot; nothing where nobody knows, or it was not asked for.

@@ -222,6 +222,88 @@ fn a_file_that_may_not_be_read_leaves_doubt() {
     assert!(!told.out.contains("credstore"), "{}", told.out);
 }
 
+/// What may be the drop-in, and may not be read, is no proof that there is none: neither on this host, nor where its facts
+/// are looked at.
+#[test]
+fn a_drop_in_that_may_not_be_read_is_not_called_missing() {
+    let sandbox = Sandbox::with_systemd();
+    for name in ["99-tcptune.conf", "98-mine.conf"] {
+        let path = format!("/etc/sysctl.d/{name}");
+        sandbox
+            .tcptune(&format!(
+                "apply high-traffic --persist --drop-in {name} --yes"
+            ))
+            .exits(0);
+        for (closed, unread) in [
+            (format!("chmod 600 {path}"), path.as_str()),
+            ("chmod 700 /etc/sysctl.d".to_owned(), "/etc/sysctl.d"),
+        ] {
+            sandbox.sh(&closed);
+            is_not_called_missing(&sandbox, unread);
+            sandbox.sh(&format!("chmod 755 /etc/sysctl.d; chmod 644 {path}"));
+            sandbox.as_nobody(&[], "status").exits(0);
+        }
+    }
+    // What a later boot began with nobody can say without it.
+    sandbox.restart(1);
+    sandbox.sh("chmod 600 /etc/sysctl.d/98-mine.conf");
+    let status = sandbox.as_nobody(&[], "status").exits(3);
+    assert!(status.err.contains("not permitted"), "{}", status.err);
+}
+
+fn is_not_called_missing(sandbox: &Sandbox, unread: &str) {
+    let why = format!("read {unread}: not permitted");
+    let status = sandbox.as_nobody(&[], "status").exits(1);
+    let told = format!("{}{}", status.out, status.err);
+    assert!(
+        !told.contains("LIVE ONLY") && !told.contains("as tcptune left it"),
+        "{told}"
+    );
+    assert!(
+        told.contains("next boot: the drop-in cannot be read"),
+        "{told}"
+    );
+    assert!(
+        status.err.contains(&why) && status.err.contains("hint: run it as root"),
+        "{told}"
+    );
+    assert!(!told.contains("no drop-in of tcptune any more"), "{told}");
+    let boot = &sandbox.as_nobody(&[], "status --json").exits(1).json()["namespaces"][0]["boot"];
+    assert_eq!(
+        (&boot["intact"], &boot["clean"]),
+        (&serde_json::Value::Null, &false.into())
+    );
+    let verify = sandbox.as_nobody(&[], "verify").exits(1);
+    assert!(
+        verify.out.contains("the drop-in cannot be read"),
+        "{}",
+        verify.out
+    );
+    let metrics = sandbox.as_nobody(&[], "metrics").exits(0).out;
+    assert!(
+        metrics.contains("tcptune_clean{netns=\"container\"} 0\n"),
+        "{metrics}"
+    );
+    for unknown in ["axis=\"boot\"", "drop_in_intact{"] {
+        assert!(!metrics.contains(unknown), "{metrics}");
+    }
+    let persists = sandbox.as_nobody(&[], "diff fail-fast --persist").exits(3);
+    assert!(persists.err.contains(&why), "{}", persists.err);
+    let live = sandbox.as_nobody(&[], "diff fail-fast").exits(1);
+    assert!(!live.out.contains("nothing is on disk"), "{}", live.out);
+    assert!(
+        live.out.contains("survives a reboot: not surely\n"),
+        "{}",
+        live.out
+    );
+    let facts = sandbox.as_nobody(&[], "snapshot").exits(0).out;
+    sandbox.file("/run/host.json", &facts);
+    let there = sandbox
+        .tcptune("diff fail-fast --persist --against /run/host.json")
+        .exits(3);
+    assert!(there.err.contains(&why), "{}", there.err);
+}
+
 /// Networks have managers: they are named, too.
 #[test]
 fn managers_of_interfaces_are_named_where_that_matters() {

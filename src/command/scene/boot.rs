@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::change::state::State;
 use crate::error::Error;
 use crate::model::dropin::{self, DropIn, Installed, Unfit, installed};
 use crate::model::persist::{FileChange, Ground};
@@ -20,8 +21,10 @@ pub(in crate::command) struct Boot {
 }
 
 impl Boot {
-    pub(super) fn read(world: &World) -> Option<Self> {
+    pub(super) fn read(world: &World, state: &State) -> Option<Self> {
         let (tree, loader) = world.boot()?;
+        let was = || Some(written(world, &state.persisted)?.1.0);
+        let tree = dropin::doubted(tree, was);
         Some(Self {
             ours: installed(&tree),
             recorded: dropin::recorded(&tree),
@@ -84,17 +87,17 @@ impl Scene<'_> {
     /// The drop-in that the newest entry left, where there is none now.
     pub(super) fn gone(&self) -> Option<Gone> {
         let boot = self.boot.as_ref().filter(|boot| boot.ours == Ok(None))?;
-        let entry = self.world.store.entry(*self.persisted.first()?).ok()?;
-        let left = entry
-            .files
-            .into_iter()
-            .find_map(|file| Some((file.path, file.to?)));
+        let (entry, left) = written(self.world, &self.persisted)?;
         let unread = |path: &str| boot.tree.unknown().any(|(found, _)| found.path == path);
-        let (path, text) = left.filter(|(path, _)| !unread(path))?;
-        Some(Gone {
-            entry: entry.id,
-            path,
-            text,
-        })
+        let (path, text) = Some(left).filter(|(path, _)| !unread(path))?;
+        Some(Gone { entry, path, text })
     }
+}
+
+/// The newest of the entries that made the drop-in what it is, with the file that it wrote, and what that said.
+fn written(world: &World, persisted: &[u64]) -> Option<(u64, (String, String))> {
+    let entry = world.store.entry(*persisted.first()?).ok()?;
+    let mut files = entry.files.into_iter();
+    let wrote = files.find_map(|file| Some((file.path, file.to?)))?;
+    Some((entry.id, wrote))
 }

@@ -53,7 +53,7 @@ impl<'a> Scene<'a> {
         state: &'a State,
     ) -> Result<Self, Error> {
         let elsewhere = world.elsewhere.as_deref();
-        let boot = namespace.init.then(|| Boot::read(world)).flatten();
+        let boot = namespace.init.then(|| Boot::read(world, state)).flatten();
         let mut scene = Self {
             world,
             namespace,

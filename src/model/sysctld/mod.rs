@@ -19,7 +19,7 @@ mod statement;
 
 pub use forecast::{Forecast, NextBoot, Win};
 pub use lint::{Remark, remarks};
-pub use order::{Content, Found, Tree};
+pub use order::{Content, Found, NOT_PERMITTED, Tree};
 pub use pattern::{braces, matches};
 pub use sequence::{Outcome, Placed, Sequence};
 pub use statement::{Line, Statement, lines, shown};

@@ -6,6 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Loader;
 
+/// Why a file is not read that may not be.
+pub const NOT_PERMITTED: &str = "not permitted";
+
 /// What stands behind a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -138,7 +141,7 @@ impl Tree {
             .chain(&self.sysctl_conf)
             .chain(&self.credential);
         all.filter_map(|found| match &found.content {
-            Content::Forbidden => Some((found, "not permitted")),
+            Content::Forbidden => Some((found, NOT_PERMITTED)),
             Content::Strange(why) | Content::Unreadable(why) => Some((found, why.as_str())),
             Content::Text(_) | Content::Dangling | Content::Directory => None,
         })

@@ -259,6 +259,7 @@ fn expected(expected: &Expected) -> Json {
         value,
         by,
         right,
+        ..
     } = expected;
     json!({ "key": key, "value": value, "by": by, "right": right })
 }

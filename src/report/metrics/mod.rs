@@ -237,7 +237,11 @@ fn declared(sheet: &mut Sheet, netns: &str, axis: &str, active: &ActiveSet) {
     }
 }
 
+/// Of a drop-in that cannot be read nothing is told.
 fn at_boot(sheet: &mut Sheet, netns: &str, boot: &BootStatus, profiles_known: bool) {
+    let Some(intact) = boot.intact else {
+        return;
+    };
     let expected = |right| boot.expected.iter().filter(move |one| one.right == right);
     let place = [netns, "boot"];
     declared(sheet, netns, "boot", &boot.active);
@@ -248,7 +252,7 @@ fn at_boot(sheet: &mut Sheet, netns: &str, boot: &BootStatus, profiles_known: bo
     if profiles_known {
         sheet.put(&table::OUTDATED, &place, boot.outdated);
     }
-    sheet.put(&table::DROP_IN_INTACT, &[netns], boot.intact);
+    sheet.put(&table::DROP_IN_INTACT, &[netns], intact);
 }
 
 fn journal(sheet: &mut Sheet, netns: &str, found: &Found) {

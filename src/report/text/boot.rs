@@ -169,8 +169,8 @@ impl Page {
         if table.len() > 1 {
             self.table(&table);
         }
-        if !verified.intact {
-            let misfit = self.styled(BAD, "the drop-in is not as tcptune left it");
+        if let Some(misfit) = misfit(verified.intact) {
+            let misfit = self.styled(BAD, misfit);
             self.line(misfit);
         }
         match verified.lost() {
@@ -208,6 +208,15 @@ impl Page {
             let line = cells.collect::<Vec<_>>().join("  ");
             self.line(format!("  {}", line.trim_end()));
         }
+    }
+}
+
+/// What is wrong with the drop-in itself, if anything.
+pub(super) fn misfit(intact: Option<bool>) -> Option<&'static str> {
+    match intact {
+        None => Some("the drop-in cannot be read"),
+        Some(false) => Some("the drop-in is not as tcptune left it"),
+        Some(true) => None,
     }
 }
 

@@ -281,10 +281,15 @@ impl Page {
                     (None, Some(false)) => {
                         self.line("LIVE ONLY in part: the drop-in declares something else");
                     }
+                    // What cannot be read may be the drop-in.
+                    (None, None) if lost.iter().all(|one| one.doubted) => {
+                        self.line(format!("survives a reboot: {}", survives(&lost)));
+                    }
                     (None, None) => self.live_only(&one.netns),
                 }
                 self.line(format!("next boot: {}", next(&lost)));
-                if plan.boot.is_none() && one.drop_in != Some(true) {
+                let doubted = lost.iter().all(|one| one.doubted);
+                if plan.boot.is_none() && one.drop_in != Some(true) && !doubted {
                     self.line("keep across a reboot: tcptune persist");
                 }
             }

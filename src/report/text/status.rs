@@ -6,6 +6,7 @@ use crate::model::expected::Expected;
 use crate::model::memory::command_in;
 use crate::report::{History, KeyState, Status, StatusRow, printable};
 
+use super::boot::misfit;
 use super::changes::next;
 use super::{BAD, GOOD, Page, STRONG, plural_of};
 
@@ -127,7 +128,7 @@ impl Page {
         let Some(boot) = status
             .boot
             .as_ref()
-            .filter(|boot| boot.path.is_some() || !boot.intact)
+            .filter(|boot| boot.path.is_some() || boot.intact != Some(true))
         else {
             if !active.is_empty() {
                 self.live_only(&status.netns);
@@ -145,13 +146,13 @@ impl Page {
             printable(&boot.active.name())
         };
         let wrong: Vec<&Expected> = boot.expected.iter().filter(|one| one.is_wrong()).collect();
-        match wrong.as_slice() {
-            _ if !boot.intact => {
-                let edited = self.styled(BAD, "the drop-in is not as tcptune left it");
-                self.line(format!("next boot: {edited}"));
+        match (misfit(boot.intact), wrong.as_slice()) {
+            (Some(misfit), _) => {
+                let misfit = self.styled(BAD, misfit);
+                self.line(format!("next boot: {misfit}"));
             }
-            [] => self.line(format!("next boot: {declared}{path}")),
-            wrong => {
+            (None, []) => self.line(format!("next boot: {declared}{path}")),
+            (None, wrong) => {
                 let drift = self.styled(BAD, "DRIFT");
                 self.line(format!(
                     "next boot: {declared}{path}, but {drift}: {}",
