@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::host::netns::{self, Target};
+use crate::model::printable::shell_word;
 use crate::model::sorted;
 use crate::report::{Depth, Warning};
 
@@ -75,7 +76,8 @@ fn forgets(first: &str, count: usize) -> Warning {
         code: "pod",
         message,
         hint: Some(format!(
-            "`tcptune show --active --netns {first} --output kubernetes` prints it for the manifest"
+            "`tcptune show --active --netns {} --output kubernetes` prints it for the manifest",
+            shell_word(first)
         )),
     }
 }

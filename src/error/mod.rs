@@ -12,6 +12,7 @@ pub use failure::{Failure, Left, list};
 use crate::exit::Exit;
 use crate::model::dropin::Unfit;
 use crate::model::key::Key;
+use crate::model::printable::shell_word;
 use crate::model::problem::Problem;
 use crate::model::refusal::Refusal;
 use crate::model::value::Value;
@@ -217,7 +218,7 @@ impl Error {
             Error::Sockets { .. } => Some("the module tcp_diag has it: `modprobe tcp_diag`".into()),
             Error::File { .. } | Error::Namespace { .. } | Error::Declined | Error::Interrupted => None,
             Error::Unconfirmed(..) => Some("`tcptune confirm` keeps it, `tcptune rollback` takes it back now".into()),
-            Error::NothingToConfirm(Some(netns)) => Some(format!("an entry waits in another namespace: `tcptune confirm --netns {netns}`")),
+            Error::NothingToConfirm(Some(netns)) => Some(format!("an entry waits in another namespace: `tcptune confirm --netns {}`", shell_word(netns))),
             Error::NothingToConfirm(None) | Error::TooLate(_) => Some("`tcptune history` shows what became of it".into()),
             Error::Unasked(_) => Some("run it again, to be asked about this as well".into()),
             Error::Guard(_) => Some("without `--confirm-within` it can be applied".into()),

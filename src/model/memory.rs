@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::key::Key;
+use super::printable::shell_word;
 use super::setting::{Part, Setting};
 use super::value::Value;
 
@@ -73,10 +74,10 @@ pub fn words_for(netns: &str) -> Option<&str> {
     }
 }
 
-/// A command for the namespace that an answer is about. Whoever named one has to name it again.
+/// A command for the namespace that an answer is about, as a shell takes it. Whoever named one has to name it again.
 pub fn command_in(netns: &str, named: bool, command: &str) -> String {
     match words_for(netns) {
-        Some(words) if named => format!("{command} --netns {words}"),
+        Some(words) if named => format!("{command} --netns {}", shell_word(words)),
         _ => command.to_owned(),
     }
 }

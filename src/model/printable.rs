@@ -35,9 +35,45 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// A word of a command line as a shell takes it for one: in quotes where it means more to a shell than itself.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_takes_a_word_for_one() {
+        let quoted = [
+            "web-1",
+            "/run/ns/a:b",
+            "pid:1",
+            "we ird",
+            "it's",
+            "a\"b\\c",
+            "$x",
+            "",
+        ];
+        let quoted = quoted.map(shell_word);
+        let wanted = [
+            "web-1",
+            "/run/ns/a:b",
+            "pid:1",
+            "'we ird'",
+            r"'it'\''s'",
+            "'a\"b\\c'",
+            "'$x'",
+            "''",
+        ];
+        assert_eq!(quoted, wanted);
+    }
 
     #[test]
     fn nothing_acts_any_more() {

@@ -34,6 +34,7 @@ mod manual;
 mod measured;
 mod memory;
 mod metrics;
+mod names;
 mod powercut;
 mod regressions;
 mod relisten;

@@ -4,6 +4,7 @@ use super::finding::{Finding, Remedy, Severity};
 use super::view::View;
 use crate::model::counters::Counters;
 use crate::model::observation::{Listener, Neighbour};
+use crate::model::printable::shell_word;
 
 /// Counters of another namespace that speak of its queues.
 const QUEUES: [&str; 2] = ["ListenOverflows", "ListenDrops"];
@@ -219,7 +220,7 @@ pub(super) fn wrong_namespace(view: &View<'_>, findings: &[Finding]) -> Vec<Find
         }
         let look = Remedy::Action {
             what: "look there".to_owned(),
-            command: Some(format!("tcptune doctor --netns {}", one.name)),
+            command: Some(format!("tcptune doctor --netns {}", shell_word(&one.name))),
         };
         finding.remedy([look])
     };

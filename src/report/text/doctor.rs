@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::model::diagnose::{Cure, RULES, Remedy, Severity, rates};
 use crate::model::handshake::plural;
+use crate::model::printable::shell_word;
 use crate::report::doctor::{Diagnosed, Doctor, Examined, place};
 use crate::report::printable;
 
@@ -146,7 +147,8 @@ impl Page {
 pub(in crate::report) fn step_words(enter: Option<&str>, step: &Remedy) -> Vec<String> {
     match step {
         Remedy::Key { key, value, .. } => {
-            let netns = enter.map_or_else(String::new, |name| format!(" --netns {name}"));
+            let netns =
+                enter.map_or_else(String::new, |name| format!(" --netns {}", shell_word(name)));
             let value = if value.as_str().contains(' ') {
                 format!("'{key}={value}'")
             } else {
