@@ -218,22 +218,27 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let place = Machine::here().and_then(|machine| Ok((machine, root(options, verb)?)));
-    let report = match place {
-        Ok((machine, root)) => verb.run(&World {
-            machine,
-            root,
-            store: Store::default(),
-            kernel: Proc,
-            netns: options.place.netns.clone(),
-            include_pods: options.place.include_pods,
-            wait: options.wait.unwrap_or_default(),
-            ask: somebody.then_some(ask),
-            // A verb with a screen shows it there.
-            progress: looked_at(options, verb).then_some(progress),
-            screen: screen(options),
-            for_program: options.json || options.output != Output::Text,
-            elsewhere: None,
-        }),
+    let world = |(machine, root)| World {
+        machine,
+        root,
+        store: Store::default(),
+        kernel: Proc,
+        netns: options.place.netns.clone(),
+        include_pods: options.place.include_pods,
+        wait: options.wait.unwrap_or_default(),
+        ask: somebody.then_some(ask),
+        // A verb with a screen shows it there.
+        progress: looked_at(options, verb).then_some(progress),
+        screen: screen(options),
+        for_program: options.json || options.output != Output::Text,
+        elsewhere: None,
+    };
+    let report = match place.map(world) {
+        Ok(world) => {
+            let mut report = verb.run(&world);
+            report.warnings.extend(command::passed_over(&world));
+            report
+        }
         Err(error) => command::failed(verb_of(args), error),
     };
     publish(&report, options)

@@ -51,7 +51,7 @@ use crate::host::defaults;
 use crate::host::fragments::{self, Writer};
 use crate::host::kernel::{Proc, snapshot};
 use crate::host::machine::Machine;
-use crate::host::netns::{self, Namespace, Target};
+use crate::host::netns::{self, Namespace, Stranger, Target};
 use crate::host::root::Root;
 use crate::model::handshake::VERIFIED_FROM;
 use crate::model::key::Key;
@@ -284,6 +284,22 @@ fn hold_in_force(world: &World) -> Result<Option<Hold>, Error> {
         None if world.root.is_image() => Ok(None),
         None => world.store.hold(),
     }
+}
+
+/// What was passed over because it is no namespace, where all were asked for.
+pub fn passed_over(world: &World) -> Vec<Warning> {
+    if !world.netns.contains(&Target::All) {
+        return Vec::new();
+    }
+    let warning = |stranger: Stranger| Warning {
+        code: "no-namespace",
+        message: format!(
+            "`{}` is no network namespace: it is passed over",
+            stranger.name
+        ),
+        hint: Some(stranger.remedy()),
+    };
+    netns::strangers().into_iter().map(warning).collect()
 }
 
 /// A report about a failure of the whole run.

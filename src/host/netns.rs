@@ -10,12 +10,15 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::statfs::{NSFS_MAGIC, statfs};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::kubernetes::is_in_pod;
 use crate::model::memory::{CONTAINER, HOST};
+use crate::model::printable::shell_word;
 use crate::model::sorted;
 
 use super::{owners, procfs};
@@ -220,19 +223,36 @@ pub fn enter(target: &Target) -> Result<Namespace, Error> {
         source,
     };
     let file = File::open(target.path()).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => Error::Usage {
-            code: "no-namespace",
-            message: format!(
-                "there is no network namespace `{}` ({})",
-                target.label().escape_debug(),
-                target.path().display()
-            ),
-            hint: Some("`ip netns list` shows the named ones".to_owned()),
-        },
+        io::ErrorKind::NotFound => none_there(target),
         _ => error(source),
     })?;
-    setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
+    setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
+        Errno::EINVAL => none_there(target),
+        _ => error(errno.into()),
+    })?;
     Namespace::here(Some(target.label()))
+}
+
+/// Nothing is there, or something else.
+fn none_there(target: &Target) -> Error {
+    let label = target.label();
+    let stranger = match target {
+        Target::Name(name) => strangers().into_iter().find(|one| one.name == *name),
+        _ => None,
+    };
+    let hint = stranger.map_or_else(
+        || "`ip netns list` shows the named ones".to_owned(),
+        |stranger| stranger.remedy(),
+    );
+    Error::Usage {
+        code: "no-namespace",
+        message: format!(
+            "there is no network namespace `{}` ({})",
+            label.escape_debug(),
+            target.path().display()
+        ),
+        hint: Some(hint),
+    }
 }
 
 /// Every target, `all` replaced by the namespaces that it stands for: named ones by name, others by their lowest
@@ -268,13 +288,60 @@ pub fn visible() -> BTreeMap<u64, Visible> {
         }
     }
     for name in names() {
-        let target = Target::Name(name);
-        if let Some(inode) = target.inode() {
+        if let Some(inode) = named(&name) {
+            let target = Target::Name(name);
             let pid = seen.get(&inode).and_then(|one| one.pid);
             seen.insert(inode, Visible { target, pid });
         }
     }
     seen
+}
+
+/// The namespace that a name stands for, if it stands for one.
+fn named(name: &str) -> Option<u64> {
+    let target = Target::Name(name.to_owned());
+    let on = statfs(&target.path()).ok()?.filesystem_type();
+    target.inode().filter(|_| on == NSFS_MAGIC)
+}
+
+/// Something that is no namespace, where only names of namespaces should be: what an `ip netns` left that was killed, or
+/// whose mount is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// What it is called.
+    pub name: String,
+    is_directory: bool,
+}
+
+impl Stranger {
+    /// How to be rid of it.
+    pub fn remedy(&self) -> String {
+        let name = &self.name;
+        if self.is_directory {
+            let path = format!("{NAMES}/{name}");
+            format!("remove it: rmdir {}", shell_word(&path))
+        } else {
+            format!("remove it: ip netns del {}", shell_word(name))
+        }
+    }
+}
+
+/// What lies among the names, and is no namespace.
+pub fn strangers() -> Vec<Stranger> {
+    let stranger = |name: String| {
+        let path = Path::new(NAMES).join(&name);
+        let found = match statfs(&path) {
+            Ok(on) => fs::metadata(&path)
+                .ok()
+                .filter(|_| on.filesystem_type() != NSFS_MAGIC),
+            // A link that leads nowhere; else it has gone since.
+            Err(Errno::ENOENT | Errno::ELOOP) => fs::symlink_metadata(&path).ok(),
+            Err(_) => None,
+        };
+        let is_directory = found?.is_dir();
+        Some(Stranger { name, is_directory })
+    };
+    names().into_iter().filter_map(stranger).collect()
 }
 
 /// The names of `ip netns`, sorted.
@@ -312,7 +379,7 @@ pub fn of_pods() -> BTreeSet<u64> {
     let made = names()
         .into_iter()
         .filter(|name| name.starts_with(CNI) || pinned(name));
-    let made = made.filter_map(|name| Target::Name(name).inode());
+    let made = made.filter_map(|name| named(&name));
     pods.extend(made.filter(|inode| !ours.contains(&Some(*inode))));
     pods
 }
