@@ -37,13 +37,8 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(target)
-        .map_err(|source| Error::File {
-            doing: "read",
-            path: path.to_owned(),
-            source,
-        })?;
-    read_opened(path, file, limit)
+        .open(target);
+    read_opened(path, opened(path, file)?, limit)
 }
 
 /// Reads a small text file, whoever may have written it: only to look at it. Whoever wrote it shall not choose what else
@@ -53,12 +48,45 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// [`Error::File`] where it cannot be read, is no regular file, or is larger than `limit`.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    let file = open_inside(path).map_err(|source| Error::File {
+    let file = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !is_inside(path) => open_below(parent, Path::new(name)),
+        _ => open_below(Path::new("."), path),
+    };
+    read_opened(path, opened(path, file)?, limit)
+}
+
+/// Reads a small text file of a directory that somebody named: what root may trust, and what lies in there, or in the
+/// directory that we are in, where that leads to it. No link is followed further, as in [`read`].
+///
+/// # Errors
+/// As [`read_trusted`], and [`Error::File`] for such a link.
+pub fn read_staged(directory: &Path, name: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let path = directory.join(name);
+    let file = if is_inside(&path) {
+        open_below(Path::new("."), &path)
+    } else {
+        open_below(directory, name)
+    };
+    let file = opened(&path, file)?;
+    if machine::is_root() {
+        // Where only root could put something else meanwhile, nobody does.
+        return read_trusted(&path, limit);
+    }
+    read_opened(&path, file, limit)
+}
+
+fn opened(path: &Path, file: io::Result<File>) -> Result<File, Error> {
+    file.map_err(|source| Error::File {
         doing: "read",
         path: path.to_owned(),
         source,
-    })?;
-    read_opened(path, file, limit)
+    })
+}
+
+/// Whether a path leads down from the directory that we are in, but for links.
+fn is_inside(path: &Path) -> bool {
+    let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    path.components().all(inside)
 }
 
 /// From here on what this process makes may be read by everybody, whatever the caller's umask.
@@ -67,12 +95,7 @@ pub fn share() {
 }
 
 /// Opens a file below a directory, wherever links on the way would like to go (openat2(2), Linux 5.6).
-fn open_inside(path: &Path) -> io::Result<File> {
-    let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
-    let (directory, name) = match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if !path.components().all(inside) => (parent, Path::new(name)),
-        _ => (Path::new("."), path),
-    };
+fn open_below(directory: &Path, name: &Path) -> io::Result<File> {
     let directory = File::open(directory)?;
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let how = OpenHow::new()

@@ -179,31 +179,29 @@ impl Library {
             .iter()
             .map(|directory| Path::new(directory).join(&file));
         // Whatever has the name counts, even a broken link: it was put there to win.
-        let exists = |path: &PathBuf| fs::symlink_metadata(self.place(path)).is_ok();
+        let exists =
+            |path: &PathBuf| self.staged(path).is_some() || fs::symlink_metadata(path).is_ok();
         beside.into_iter().chain(installed).find(exists)
     }
 
-    /// Where a file is that will be at a path.
-    fn place(&self, path: &Path) -> PathBuf {
+    /// Where a file is that will be at a path: the staged directory, and its place in there.
+    fn staged<'p>(&self, path: &'p Path) -> Option<(&Path, &'p Path)> {
         let [installed, _] = DIRECTORIES;
-        let staged = self
-            .staged
-            .as_ref()
-            .zip(path.strip_prefix(installed).ok())
-            .map(|(staged, name)| staged.join(name));
-        staged
-            .filter(|staged| fs::symlink_metadata(staged).is_ok())
-            .unwrap_or_else(|| path.to_owned())
+        let staged = self.staged.as_deref()?;
+        let name = path.strip_prefix(installed).ok()?;
+        let is_there = fs::symlink_metadata(staged.join(name)).is_ok();
+        is_there.then_some((staged, name))
     }
 
     fn read(&self, path: &Path) -> Result<Loaded, Complaint> {
-        let place = self.place(path);
+        let staged = self.staged(path);
+        let place = staged.map_or_else(|| path.to_owned(), |(staged, name)| staged.join(name));
         // What is installed is the administrator's, links included.
         let installed = DIRECTORIES.iter().any(|known| place.starts_with(known));
-        let bytes = if self.any_owner && !installed {
-            files::read(&place, LARGEST)
-        } else {
-            files::read_trusted(&place, LARGEST)
+        let bytes = match staged {
+            _ if self.any_owner && !installed => files::read(&place, LARGEST),
+            Some((staged, name)) if !installed => files::read_staged(staged, name, LARGEST),
+            _ => files::read_trusted(&place, LARGEST),
         };
         loaded(path, bytes).map(as_built_in)
     }

@@ -418,6 +418,48 @@ fn a_review_reads_anybodys_checkout_and_finds_bases_beside() {
     sandbox.tcptune("diff /run/checkout/web.toml").exits(3);
 }
 
+/// Whoever wrote a staged profile does not choose what else is looked at.
+#[test]
+fn a_link_out_of_the_staged_directory_is_not_followed() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh(
+        "mkdir -p /run/st/own; echo 'hidden = ' > /etc/hidden.toml
+         ln -s /etc/hidden.toml /run/st/web.toml
+         ln -s /etc /run/st/sub; printf '[profile]\nextends = [\"./sub/hidden.toml\"]\n' > /run/st/deep.toml
+         printf '[tcp]\nsynack_retries = 3\n' > /run/st/own/base.toml; ln -s own/base.toml /run/st/inside.toml
+         chown -R nobody /run/st",
+    );
+    for owner in ["nobody", "root"] {
+        sandbox.sh(&format!(
+            "chown -hR {owner} /run/st; chmod o+rx /etc/hidden.toml"
+        ));
+        for (directory, profile) in [
+            ("/run/st", "web"),
+            ("/run/st", "deep"),
+            ("run/st", "web"),
+            ("run/st/", "deep"),
+        ] {
+            for words in ["diff", "apply --dry-run"] {
+                let words = format!("{words} {profile} --staged {directory}");
+                for run in [sandbox.tcptune(&words), sandbox.as_nobody(&[], &words)] {
+                    assert!(run.code > Some(1), "{words}: {run:?}");
+                    let told = format!("{}{}", run.out, run.err);
+                    assert!(!told.contains("hidden ="), "{words}: {told}");
+                    let refused = told.contains("a link leads out of its directory")
+                        || told.contains("as root:");
+                    assert!(refused, "{words}: {told}");
+                }
+            }
+        }
+    }
+    let inside = sandbox.tcptune("diff inside --staged /run/st").exits(1);
+    assert!(
+        inside.out.contains("+net.ipv4.tcp_synack_retries = 3\n"),
+        "{}",
+        inside.out
+    );
+}
+
 #[test]
 fn staged_profiles_count_as_installed_but_only_for_a_dry_run() {
     let sandbox = Sandbox::with_systemd();
