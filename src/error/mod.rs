@@ -37,6 +37,8 @@ pub enum Error {
         path: PathBuf,
         /// Why it is not trusted.
         why: String,
+        /// The command that lets root trust it, if there is one.
+        cure: Option<String>,
     },
     /// A file would be replaced that tcptune did not write.
     Foreign {
@@ -208,8 +210,8 @@ impl Error {
                 [problem] => problem.hint.clone(),
                 _ => None,
             },
-            Error::Untrusted { .. } => {
-                Some("root reads only what no other user can write: `install -m 0644 FILE /etc/tcptune/profiles/`".into())
+            Error::Untrusted { cure, .. } => {
+                Some(format!("root uses only what no other user can write: `{}`", cure.as_ref()?))
             }
             Error::Foreign { .. } => Some("move it away, or choose another name".into()),
             Error::File { source, .. } | Error::Namespace { source, .. } if denied(source) => {
@@ -273,7 +275,7 @@ impl fmt::Display for Error {
                 [problem] => f.write_str(&problem.message),
                 problems => write!(f, "{} problems in the input", problems.len()),
             },
-            Error::Untrusted { path, why } => write!(f, "read {} as root: {why}", path.display()),
+            Error::Untrusted { path, why, .. } => write!(f, "read {} as root: {why}", path.display()),
             Error::Foreign { path, what } => write!(f, "replace {}: it is {what}; nothing was touched", path.display()),
             Error::File {
                 doing,

@@ -12,6 +12,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::{Mode, umask};
 
 use crate::error::Error;
+use crate::model::printable::shell_word;
 
 use super::machine;
 use super::root::place;
@@ -223,26 +224,31 @@ fn check(file: &File, path: &Path) -> Result<fs::Metadata, Error> {
         path: path.to_owned(),
         source,
     })?;
-    let untrusted = |why: String| Error::Untrusted {
+    let untrusted = |why: String, cure: Option<&str>| Error::Untrusted {
         path: path.to_owned(),
         why,
+        cure: cure.map(|cure| format!("{cure} {}", shell_word(&path.display().to_string()))),
     };
     if found.uid() != 0 && Some(found.uid()) != machine::outsider() {
-        return Err(untrusted(format!("it belongs to user {}", found.uid())));
+        let cure = if found.is_symlink() {
+            "chown -h root:"
+        } else {
+            "chown root:"
+        };
+        let why = format!("it belongs to user {}", found.uid());
+        return Err(untrusted(why, Some(cure)));
     }
     // In a sticky directory others cannot replace what is root's; the mode of a link means nothing.
     let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
     if found.mode() & 0o022 != 0 && !sticky && !found.is_symlink() {
-        return Err(untrusted(format!(
-            "its mode {:04o} lets others write it",
-            found.mode() & 0o7777
-        )));
+        let mode = found.mode() & 0o7777;
+        let why = format!("its mode {mode:04o} lets others write it");
+        return Err(untrusted(why, Some("chmod go-w")));
     }
     if found.is_file() && found.nlink() > 1 {
-        return Err(untrusted(format!(
-            "it has {} hard links, of which others may hold one",
-            found.nlink()
-        )));
+        let count = found.nlink();
+        let why = format!("it has {count} hard links, of which others may hold one");
+        return Err(untrusted(why, None));
     }
     Ok(found)
 }

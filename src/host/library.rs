@@ -21,6 +21,10 @@ use super::{defaults, files};
 /// Where names are looked for, first match wins; the built-in ones come last.
 const DIRECTORIES: [&str; 2] = ["/etc/tcptune/profiles", "/usr/share/tcptune/profiles"];
 
+/// How a profile becomes one that root reads.
+const INSTALL: &str =
+    "root reads only what no other user can write: `install -m 0644 FILE /etc/tcptune/profiles/`";
+
 /// The profiles that are part of the program.
 const PROFILES: [(&str, &str); 5] = [
     ("fail-fast", include_str!("../../profiles/fail-fast.toml")),
@@ -237,10 +241,15 @@ fn loaded(path: &Path, bytes: Result<Vec<u8>, Error>) -> Result<Loaded, Complain
             }
             _ => "unreadable",
         };
+        let hint = match error {
+            Error::Untrusted { .. } => Some(INSTALL.to_owned()),
+            _ => error.hint(),
+        };
+        let message = error.to_string();
         Complaint {
             code,
-            message: error.to_string(),
-            hint: error.hint(),
+            message,
+            hint,
         }
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {

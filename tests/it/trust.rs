@@ -4,6 +4,33 @@ use crate::sandbox::Sandbox;
 
 const PROFILE: &str = "[tcp]\nsynack_retries = 3\n";
 
+/// State is nothing that anybody installs: it is told how it can be trusted again.
+#[test]
+fn state_that_others_can_write_is_told_how_to_close_it() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("set somaxconn=99").exits(0);
+    let state = "/var/lib/tcptune";
+    let file = "/var/lib/tcptune/state.json";
+    for (open, close) in [
+        (format!("chmod 775 {state}"), format!("chmod go-w {state}")),
+        (format!("chmod 666 {file}"), format!("chmod go-w {file}")),
+        (format!("chown 1234 {file}"), format!("chown root: {file}")),
+        (
+            format!("chown 1234 {state}"),
+            format!("chown root: {state}"),
+        ),
+    ] {
+        sandbox.sh(&open);
+        for verb in ["status", "set somaxconn=99"] {
+            let refused = sandbox.tcptune(verb).exits(3);
+            let hint = format!("hint: root uses only what no other user can write: `{close}`\n");
+            assert!(refused.err.ends_with(&hint), "{open}: {}", refused.err);
+        }
+        sandbox.sh(&close);
+        sandbox.tcptune("status").exits(0);
+    }
+}
+
 #[test]
 fn profiles_that_others_can_write_are_refused() {
     let sandbox = Sandbox::new();
@@ -44,6 +71,8 @@ fn profiles_that_others_can_write_are_refused() {
     ] {
         let refused = sandbox.tcptune(&format!("apply /run/p/{path}")).exits(3);
         assert!(refused.err.contains(why), "{path}: {}", refused.err);
+        let hint = "hint: root reads only what no other user can write: `install -m 0644 FILE /etc/tcptune/profiles/`";
+        assert!(refused.err.contains(hint), "{path}: {}", refused.err);
         assert_eq!(sandbox.sysctl("net.ipv4.tcp_synack_retries"), "5");
     }
     sandbox.tcptune("diff /run/p/good.toml").exits(1);
