@@ -10,6 +10,7 @@ use clap::{Args, ValueHint};
 use crate::error::Error;
 use crate::host::fragments;
 use crate::host::kernel::{self, snapshot};
+use crate::host::netns;
 use crate::model::dropin;
 use crate::model::import::{Dropped, Facts, Text, import, keys, without};
 use crate::model::key::Key;
@@ -104,6 +105,7 @@ fn facts(world: &World, keys: &BTreeSet<Key>) -> Result<Facts, Error> {
     let actions = keys.iter().filter(|key| kernel::is_action(key));
     Ok(Facts {
         absent: absent.cloned().collect(),
+        first_namespace: netns::is_first(),
         actions: actions.cloned().collect(),
         defaults: world.fresh(keys)?,
     })

@@ -24,8 +24,10 @@ pub struct Text {
 /// What this kernel says of the keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Keys that it does not have.
+    /// Keys that are not there.
     pub absent: BTreeSet<Key>,
+    /// Whether they were looked for in the machine's first network namespace, which has every one that the kernel has.
+    pub first_namespace: bool,
     /// Keys that nobody may read: to write one is an action.
     pub actions: BTreeSet<Key>,
     /// Its defaults, as far as they are known, and no other file changes them.
@@ -207,7 +209,7 @@ fn setting(
     }
     let absent = facts.absent.contains(&key);
     if absent {
-        reasons.push("this kernel does not have it".to_owned());
+        reasons.push(lacking(&key, facts).to_owned());
     }
     let origin = Origin {
         profile: "import".into(),
@@ -223,6 +225,18 @@ fn setting(
         ..Setting::default()
     };
     Ok((key, setting))
+}
+
+/// Why a key is not there, as far as that is known.
+fn lacking(key: &Key, facts: &Facts) -> &'static str {
+    let known = catalogue::Entry::of(key).is_some();
+    match (facts.first_namespace || !key.is_net(), known) {
+        (false, true) if catalogue::is_global(key) => {
+            "global: only the machine's first network namespace has it, if the kernel does"
+        }
+        (false, false) => "this network namespace does not have it",
+        _ => "this kernel does not have it",
+    }
 }
 
 /// Numbers without what their author took for a comment: the kernel reads them the same with it and without it.
@@ -343,6 +357,7 @@ mod tests {
         }];
         let facts = Facts {
             absent: ["net.ipv4.gone".parse().unwrap()].into(),
+            first_namespace: true,
             actions: BTreeSet::new(),
             defaults: [("net.ipv4.tcp_sack".parse().unwrap(), Value::from(1))].into(),
         };

@@ -17,6 +17,24 @@ net.ipv4.tcp_fastopen_key = 0-0-0-0
 vm.swappiness 10
 ";
 
+/// What a container's namespace lacks, the kernel may have.
+#[test]
+fn a_global_key_is_not_called_missing_in_the_kernel() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "/run/list.conf",
+        "net.core.default_qdisc = fq\nnet.core.no_such_key = 1\nvm.no_such_key = 1\n",
+    );
+    let profile = sandbox.tcptune("import /run/list.conf").exits(0).out;
+    for line in [
+        "optional = true, why = \"global: only the machine's first network namespace has it, if the kernel does\" }",
+        "\"net.core.no_such_key\" = { value = 1, optional = true, why = \"this network namespace does not have it\" }",
+        "\"vm.no_such_key\" = { value = 1, optional = true, why = \"this kernel does not have it\" }",
+    ] {
+        assert!(profile.contains(line), "{line}\n{profile}");
+    }
+}
+
 #[test]
 fn a_blogs_list_becomes_a_profile_in_one_command() {
     let sandbox = Sandbox::new();
@@ -27,7 +45,7 @@ fn a_blogs_list_becomes_a_profile_in_one_command() {
         "max_syn_backlog = { value = 65536, why = \"enough\" }",
         "rmem = \"4096 87380 16777216\"",
         "fin_timeout = 15",
-        "\"net.netfilter.no_such_key\" = { value = 7, optional = true, why = \"this kernel does not have it\" }",
+        "\"net.netfilter.no_such_key\" = { value = 7, optional = true, why = \"this network namespace does not have it\" }",
         "# /run/blog.conf:4: net.ipv4.tcp_tw_recycle = 1: tw_recycle: no current kernel has this key",
         "# /run/blog.conf:5: net.ipv4.tcp_syncookies = 1: it equals the kernel's default",
         "# /run/blog.conf:7: net/ipv4/tcp_fin_timeout = 015: `015` is octal or hexadecimal to the kernel",
