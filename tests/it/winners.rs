@@ -304,6 +304,28 @@ fn is_not_called_missing(sandbox: &Sandbox, unread: &str) {
     assert!(there.err.contains(&why), "{}", there.err);
 }
 
+/// An answer with something odd in it is not clean, and whoever asks learns that from the exit code and from the help.
+#[test]
+fn a_key_twice_in_one_file_is_not_clean_although_the_loaders_agree() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.file(
+        "/etc/sysctl.d/50-o.conf",
+        "net.core.somaxconn=5\nnet.core.somaxconn=6\n",
+    );
+    let told = sandbox.tcptune("where somaxconn --json").exits(1).json();
+    assert_eq!(told["keys"][0]["agree"], true);
+    assert_eq!(told["remarks"].as_array().unwrap().len(), 1);
+    let help = sandbox
+        .tcptune("where --help")
+        .exits(0)
+        .out
+        .replace('\n', " ");
+    assert!(
+        help.contains("exit 1 if they disagree, or a line is odd"),
+        "{help}"
+    );
+}
+
 /// Networks have managers: they are named, too.
 #[test]
 fn managers_of_interfaces_are_named_where_that_matters() {

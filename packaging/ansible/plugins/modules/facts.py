@@ -57,7 +57,7 @@ ansible_facts:
           type: dict
         winners:
           description:
-            - What C(tcptune where --json) says. Its C(exit) is 0 if the loaders agree about the next boot.
+            - What C(tcptune where --json) says. Its C(exit) is 0 if the loaders agree about the next boot, and no line is odd.
             - V(none) with O(netns), as files are read for the machine alone.
           type: dict
 """
