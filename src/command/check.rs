@@ -46,8 +46,9 @@ pub fn run(request: &Check) -> Report {
         files: request.files.iter().map(|file| check(file)).collect(),
     };
     let fails = checked.worst().is_some_and(|worst| worst >= limit);
-    // Of what could not even be read nothing is known.
-    let unread = checked.problems().into_iter().filter(|one| one.line == 0);
+    // Of what could not even be read nothing is known; bytes that are no text were read.
+    let unread = checked.problems().into_iter();
+    let unread = unread.filter(|one| one.line == 0 && one.code != "not-utf8");
     let unread: Vec<Problem> = unread.cloned().collect();
     let exit = match (fails, unread.is_empty()) {
         (_, false) => Error::Problems(unread).exit(),

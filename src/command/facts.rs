@@ -143,7 +143,7 @@ impl Facts {
     /// # Errors
     /// Where it cannot be read, or is no such document.
     pub fn read(path: &str) -> Result<Self, Error> {
-        let bytes = files::read(Path::new(path), LARGEST)?;
+        let bytes = files::read(Path::new(path), LARGEST).map_err(Error::of_named_file)?;
         Self::parse(&bytes).map_err(|why| Error::Usage {
             code: "snapshot",
             message: format!("read {path}: {why}"),

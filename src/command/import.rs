@@ -85,7 +85,7 @@ fn read(file: &str) -> Result<Vec<u8>, Error> {
         path: file.into(),
         source,
     };
-    outcome.map_err(error)?;
+    outcome.map_err(error).map_err(Error::of_named_file)?;
     if bytes.len() as u64 > LARGEST {
         return Err(error(io::Error::new(
             io::ErrorKind::FileTooLarge,

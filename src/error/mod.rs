@@ -202,6 +202,21 @@ impl Error {
         }
     }
 
+    /// The same about a file that the command line names: where it is not there, that is wrong usage.
+    #[must_use]
+    pub fn of_named_file(self) -> Self {
+        match &self {
+            Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Error::Usage {
+                    code: "no-file",
+                    message: self.to_string(),
+                    hint: None,
+                }
+            }
+            _ => self,
+        }
+    }
+
     /// What the reader can do, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -90,6 +90,48 @@ fn every_problem_is_an_annotation_and_a_result() {
     }
 }
 
+/// What the bytes say was found out, and is wrong: it is no matter of how the file was named.
+#[test]
+fn a_profile_that_is_not_utf8_fails_the_check_as_any_other() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("printf '[tcp]\\n# \\377\\n' > /run/bytes.toml; mkfifo /run/fifo.toml");
+    let told = sandbox.tcptune("check /run/bytes.toml").exits(1);
+    let told = format!("{}{}", told.out, told.err);
+    assert!(
+        told.contains("/run/bytes.toml:2:3: the text is not UTF-8"),
+        "{told}"
+    );
+    sandbox
+        .tcptune("check /run/bytes.toml /run/nope.toml")
+        .exits(2);
+    sandbox.tcptune("check /run/fifo.toml").exits(4);
+    sandbox.tcptune("diff /run/bytes.toml").exits(2);
+}
+
+/// A file that the command line names, and that is not there, is a slip of the command line, whatever it should have been.
+#[test]
+fn a_named_file_that_is_not_there_is_wrong_usage() {
+    let sandbox = Sandbox::new();
+    for words in [
+        "check ./nope.toml",
+        "diff ./nope.toml",
+        "import nope.conf",
+        "diff high-traffic --against nope.json",
+    ] {
+        let told = sandbox.tcptune(words).exits(2);
+        let told = format!("{}{}", told.out, told.err);
+        assert!(
+            told.contains("No such file or directory"),
+            "{words}: {told}"
+        );
+        sandbox.tcptune(&format!("{words} --json")).exits(2).json();
+    }
+    sandbox.sh("mkdir /run/dir.json");
+    sandbox
+        .tcptune("diff high-traffic --against /run/dir.json")
+        .exits(4);
+}
+
 #[test]
 fn a_plan_is_told_in_every_form() {
     let sandbox = Sandbox::with_systemd();

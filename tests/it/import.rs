@@ -74,7 +74,7 @@ fn a_blogs_list_becomes_a_profile_in_one_command() {
         json["hashes"]["desired"],
         sandbox.tcptune("diff /run/blog.toml --json").json()["hashes"]["desired"]
     );
-    let missing = sandbox.tcptune("import /run/nothing.conf").exits(4);
+    let missing = sandbox.tcptune("import /run/nothing.conf").exits(2);
     assert!(
         missing.err.contains("read /run/nothing.conf: No such file"),
         "{}",
