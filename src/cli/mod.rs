@@ -168,7 +168,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             publish(&command::failed("tcptune", error), &options)
         }
         Ok(Cli { verb: None, .. }) => {
-            let help = Cli::command().color(clap_color()).render_help();
+            let help = Cli::command().color(clap_color(&args)).render_help();
             told(Exit::Done, &help.to_string())
         }
         Err(error) => misunderstood(&error, &args),
@@ -180,7 +180,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 fn parsed(args: &[OsString]) -> Result<Cli, clap::Error> {
     let whole = || {
         Cli::command()
-            .color(clap_color())
+            .color(clap_color(args))
             .try_get_matches_from(args)
     };
     let verbs = Verb::augment_subcommands(clap::Command::new("verbs"));
@@ -332,7 +332,7 @@ fn misunderstood(error: &clap::Error, args: &[OsString]) -> Exit {
     let text = error.render();
     // Among colours of ours nobody could tell those of an argument.
     let plain = |arg: &OsString| arg.to_str().is_some_and(|arg| printable(arg) == arg);
-    let text = if clap_color() == clap::ColorChoice::Never || !args.iter().all(plain) {
+    let text = if clap_color(args) == clap::ColorChoice::Never || !args.iter().all(plain) {
         text.to_string()
             .split('\n')
             .map(printable)
@@ -360,7 +360,7 @@ fn refuse(error: Error, args: &[OsString]) -> Exit {
         return told(report.exit, &json::render(&report));
     }
     let manner = Manner {
-        color: colored(Color::Auto, std::io::stderr().is_terminal()),
+        color: colored(wanted_color(args), std::io::stderr().is_terminal()),
         verbose: false,
     };
     talk(&text::talk(&report, manner));
@@ -384,12 +384,25 @@ fn blank_before_time(args: &[OsString]) -> Option<Error> {
 
 /// The words could not be parsed, so they are looked at one by one.
 fn wants_json(args: &[OsString]) -> bool {
-    let pair = args
-        .windows(2)
-        .any(|pair| matches!(pair, [option, value] if option == "--output" && value == "json"));
-    pair || args
-        .iter()
-        .any(|arg| arg == "--json" || arg == "--output=json")
+    let output = values(args, "--output").any(|value| value == "json");
+    output || args.iter().any(|arg| arg == "--json")
+}
+
+/// The same for colour.
+fn wanted_color(args: &[OsString]) -> Color {
+    let mut wanted = values(args, "--color").filter_map(|value| Color::from_str(value, false).ok());
+    wanted.next().unwrap_or(Color::Auto)
+}
+
+/// What an option is given, `--option VALUE` or `--option=VALUE`.
+fn values<'a>(args: &'a [OsString], option: &'a str) -> impl Iterator<Item = &'a str> {
+    let behind = args.windows(2).filter_map(move |pair| match pair {
+        [before, value] if before == option => value.to_str(),
+        _ => None,
+    });
+    let joined = args.iter().filter_map(|arg| arg.to_str());
+    let joined = joined.filter_map(move |arg| arg.strip_prefix(option)?.strip_prefix('='));
+    behind.chain(joined)
 }
 
 /// Says it on standard output; how a run ends that would end with `exit`. Nobody minds a reader that went away, but a
@@ -442,8 +455,8 @@ fn colored(color: Color, terminal: bool) -> bool {
 }
 
 /// Left alone, clap would look at more variables than ours.
-fn clap_color() -> clap::ColorChoice {
-    if std::io::stderr().is_terminal() && !no_color() {
+fn clap_color(args: &[OsString]) -> clap::ColorChoice {
+    if colored(wanted_color(args), std::io::stderr().is_terminal()) {
         clap::ColorChoice::Always
     } else {
         clap::ColorChoice::Never

@@ -310,6 +310,41 @@ fn a_terminal_obeys_no_argument() {
     assert!(!said.contains("\u{1b}[2J"), "{said:?}");
 }
 
+/// Whoever wants no colour gets none, also where the rest of the command line makes no sense; and the other way round.
+#[test]
+fn a_command_line_that_makes_no_sense_has_the_colour_that_it_asks_for() {
+    let sandbox = Sandbox::new();
+    let binary = binary();
+    let on_a_terminal = |words: &str| {
+        sandbox.sh(&format!(
+            "script -qec '{} {words}' /dev/null || true",
+            binary.display()
+        ))
+    };
+    for words in [
+        "bogus",
+        "diff --bogus",
+        "diff high-traffic --confirm-within 5m",
+        "status --output sarif",
+    ] {
+        let plain = sandbox.tcptune(words).exits(2).err;
+        assert!(!plain.contains('\u{1b}'), "{plain:?}");
+        assert!(on_a_terminal(words).contains('\u{1b}'), "{words}");
+        for never in ["--color never", "--color=never"] {
+            let told = on_a_terminal(&format!("{words} {never}"));
+            assert!(
+                told.contains("error: ") && !told.contains('\u{1b}'),
+                "{words} {never}: {told:?}"
+            );
+        }
+        let always = sandbox
+            .tcptune(&format!("{words} --color always"))
+            .exits(2)
+            .err;
+        assert!(always.contains('\u{1b}'), "{words}: {always:?}");
+    }
+}
+
 /// It clears the screen, colours what follows, and turns around what stands behind it.
 const EVIL: &str = "x\u{1b}[2J\u{1b}[31m\u{202e}y";
 
