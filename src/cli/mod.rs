@@ -217,7 +217,12 @@ fn obey(options: &Options, verb: &Verb, args: &[OsString]) -> Exit {
         return refuse(error, args);
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let place = Machine::here().and_then(|machine| Ok((machine, root(options, verb)?)));
+    let machine = if verb.needs_a_host() {
+        Machine::here()
+    } else {
+        Ok(Machine::default())
+    };
+    let place = machine.and_then(|machine| Ok((machine, root(options, verb)?)));
     let world = |(machine, root)| World {
         machine,
         root,

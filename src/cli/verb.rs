@@ -303,6 +303,15 @@ impl Verb {
         }
     }
 
+    /// Whether it asks anything of the machine that it runs on, but for files.
+    pub(super) fn needs_a_host(&self) -> bool {
+        match self {
+            Verb::List(_) | Verb::Schema(_) | Verb::Check(_) => false,
+            Verb::Diff(request) => !request.is_elsewhere(),
+            _ => true,
+        }
+    }
+
     /// Does it.
     pub(super) fn run(&self, world: &World) -> Report {
         match self {

@@ -37,9 +37,16 @@ pub struct Diff {
     plan_hash: bool,
 }
 
+impl Diff {
+    /// Whether it is about other hosts, or no host at all.
+    pub fn is_elsewhere(&self) -> bool {
+        !self.against.is_empty()
+    }
+}
+
 /// Runs `diff`.
 pub fn run(world: &World, request: &Diff) -> Report {
-    let answer = if request.against.is_empty() {
+    let answer = if !request.is_elsewhere() {
         here(world, request)
     } else if request.against.iter().any(|other| is_snapshot(other)) {
         elsewhere(world, request)

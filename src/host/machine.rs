@@ -7,8 +7,8 @@ use crate::error::Error;
 
 use super::procfs;
 
-/// What identifies a machine and its current boot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What identifies a machine and its current boot; nothing in it where no machine is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// Host name.
     pub name: String,

@@ -132,6 +132,37 @@ fn a_named_file_that_is_not_there_is_wrong_usage() {
         .exits(4);
 }
 
+/// What is asked of files alone is answered wherever files are, `/proc` or not.
+#[test]
+fn what_needs_no_host_needs_no_proc() {
+    let sandbox = Sandbox::new();
+    sandbox.file("/run/p.toml", DOUBTFUL);
+    let binary = crate::sandbox::binary();
+    let without_proc = |words: &str| {
+        let script = format!(
+            "mount -t tmpfs tmpfs /proc; exec {} {words}",
+            binary.display()
+        );
+        sandbox.run("unshare", &["--mount", "sh", "-c", &script])
+    };
+    for (words, code) in [
+        ("list", 0),
+        ("schema", 0),
+        ("check /run/p.toml high-traffic", 0),
+        ("diff /run/p.toml --against high-traffic", 1),
+    ] {
+        let with = sandbox.tcptune(words).exits(code);
+        let without = without_proc(words).exits(code);
+        assert_eq!((with.out, with.err), (without.out, without.err), "{words}");
+    }
+    let facts = sandbox.tcptune("snapshot").exits(0).out;
+    sandbox.file("/run/host.json", &facts);
+    without_proc("diff fail-fast --against /run/host.json").exits(1);
+    for words in ["status", "diff high-traffic", "apply high-traffic"] {
+        without_proc(words).exits(4);
+    }
+}
+
 #[test]
 fn a_plan_is_told_in_every_form() {
     let sandbox = Sandbox::with_systemd();
