@@ -84,7 +84,8 @@ pub type Load<'a> = dyn FnMut(&str, Option<&str>) -> Result<Loaded, Complaint> +
 /// keys of `by_hand` will be replaced anyway: what the profiles say of them may contradict itself.
 ///
 /// # Errors
-/// Every problem of every file: syntax, values, missing profiles, cycles, contradictions.
+/// Every problem of every file: syntax, values, missing profiles, cycles, contradictions. What a file with problems extends
+/// is looked at once it is mended.
 pub fn resolve(
     names: &[String],
     by_hand: &Settings,

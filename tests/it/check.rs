@@ -132,6 +132,29 @@ fn a_named_file_that_is_not_there_is_wrong_usage() {
         .exits(4);
 }
 
+/// As the README has it: all problems of all files in one go, but for what stands behind a file with problems.
+#[test]
+fn problems_of_all_files_are_told_in_one_go_and_those_behind_them_next() {
+    let sandbox = Sandbox::new();
+    let bases = "[profile]\nextends = [\"./gone.toml\", \"./bad.toml\"]\n";
+    sandbox.file("/run/bad.toml", "[tcp]\nsomaxconn = -1\nnonesuch = 1\n");
+    sandbox.file("/run/right.toml", bases);
+    let count = |words: &str| {
+        let json = sandbox
+            .tcptune(&format!("check {words} --json"))
+            .exits(1)
+            .json();
+        json["problems"].as_array().unwrap().len()
+    };
+    assert_eq!(count("/run/right.toml"), 3);
+    sandbox.file(
+        "/run/wrong.toml",
+        &format!("{bases}[tcp]\nsyncookies = 3\n"),
+    );
+    assert_eq!(count("/run/wrong.toml"), 1);
+    assert_eq!(count("/run/wrong.toml /run/bad.toml"), 3);
+}
+
 /// What is asked of files alone is answered wherever files are, `/proc` or not.
 #[test]
 fn what_needs_no_host_needs_no_proc() {
