@@ -180,8 +180,9 @@ impl Unfit {
     }
 }
 
-/// A tree in which no drop-in shows, with what may well be it as unreadable, where we may not read it: its directory, and
-/// files of its usual name or where it `was` last. Of such a file nobody can say that it is somebody else's.
+/// A tree in which no drop-in shows, with what may well be it as unreadable, where we may not read it: files of its usual
+/// name or where it `was` last, and, where it was anywhere, its directory. Of these nobody can say that they are somebody
+/// else's.
 #[must_use]
 pub fn doubted(mut tree: Tree, was: impl FnOnce() -> Option<String>) -> Tree {
     let forbidden =
@@ -192,7 +193,8 @@ pub fn doubted(mut tree: Tree, was: impl FnOnce() -> Option<String>) -> Tree {
     }
     let usual = format!("{DIRECTORY}/{NAME}");
     let was = was();
-    let ours = [Some(DIRECTORY), Some(&usual), was.as_deref()];
+    let directory = was.as_ref().map(|_| DIRECTORY);
+    let ours = [directory, Some(&usual), was.as_deref()];
     for found in &mut tree.fragments {
         if forbidden(found) && ours.contains(&Some(&found.path)) {
             found.content = Content::Unreadable(NOT_PERMITTED.to_owned());

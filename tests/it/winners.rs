@@ -222,6 +222,23 @@ fn a_file_that_may_not_be_read_leaves_doubt() {
     assert!(!told.out.contains("credstore"), "{}", told.out);
 }
 
+/// Where tcptune never wrote a drop-in, nobody is kept from looking by a directory that only root may list.
+#[test]
+fn a_directory_that_only_root_may_list_keeps_nobody_from_looking() {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("chmod 700 /etc/sysctl.d");
+    let looked = sandbox.as_nobody(&[], "diff high-traffic").exits(1);
+    assert!(
+        looked.out.contains("+net.core.somaxconn = 16384"),
+        "{}",
+        looked.out
+    );
+    sandbox.as_nobody(&[], "status").exits(0);
+    sandbox
+        .as_nobody(&[], "apply high-traffic --dry-run")
+        .exits(0);
+}
+
 /// What may be the drop-in, and may not be read, is no proof that there is none: neither on this host, nor where its facts
 /// are looked at.
 #[test]
