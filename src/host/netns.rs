@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::statfs::{NSFS_MAGIC, statfs};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -287,8 +286,9 @@ pub fn visible() -> BTreeMap<u64, Visible> {
             seen.entry(inode).or_insert(Visible { target, pid });
         }
     }
+    let nsfs = nsfs();
     for name in names() {
-        if let Some(inode) = named(&name) {
+        if let Some(inode) = named(&name, nsfs) {
             let target = Target::Name(name);
             let pid = seen.get(&inode).and_then(|one| one.pid);
             seen.insert(inode, Visible { target, pid });
@@ -297,11 +297,15 @@ pub fn visible() -> BTreeMap<u64, Visible> {
     seen
 }
 
+/// The file system of namespaces, as a device.
+fn nsfs() -> Option<u64> {
+    Some(fs::metadata("/proc/thread-self/ns/net").ok()?.dev())
+}
+
 /// The namespace that a name stands for, if it stands for one.
-fn named(name: &str) -> Option<u64> {
-    let target = Target::Name(name.to_owned());
-    let on = statfs(&target.path()).ok()?.filesystem_type();
-    target.inode().filter(|_| on == NSFS_MAGIC)
+fn named(name: &str, nsfs: Option<u64>) -> Option<u64> {
+    let found = fs::metadata(Path::new(NAMES).join(name)).ok()?;
+    (Some(found.dev()) == nsfs).then(|| found.ino())
 }
 
 /// Something that is no namespace, where only names of namespaces should be: what an `ip netns` left that was killed, or
@@ -328,17 +332,16 @@ impl Stranger {
 
 /// What lies among the names, and is no namespace.
 pub fn strangers() -> Vec<Stranger> {
+    let nsfs = nsfs();
     let stranger = |name: String| {
         let path = Path::new(NAMES).join(&name);
-        let found = match statfs(&path) {
-            Ok(on) => fs::metadata(&path)
-                .ok()
-                .filter(|_| on.filesystem_type() != NSFS_MAGIC),
+        let found = match fs::metadata(&path) {
+            Ok(found) if Some(found.dev()) == nsfs => return None,
+            Ok(found) => found,
             // A link that leads nowhere; else it has gone since.
-            Err(Errno::ENOENT | Errno::ELOOP) => fs::symlink_metadata(&path).ok(),
-            Err(_) => None,
+            Err(_) => fs::symlink_metadata(&path).ok()?,
         };
-        let is_directory = found?.is_dir();
+        let is_directory = found.is_dir();
         Some(Stranger { name, is_directory })
     };
     names().into_iter().filter_map(stranger).collect()
@@ -379,7 +382,8 @@ pub fn of_pods() -> BTreeSet<u64> {
     let made = names()
         .into_iter()
         .filter(|name| name.starts_with(CNI) || pinned(name));
-    let made = made.filter_map(|name| named(&name));
+    let nsfs = nsfs();
+    let made = made.filter_map(|name| named(&name, nsfs));
     pods.extend(made.filter(|inode| !ours.contains(&Some(*inode))));
     pods
 }
