@@ -138,7 +138,7 @@ pub(super) fn but(others: &[String]) -> String {
 }
 
 /// Takes away what a run that was killed may have left beside the files of an entry.
-fn sweep(root: &Root, entry: &Entry) {
+pub(super) fn sweep(root: &Root, entry: &Entry) {
     for file in &entry.files {
         staged::sweep(root, &file.path);
     }

@@ -146,9 +146,7 @@ fn settle_one(
     } = undo::put_back(changes, now.as_ref(), files, &texts);
     Keys::open(kernel, &changes)?;
     check_files(root, &files)?;
-    for file in &entry.files {
-        staged::sweep(root, &file.path);
-    }
+    confirm::sweep(root, &entry);
     let wrote = !changes.is_empty() || !files.is_empty();
     let (mut failed, moved) = change_back(kernel, changes);
     others.extend(moved.iter().map(|(key, holds)| wrote_since(key, holds)));
