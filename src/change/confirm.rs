@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use crate::error::{Error, Failure, Left, list};
 use crate::host::clock;
-use crate::host::kernel::snapshot;
+use crate::host::kernel::snapshot_with_followers;
 use crate::host::machine::Machine;
 use crate::host::netns;
 use crate::host::root::Root;
 use crate::host::{signals, staged};
 use crate::model::persist::FileChange;
 use crate::model::plan::Change;
-use crate::model::undo::{self, wrote_since};
+use crate::model::undo::{self, Deed, wrote_since};
 
-use super::execute::{Target, change_back, check_files, give_up, install, put_files_back, stage};
+use super::back::{change_back, put_files_back};
+use super::execute::{Target, check_files, give_up, install, stage};
 use super::journal::{Confirm, Entry, Stage};
 use super::locked::Locked;
 use super::log;
@@ -91,17 +92,18 @@ pub fn take_back(
     signals::hold();
     // Before anything is looked at: on a slow disk it takes its time.
     end_its_time(state, &mut entry)?;
-    let now = snapshot(kernel, entry.changes.iter().map(|change| &change.key));
+    let keys = entry.changes.iter().map(|change| &change.key);
+    let now = snapshot_with_followers(kernel, keys);
     let texts = staged::texts(root, &entry.files)?;
     sweep(root, &entry);
-    let back = undo::put_back(&entry.changes, Some(&now), &entry.files, &texts);
+    let back = undo::put_back(entry.deed(), Some(&now), &texts);
     let mut others = back.others;
-    let mut taken = back.changes.clone();
     let files = back.files.len();
     let mut failed: Vec<Left> = back.unread.into_iter().map(Left::unread).collect();
     failed.extend(put_files_back(root, back.files));
-    let (left, moved) = change_back(kernel, back.changes);
+    let (left, moved) = change_back(kernel, &back.changes, &back.along);
     failed.extend(left);
+    let mut taken = back.changes;
     taken.retain(|change| moved.iter().all(|(key, _)| *key != change.key));
     others.extend(moved.iter().map(|(key, holds)| wrote_since(key, holds)));
     if !failed.is_empty() {
@@ -166,7 +168,12 @@ fn end_its_time(state: &Locked, entry: &mut Entry) -> Result<(), Error> {
 pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<bool, Error> {
     let texts = staged::texts(root, &entry.files)?;
     sweep(root, &entry);
-    let back = undo::put_back(&[], None, &entry.files, &texts);
+    let files = Deed {
+        changes: &[],
+        along: &[],
+        files: &entry.files,
+    };
+    let back = undo::put_back(files, None, &texts);
     let wrote = !back.files.is_empty();
     let left = put_files_back(root, back.files);
     if !left.is_empty() {

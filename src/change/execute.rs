@@ -8,6 +8,7 @@ use crate::host::kernel::Kernel;
 use crate::host::root::Root;
 use crate::host::signals;
 use crate::host::staged::{self, Staged};
+use crate::model::along::{leaders_first, led_to, still};
 use crate::model::key::Key;
 use crate::model::memory::Held;
 use crate::model::persist::FileChange;
@@ -15,6 +16,7 @@ use crate::model::plan::{Change, Plan};
 use crate::model::sorted;
 use crate::model::value::Value;
 
+use super::back::{astray, put_back, put_files_back};
 use super::journal::{Entry, Stage};
 use super::keys::Keys;
 use super::locked::Locked;
@@ -61,6 +63,7 @@ pub fn execute(
     let outcome = stage(root, plan.files())
         .and_then(|staged| {
             write_all(&keys, &mut progress.written)?;
+            hold_still(kernel, &plan.along)?;
             install(staged, &mut progress.installed)
         })
         .and_then(|()| check_all(kernel, plan, &keys, &bystanders))
@@ -161,28 +164,6 @@ pub(super) fn install(
     Ok(())
 }
 
-/// Changes files back, going on past errors: those that could not be are left.
-pub(super) fn put_files_back(
-    root: &Root,
-    changes: impl IntoIterator<Item = FileChange>,
-) -> Vec<Left> {
-    let back = |change: FileChange| {
-        staged::sweep(root, &change.path);
-        let there = staged::read(root, &change.path);
-        let outcome = match there {
-            Ok(text) if text == change.to => Ok(()),
-            Ok(_) => staged::stage(root, &change).and_then(Staged::install),
-            Err(why) => Err(why),
-        };
-        let why = outcome.err()?.to_string();
-        Some(Left::File {
-            path: change.path,
-            why,
-        })
-    };
-    changes.into_iter().filter_map(back).collect()
-}
-
 fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
     state
         .write(entry)
@@ -231,7 +212,9 @@ fn write_all(keys: &Keys<'_>, written: &mut usize) -> Result<(), Failure> {
             *written += 1;
             continue;
         }
-        if holds != from.as_str() {
+        // Where a key that sets it along was written before it, it holds that.
+        let is_led = || led_to(keys.changes(), key).is_some_and(|led| holds == led.as_str());
+        if holds != from.as_str() && !is_led() {
             return Err(moved(holds));
         }
         // A failed write of a vector leaves its first fields changed, so it counts as written.
@@ -246,6 +229,33 @@ fn write_all(keys: &Keys<'_>, written: &mut usize) -> Result<(), Failure> {
             return Err(Failure::ReadBack {
                 key: key.clone(),
                 to: to.clone(),
+                holds,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Writes back what the kernel set along, and should not have. Keys that are gone by now are nobody's loss.
+fn hold_still(kernel: &dyn Kernel, along: &[Change]) -> Result<(), Failure> {
+    for (key, value) in still(along) {
+        match kernel.read(key) {
+            Ok(holds) if holds == *value => continue,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            _ => {}
+        }
+        let open = kernel.open(key);
+        open.and_then(|open| open.write(value))
+            .map_err(|source| Failure::Write {
+                key: key.clone(),
+                to: value.clone(),
+                source,
+            })?;
+        let holds = told(kernel.read(key));
+        if holds != value.as_str() {
+            return Err(Failure::ReadBack {
+                key: key.clone(),
+                to: value.clone(),
                 holds,
             });
         }
@@ -310,9 +320,12 @@ fn undo(
     let installed = plan.files().iter().take(progress.installed);
     let files = put_files_back(root, installed.rev().map(FileChange::undone));
     let (written, unwritten) = plan.live.split_at(progress.written);
-    let back = written
-        .iter()
-        .rev()
+    let mut back: Vec<&Change> = written.iter().rev().collect();
+    leaders_first(&mut back, |change| &change.key);
+    // What went along with a key goes back after it.
+    back.extend(plan.along.iter().filter(|_| !written.is_empty()));
+    let back = back
+        .into_iter()
         .map(|change| (change.key.clone(), change.from.clone()));
     let mut left = put_back(kernel, back);
     left.extend(put_back(
@@ -358,6 +371,7 @@ pub(super) fn revert(state: &Locked, mut entry: Entry, why: String) {
 pub(super) fn give_up(state: &Locked, mut entry: Entry, left: &[Left], why: String) {
     let keys: Vec<&Key> = left.iter().filter_map(Left::key).collect();
     let paths: Vec<&str> = left.iter().filter_map(Left::path).collect();
+    entry.changes.append(&mut entry.along);
     entry.changes.retain(|change| keys.contains(&&change.key));
     entry
         .files
@@ -377,72 +391,12 @@ pub(super) fn give_up(state: &Locked, mut entry: Entry, left: &[Left], why: Stri
         entry
             .after
             .held
-            .insert(key.clone(), Held { baseline, wrote });
+            .insert(key.clone(), Held::new(baseline, wrote));
     }
     entry.state = Stage::Committed;
     entry.error = Some(why);
     drop(state.write(&entry).and_then(|()| state.sync()));
     log::failed(&entry);
-}
-
-/// Changes keys back, each looked at just before: those that hold neither what they are changed from nor what they are
-/// changed to are somebody else's by now, and are left. They come second, with what they hold.
-pub(super) fn change_back(
-    kernel: &dyn Kernel,
-    changes: Vec<Change>,
-) -> (Vec<Left>, Vec<(Key, Value)>) {
-    let mut strangers = Vec::new();
-    let ours = changes.into_iter().filter_map(|change| {
-        let Change { key, from, to, .. } = change;
-        match kernel.read(&key) {
-            Ok(holds) if holds != from && holds != to => {
-                strangers.push((key, holds));
-                None
-            }
-            _ => Some((key, to)),
-        }
-    });
-    let left = put_back(kernel, ours);
-    (left, strangers)
-}
-
-/// Writes values, going on past errors, and then reads them all again: the keys that do not hold them are left.
-fn put_back(kernel: &dyn Kernel, values: impl IntoIterator<Item = (Key, Value)>) -> Vec<Left> {
-    let write = |(key, value): (Key, Value)| {
-        let holds_it = kernel.read(&key).is_ok_and(|holds| holds == value);
-        let refused = if holds_it {
-            None
-        } else {
-            kernel.open(&key).and_then(|open| open.write(&value)).err()
-        };
-        (key, value, refused)
-    };
-    let written: Vec<_> = values.into_iter().map(write).collect();
-    written
-        .iter()
-        .filter_map(|(key, value, refused)| astray(kernel, key, value, refused.as_ref()))
-        .collect()
-}
-
-/// A key that does not hold what it should.
-fn astray(
-    kernel: &dyn Kernel,
-    key: &Key,
-    wanted: &Value,
-    refused: Option<&io::Error>,
-) -> Option<Left> {
-    let (value, unreadable) = match kernel.read(key) {
-        Ok(value) if value == *wanted => return None,
-        Ok(value) => (Some(value), None),
-        Err(error) => (None, Some(error)),
-    };
-    let why = refused.or(unreadable.as_ref()).map(ToString::to_string);
-    Some(Left::Key {
-        key: key.clone(),
-        value,
-        wanted: wanted.clone(),
-        why,
-    })
 }
 
 /// What a key holds, or why that cannot be said.

@@ -13,6 +13,7 @@ use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::persist::FileChange;
 use crate::model::plan::Change;
+use crate::model::undo::Deed;
 use crate::model::value::Value;
 
 /// Version of the files below the state directory.
@@ -145,6 +146,9 @@ pub struct Entry {
     pub after: Memory,
     /// What was written, in order.
     pub changes: Vec<Change>,
+    /// What the kernel set along; see [`Plan::along`](crate::model::plan::Plan::along).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub along: Vec<Change>,
     /// Files that were written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileChange>,
@@ -160,6 +164,15 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What it did, or was about to do.
+    pub fn deed(&self) -> Deed<'_> {
+        Deed {
+            changes: &self.changes,
+            along: &self.along,
+            files: &self.files,
+        }
+    }
+
     /// What it declared, in a few words: on the live axis, or where that stayed as it was, on the boot axis.
     pub fn declared(&self) -> String {
         let live = &self.after.active;

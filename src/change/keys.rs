@@ -43,6 +43,11 @@ impl<'k> Keys<'k> {
         })
     }
 
+    /// What is written, in order.
+    pub(super) fn changes(&self) -> &'k [Change] {
+        self.changes
+    }
+
     /// Every change with its key, open; or why the kernel does not open it any more.
     pub(super) fn each(&self) -> impl Iterator<Item = (&'k Change, io::Result<Rc<dyn Open + 'k>>)> {
         self.changes.iter().enumerate().map(|(place, change)| {

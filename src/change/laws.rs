@@ -51,6 +51,7 @@ pub(super) fn entry(id: u64, changes: &[Change]) -> Entry {
         before: Memory::default(),
         after: Memory::default(),
         changes: changes.to_vec(),
+        along: Vec::new(),
         files: Vec::new(),
         found: std::collections::BTreeMap::new(),
         confirm: None,

@@ -1,14 +1,15 @@
 //! Settles entries whose process died between intent and commit: they did happen, or they are put back.
 
 use crate::error::{Error, Failure, Left, list};
-use crate::host::kernel::snapshot;
+use crate::host::kernel::snapshot_with_followers;
 use crate::host::machine::Machine;
 use crate::host::netns::Namespace;
 use crate::host::{signals, staged};
 use crate::model::undo::{self, PutBack, happened, wrote_since};
 
+use super::back::{change_back, put_files_back};
 use super::confirm;
-use super::execute::{Target, change_back, check_files, give_up, put_files_back, revert};
+use super::execute::{Target, check_files, give_up, revert};
 use super::journal::{Entry, Stage};
 use super::keys::Keys;
 use super::locked::Locked;
@@ -117,11 +118,11 @@ fn settle_one(
     signals::hold();
     let id = entry.id;
     let Target { kernel, root } = target;
-    let now = this_boot.then(|| snapshot(kernel, entry.changes.iter().map(|change| &change.key)));
+    let keys = entry.changes.iter().map(|change| &change.key);
+    let now = this_boot.then(|| snapshot_with_followers(kernel, keys));
     let texts = staged::texts(root, &entry.files)?;
-    let (changes, files) = (&entry.changes, &entry.files);
     // What was reported as failed did not happen, whatever is found.
-    if entry.error.is_none() && happened(changes, now.as_ref(), files, &texts) {
+    if entry.error.is_none() && happened(entry.deed(), now.as_ref(), &texts) {
         // One that was unconfirmed before has been confirmed: its files say so.
         entry.state = if entry.confirm.is_some() && entry.state == Stage::Pending {
             Stage::Unconfirmed
@@ -140,15 +141,16 @@ fn settle_one(
     }
     let PutBack {
         changes,
+        along,
         files,
         mut others,
         unread,
-    } = undo::put_back(changes, now.as_ref(), files, &texts);
+    } = undo::put_back(entry.deed(), now.as_ref(), &texts);
     Keys::open(kernel, &changes)?;
     check_files(root, &files)?;
     confirm::sweep(root, &entry);
     let wrote = !changes.is_empty() || !files.is_empty();
-    let (mut failed, moved) = change_back(kernel, changes);
+    let (mut failed, moved) = change_back(kernel, &changes, &along);
     others.extend(moved.iter().map(|(key, holds)| wrote_since(key, holds)));
     failed.extend(unread.into_iter().map(Left::unread));
     failed.extend(put_files_back(root, files));

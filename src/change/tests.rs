@@ -19,8 +19,9 @@ use crate::model::plan::{Cause, Change, Plan};
 use crate::model::setting::{Origin, Part, Setting};
 use crate::model::value::Value;
 
+use super::back::put_files_back;
 use super::confirm::take_back;
-use super::execute::{Target, execute, execute_image, give_up, put_files_back};
+use super::execute::{Target, execute, execute_image, give_up};
 use super::journal::{Confirm, Entry, Stage};
 use super::laws::{entry, in_a_store, key, stage, values};
 use super::locked::Locked;
@@ -54,6 +55,10 @@ struct OpenBusy<'k> {
 impl Kernel for Busy<'_> {
     fn read(&self, key: &Key) -> io::Result<Value> {
         self.kernel.read(key)
+    }
+
+    fn names(&self, directory: &str) -> Vec<String> {
+        self.kernel.names(directory)
     }
 
     fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>> {
@@ -485,10 +490,7 @@ fn files_go_back_but_not_over_those_of_others() {
 #[test]
 fn what_is_given_up_stays_remembered_as_ours_and_nothing_else_does() {
     let plan = raising(3);
-    let held = |baseline: usize, wrote: usize| Held {
-        baseline: Some(number(baseline)),
-        wrote: number(wrote),
-    };
+    let held = |baseline: usize, wrote: usize| Held::new(Some(number(baseline)), number(wrote));
     in_a_store(|state| {
         let mut entry = entry(1, &plan.live);
         entry.before.held = [(key(1), held(7, 1))].into();

@@ -116,7 +116,7 @@ pub fn run(world: &World, request: &Apply) -> Report {
 
 /// Plans for a wish; `diff` asks the same question.
 pub(super) fn draft(scene: &Scene<'_>, wish: &Wish, axes: &Axes) -> Result<Draft, Error> {
-    let before = scene.snapshot(wish.active.settings.keys().chain(scene.memory.held.keys()));
+    let before = scene.before(wish.active.settings.keys().chain(scene.memory.held.keys()));
     let live = axes.scope.live().then_some((&wish.active, None));
     let boot = axes.scope.boot().then_some(&wish.active);
     let plan = scene.plan_axes(live, boot, &axes.file, &before)?;

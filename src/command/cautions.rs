@@ -9,10 +9,10 @@ use crate::change::journal::{Entry, Stage};
 use crate::change::keys::Keys;
 use crate::host::fragments::Writer;
 use crate::host::machine::{self, Machine};
-use crate::model::along::set_along_with;
+use crate::model::along::{led_to, patterns};
 use crate::model::dropin::Unfit;
 use crate::model::key::Key;
-use crate::model::plan::{Change, KeptWhy, Plan};
+use crate::model::plan::{Cause, Change, KeptWhy, Plan};
 use crate::model::refusal::{Refusal, Shadow};
 use crate::report::Warning;
 
@@ -144,14 +144,24 @@ pub(super) fn would_be_refused(world: &World, plan: &Plan) -> Option<Warning> {
     })
 }
 
-/// Keys that the kernel sets along with those that are written: nobody remembers what they held.
+/// Keys that the kernel sets along with those that are written.
 pub(super) fn along(plan: &Plan) -> impl Iterator<Item = Warning> {
     let warning = |change: &Change| {
-        let others = set_along_with(&change.key)?;
+        let others = patterns(&change.key)?;
+        if led_to(&plan.live, &change.key).is_some() {
+            // The one that sets this one along, too, is told of.
+            return None;
+        }
+        let back = match change.cause {
+            Cause::Set => {
+                "those that are declared stay, what the others hold now goes back with it"
+            }
+            _ => "those on record go back to what they held, unless somebody else wrote them since",
+        };
         Some(Warning {
             code: "set-along",
             message: format!(
-                "the kernel sets {} along with {}, now and when that goes back: what each of them holds is not remembered",
+                "the kernel sets {} along with {}: {back}",
                 others.join(" and "),
                 change.key
             ),

@@ -151,6 +151,7 @@ pub(super) fn entry(
         before: scene.memory.clone(),
         after: plan.after.clone(),
         changes: plan.live.clone(),
+        along: plan.along.clone(),
         files: plan.files().to_vec(),
         found: plan
             .boot

@@ -49,7 +49,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::host::defaults;
 use crate::host::fragments::{self, Writer};
-use crate::host::kernel::{Proc, snapshot};
+use crate::host::kernel::{Proc, snapshot, snapshot_with_followers};
 use crate::host::machine::Machine;
 use crate::host::netns::{self, Namespace, Stranger, Target};
 use crate::host::root::Root;
@@ -183,6 +183,14 @@ impl World {
             None if self.root.is_image() => Snapshot::default(),
             None => snapshot(&self.kernel, keys),
         }
+    }
+
+    /// The same for keys that may be written, and for those that the kernel sets along with them.
+    fn snapshot_with_followers<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
+        if self.is_stateless() {
+            return self.snapshot(keys);
+        }
+        snapshot_with_followers(&self.kernel, keys)
     }
 
     /// The kernel's own defaults, as far as they can be told.

@@ -38,7 +38,7 @@ pub fn run(world: &World, request: &Off) -> Report {
 }
 
 fn draft(scene: &Scene<'_>, axes: &Axes) -> Result<Draft, Error> {
-    let before = scene.snapshot(scene.memory.held.keys());
+    let before = scene.before(scene.memory.held.keys());
     let nothing = ActiveSet::default();
     let live = axes.scope.live().then_some((&nothing, None));
     let boot = axes.scope.boot().then_some(&nothing);

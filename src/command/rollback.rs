@@ -14,7 +14,7 @@ use crate::model::persist::{BootPlan, FileChange};
 use crate::model::plan::{Change, Kept, KeptWhy, Plan};
 use crate::model::snapshot::Snapshot;
 use crate::model::sorted;
-use crate::model::undo::{retrace, retrace_files};
+use crate::model::undo::{Files, PutBack, put_back, retrace, retrace_files};
 use crate::report::{Report, Want, Warning};
 
 use super::apply::Deed;
@@ -98,22 +98,21 @@ fn draft(scene: &Scene<'_>, request: &Rollback) -> Result<Draft, Error> {
 
 /// Meanwhile, an entry that waits to be confirmed is what there is to undo. What somebody else changed since is left.
 fn rejection(scene: &Scene<'_>, entry: &Entry) -> Draft {
-    let before = scene.snapshot(entry.changes.iter().map(|change| &change.key));
-    let (mut live, mut kept) = (Vec::new(), Vec::new());
-    for change in entry.changes.iter().rev() {
-        match before.get(&change.key).value() {
-            Some(holds) if *holds == change.to => live.push(change.undone()),
-            Some(holds) if *holds != change.from => kept.push(Kept {
-                key: change.key.clone(),
-                value: holds.clone(),
-                why: KeptWhy::OtherWriter(change.to.clone()),
-            }),
-            _ => {}
-        }
-    }
+    let before = scene.before(entry.changes.iter().map(|change| &change.key));
+    let PutBack { changes, along, .. } = put_back(entry.deed(), Some(&before), &Files::new());
+    let kept = entry.changes.iter().rev().filter_map(|change| {
+        let holds = before.get(&change.key).value()?;
+        let goes_back = changes.iter().any(|back| back.key == change.key);
+        (!goes_back && *holds != change.from).then(|| Kept {
+            key: change.key.clone(),
+            value: holds.clone(),
+            why: KeptWhy::OtherWriter(change.to.clone()),
+        })
+    });
     let plan = Plan {
-        live,
-        kept,
+        kept: kept.collect(),
+        live: changes,
+        along,
         after: entry.before.clone(),
         remembers: true,
         ..Plan::default()
@@ -241,11 +240,12 @@ impl Way<'_> {
         let back = self
             .undone
             .iter()
-            .flat_map(|entry| entry.changes.iter().rev().map(Change::undone));
+            .flat_map(|entry| entry.changes.iter().chain(&entry.along).rev())
+            .map(Change::undone);
         let forth = self
             .redone
             .iter()
-            .flat_map(|entry| entry.changes.iter().cloned());
+            .flat_map(|entry| entry.changes.iter().chain(&entry.along).cloned());
         let back: Vec<Change> = back.collect();
         let forth: Vec<Change> = forth.collect();
         // Where this boot began, as far as the way leads there.
@@ -259,7 +259,7 @@ impl Way<'_> {
             .iter()
             .flat_map(|wanted| wanted.settings.keys())
             .chain(floor.held.keys());
-        let before = scene.snapshot(keys.chain(more.filter(|_| self.crosses)));
+        let before = scene.before(keys.chain(more.filter(|_| self.crosses)));
         // What earlier boots did to the kernel is gone; what their drop-ins made this boot begin with is not.
         let between = match &wanted {
             Some(wanted) => {
@@ -272,7 +272,7 @@ impl Way<'_> {
             None => Plan::still(floor),
         };
         let after = self.redone.last().map(|entry| entry.after.clone());
-        let steps = [back, between.live, forth].concat();
+        let steps = [back, between.live, between.along, forth].concat();
         let after = after.unwrap_or(between.after);
         let mut plan = retrace(&steps, &scene.memory, after, &before, force).map_err(refused)?;
         let no_baseline = |kept: &Kept| kept.why == KeptWhy::NoBaseline;

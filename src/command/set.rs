@@ -49,7 +49,7 @@ pub fn run(world: &World, request: &Set) -> Report {
 
 fn draft(scene: &Scene<'_>, settings: &Settings, axes: &Axes) -> Result<Draft, Error> {
     let only = sorted::set(settings.keys().cloned());
-    let before = scene.snapshot(&only);
+    let before = scene.before(&only);
     let mut live = scene.memory.active.clone();
     let mut notes = wish::replace(&mut live.settings, settings.clone());
     let boot = if axes.scope.boot() {

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
+use crate::model::along::set_along;
 use crate::model::key::Key;
 use crate::model::value::Value;
 
 use super::kernel::{Kernel, Open};
 
-/// Keys in memory, with tricks.
+/// Keys in memory, which set others along as those of the kernel do, with tricks.
 #[derive(Debug, Default)]
 pub struct FakeKernel {
     /// What it holds.
@@ -52,6 +53,15 @@ impl Kernel for FakeKernel {
         self.read(&key)?;
         Ok(Rc::new(OpenFake { kernel, key }))
     }
+
+    fn names(&self, directory: &str) -> Vec<String> {
+        let values = self.values.borrow();
+        let below = values.keys().filter_map(|key| {
+            let rest = key.as_str().strip_prefix(directory)?.strip_prefix('.')?;
+            rest.split('.').next().map(str::to_owned)
+        });
+        below.collect()
+    }
 }
 
 struct OpenFake<'k> {
@@ -77,7 +87,12 @@ impl Open for OpenFake<'_> {
         } else {
             value.clone()
         };
-        kernel.values.borrow_mut().insert(key.clone(), stored);
+        let before = kernel.values.borrow_mut().insert(key.clone(), stored);
+        if before.as_ref() != Some(value) {
+            for (other, holds) in kernel.values.borrow_mut().iter_mut() {
+                holds.clone_from(&set_along(key, value, other).unwrap_or(holds.clone()));
+            }
+        }
         kernel
             .writes
             .borrow_mut()

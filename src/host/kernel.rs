@@ -11,6 +11,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use sysctl::{CtlIter, Sysctl};
 
+use crate::model::along;
 use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::snapshot::{Reading, Snapshot};
@@ -30,6 +31,9 @@ pub trait Kernel {
     /// # Errors
     /// What the kernel answers.
     fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>>;
+
+    /// The names below a directory of keys (`net.ipv4.conf`), as they stand in keys; none where it cannot be read.
+    fn names(&self, directory: &str) -> Vec<String>;
 }
 
 /// A key that stays open while it is written.
@@ -98,6 +102,14 @@ impl Kernel for Proc {
         let key = key.clone();
         Ok(Rc::new(OpenFile { key, file }))
     }
+
+    fn names(&self, directory: &str) -> Vec<String> {
+        let path = ["/proc/sys/", &directory.replace('.', "/")].concat();
+        let names = fs::read_dir(path).into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        // A dot of a name is a slash in a key.
+        names.map(|name| name.replace('.', "/")).collect()
+    }
 }
 
 struct OpenFile {
@@ -153,6 +165,17 @@ pub fn snapshot<'a>(kernel: &dyn Kernel, keys: impl IntoIterator<Item = &'a Key>
             .or_insert_with(|| reading(kernel, key));
     }
     Snapshot(seen)
+}
+
+/// Asks for many keys, and for those that the kernel sets along with them when they are written.
+pub fn snapshot_with_followers<'a>(
+    kernel: &dyn Kernel,
+    keys: impl IntoIterator<Item = &'a Key>,
+) -> Snapshot {
+    let keys: Vec<&Key> = keys.into_iter().collect();
+    let followers = |key: &&Key| along::followers(key, |directory| kernel.names(directory));
+    let followers: Vec<Key> = keys.iter().flat_map(followers).collect();
+    snapshot(kernel, keys.into_iter().chain(&followers))
 }
 
 /// The key of this kernel that a name which it does not have probably means. Slow: walks the whole tree.

@@ -1,6 +1,10 @@
-//! Keys that change others when they are written.
+//! Leaders, the keys that set others along when they are written, and what becomes of those, their followers.
 
 use super::key::Key;
+use super::plan::{Cause, Change};
+use super::snapshot::Snapshot;
+use super::sorted;
+use super::value::Value;
 
 /// Of `net.ipv6.conf.all`, what sets the same for every interface, those to come included.
 const OF_ALL_IN_IPV6: [&str; 5] = [
@@ -11,31 +15,189 @@ const OF_ALL_IN_IPV6: [&str; 5] = [
     "ignore_routes_with_linkdown",
 ];
 
-/// Which keys the kernel sets along with a key, whatever they held: every key of `*.conf.all` and of its alias was written
-/// on Linux 6.18, and the others looked at (`inet_forward_change` in net/ipv4/devinet.c, `addrconf_fixup_forwarding` and its
-/// neighbours in net/ipv6/addrconf.c).
-pub fn set_along_with(key: &Key) -> Option<Vec<String>> {
-    match key.as_str() {
-        "net.ipv4.ip_forward" | "net.ipv4.conf.all.forwarding" => Some(vec![
-            "net.ipv4.conf.*.forwarding".to_owned(),
-            "net.ipv4.conf.all.accept_redirects".to_owned(),
-        ]),
+/// A host takes redirects, a router does not: the kernel sets this to the opposite of forwarding.
+const REDIRECTS: &str = "net.ipv4.conf.all.accept_redirects";
+
+/// The followers of a leader: `DIRECTORY.INTERFACE.NAME`.
+struct Family {
+    directory: &'static str,
+    name: &'static str,
+    /// One more, which is set to the opposite.
+    opposite: Option<&'static str>,
+}
+
+/// The followers that a key has, if it leads. Every key of `*.conf.all` and of its alias was written on Linux 6.18, and the
+/// others looked at (`inet_forward_change` in net/ipv4/devinet.c, `addrconf_fixup_forwarding` and its neighbours in
+/// net/ipv6/addrconf.c).
+fn family(leader: &Key) -> Option<Family> {
+    match leader.as_str() {
+        "net.ipv4.ip_forward" | "net.ipv4.conf.all.forwarding" => Some(Family {
+            directory: "net.ipv4.conf",
+            name: "forwarding",
+            opposite: Some(REDIRECTS),
+        }),
         other => {
             let name = other.strip_prefix("net.ipv6.conf.all.")?;
-            OF_ALL_IN_IPV6
-                .contains(&name)
-                .then(|| vec![format!("net.ipv6.conf.*.{name}")])
+            Some(Family {
+                directory: "net.ipv6.conf",
+                name: OF_ALL_IN_IPV6.into_iter().find(|known| *known == name)?,
+                opposite: None,
+            })
         }
     }
 }
 
+/// Whether a key sets others along.
+pub fn leads(key: &Key) -> bool {
+    family(key).is_some()
+}
+
+/// The followers of a leader, as sysctl.d writes them; nothing where a key leads none.
+pub fn patterns(leader: &Key) -> Option<Vec<String>> {
+    let Family {
+        directory,
+        name,
+        opposite,
+    } = family(leader)?;
+    let each = format!("{directory}.*.{name}");
+    Some(
+        [each]
+            .into_iter()
+            .chain(opposite.map(str::to_owned))
+            .collect(),
+    )
+}
+
+/// The followers that a leader has, where `names` tells what there is below a directory of keys.
+pub fn followers(leader: &Key, names: impl Fn(&str) -> Vec<String>) -> Vec<Key> {
+    let Some(Family {
+        directory,
+        name,
+        opposite,
+    }) = family(leader)
+    else {
+        return Vec::new();
+    };
+    let each = names(directory)
+        .into_iter()
+        .map(|interface| format!("{directory}.{interface}.{name}"));
+    let all = each.chain(opposite.map(str::to_owned));
+    all.filter_map(|text| text.parse().ok()).collect()
+}
+
+/// What the kernel sets a key to when a leader becomes `value`; nothing where it leaves it as it is.
+pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
+    let Family {
+        directory,
+        name,
+        opposite,
+    } = family(leader)?;
+    if opposite.is_some_and(|opposite| opposite == key.as_str()) {
+        return Some(Value::from(i128::from(value.as_str() == "0")));
+    }
+    let below = key.as_str().strip_prefix(directory)?.strip_prefix('.')?;
+    let interface = below.strip_suffix(name)?.strip_suffix('.')?;
+    (!interface.contains('.') && key != leader).then(|| value.clone())
+}
+
+/// What the kernel sets a key to along with changes, if it does.
+pub fn led_to(changes: &[Change], key: &Key) -> Option<Value> {
+    let mut last_first = changes.iter().rev();
+    last_first.find_map(|change| set_along(&change.key, &change.to, key))
+}
+
+/// Brings leaders before all others: what shall differ from its leader is written after it.
+pub fn leaders_first<T>(items: &mut [T], key: impl Fn(&T) -> &Key) {
+    if items.iter().any(|item| leads(key(item))) {
+        sorted::by_key(items, |item| !leads(key(item)));
+    }
+}
+
+/// What becomes of followers that no change names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Led {
+    /// Those that go back to what is on record, as their leader does.
+    pub restored: Vec<Change>,
+    /// The others. Those that are held at what they hold are changed from it to the same; the kernel sees to the rest.
+    pub along: Vec<Change>,
+}
+
+/// The followers that are held at what they hold, and what that is.
+pub fn still(along: &[Change]) -> impl Iterator<Item = (&Key, &Value)> {
+    let still = along.iter().filter(|change| change.from == change.to);
+    still.map(|change| (&change.key, &change.to))
+}
+
+/// Decides what becomes of followers; the snapshot holds those that there are. One that holds what a record begins with
+/// becomes what it ends with. The others follow where their leader `sets`. Where it goes back, they stay if somebody else
+/// wrote them since; the rest (an interface that came since has no record) are the kernel's.
+pub fn led(
+    changes: &[Change],
+    records: &[Change],
+    snapshot: &Snapshot,
+    sets: impl Fn(&Key) -> bool,
+) -> Led {
+    let mut led = Led::default();
+    if !changes.iter().any(|change| leads(&change.key)) {
+        return led;
+    }
+    let mut settled = sorted::set(changes.iter().map(|change| change.key.clone()));
+    for leader in changes {
+        for (key, reading) in &snapshot.0 {
+            let follows = set_along(&leader.key, &leader.to, key);
+            let Some((follows, holds)) = follows.zip(reading.value().cloned()) else {
+                continue;
+            };
+            if !settled.insert(key.clone()) {
+                continue;
+            }
+            let mut records = records.iter();
+            let record = records.find(|record| record.key == *key && record.from == holds);
+            let followed = set_along(&leader.key, &leader.from, key).as_ref() == Some(&holds);
+            let (to, cause) = match record {
+                Some(record) => (record.to.clone(), leader.cause),
+                None if sets(&leader.key) || followed => (follows, Cause::Along),
+                None => (holds.clone(), Cause::Along),
+            };
+            let change = Change {
+                key: key.clone(),
+                from: holds,
+                to,
+                cause,
+            };
+            if cause == Cause::Along || change.from == change.to {
+                led.along.push(Change {
+                    cause: Cause::Along,
+                    ..change
+                });
+            } else {
+                led.restored.push(change);
+            }
+        }
+    }
+    led
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::literals::holding;
     use super::*;
+
+    const ALL: &str = "net.ipv6.conf.all.forwarding";
+    const LO: &str = "net.ipv6.conf.lo.forwarding";
+
+    fn change(key: &str, from: &str, to: &str, cause: Cause) -> Change {
+        Change {
+            key: key.parse().unwrap(),
+            from: Value::new(from),
+            to: Value::new(to),
+            cause,
+        }
+    }
 
     #[test]
     fn the_key_of_all_interfaces_sets_each_and_that_of_one_does_not() {
-        let along = |key: &str| set_along_with(&key.parse().unwrap()).unwrap_or_default();
+        let along = |key: &str| patterns(&key.parse().unwrap()).unwrap_or_default();
         assert_eq!(
             along("net.ipv6.conf.all.disable_ipv6"),
             ["net.ipv6.conf.*.disable_ipv6"]
@@ -48,5 +210,98 @@ mod tests {
         ] {
             assert!(along(alone).is_empty(), "{alone}");
         }
+    }
+
+    #[test]
+    fn a_router_takes_no_redirects_and_a_leader_does_not_follow_itself() {
+        let set = |leader: &str, value: &str, key: &str| {
+            let value = Value::new(value);
+            set_along(&leader.parse().unwrap(), &value, &key.parse().unwrap())
+                .map(|value| value.to_string())
+        };
+        let forward = "net.ipv4.ip_forward";
+        assert_eq!(set(forward, "1", REDIRECTS).as_deref(), Some("0"));
+        assert_eq!(set(forward, "0", REDIRECTS).as_deref(), Some("1"));
+        assert_eq!(set(ALL, "1", REDIRECTS), None);
+        let tagged = "net.ipv4.conf.eth0/100.forwarding";
+        assert_eq!(set(forward, "2", tagged).as_deref(), Some("2"));
+        assert_eq!(set(ALL, "1", ALL), None);
+        assert_eq!(set(ALL, "1", "net.ipv6.conf.lo.accept_ra"), None);
+        assert_eq!(set("net.ipv4.tcp_ecn", "1", LO), None);
+    }
+
+    #[test]
+    fn followers_are_what_there_is() {
+        let names = |directory: &str| match directory {
+            "net.ipv4.conf" => vec!["all".to_owned(), "eth0/100".to_owned()],
+            _ => Vec::new(),
+        };
+        let of = |leader: &str| followers(&leader.parse().unwrap(), names);
+        let names: Vec<String> = of("net.ipv4.ip_forward")
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "net.ipv4.conf.all.forwarding",
+                "net.ipv4.conf.eth0/100.forwarding",
+                REDIRECTS
+            ]
+        );
+        assert!(of(ALL).is_empty() && of("net.core.somaxconn").is_empty());
+    }
+
+    #[test]
+    fn a_leader_is_written_first() {
+        let mut keys: Vec<Key> = [LO, "net.core.somaxconn", ALL, "net.ipv4.ip_forward"]
+            .map(|name| name.parse().unwrap())
+            .into();
+        leaders_first(&mut keys, |key| key);
+        let names: Vec<&str> = keys.iter().map(Key::as_str).collect();
+        assert_eq!(
+            names,
+            [ALL, "net.ipv4.ip_forward", LO, "net.core.somaxconn"]
+        );
+    }
+
+    #[test]
+    fn followers_follow_what_is_set_but_for_those_that_are_declared() {
+        let set = [change(ALL, "0", "1", Cause::Set)];
+        let there = holding(&[(ALL, "0"), (LO, "0"), ("net.ipv6.conf.a.forwarding", "7")]);
+        let led = |records: &[Change]| led(&set, records, &there, |_| true).along;
+        let a = |to| change("net.ipv6.conf.a.forwarding", "7", to, Cause::Along);
+        let lo = |to| change(LO, "0", to, Cause::Along);
+        assert_eq!(led(&[]), [a("1"), lo("1")]);
+        assert_eq!(led(&[lo("0")]), [a("1"), lo("0")]);
+    }
+
+    #[test]
+    fn followers_go_back_to_what_is_on_record_unless_somebody_wrote_them() {
+        let back = [change(ALL, "1", "0", Cause::Restored)];
+        let record = [change(LO, "1", "7", Cause::Along)];
+        let led = |lo: &str| {
+            let led = led(&back, &record, &holding(&[(ALL, "1"), (LO, lo)]), |_| false);
+            (led.restored, led.along)
+        };
+        assert_eq!(
+            led("1"),
+            (vec![change(LO, "1", "7", Cause::Restored)], vec![])
+        );
+        assert_eq!(led("3"), (vec![], vec![change(LO, "3", "3", Cause::Along)]));
+        let came_since = |holds| {
+            let there = holding(&[(ALL, "1"), ("net.ipv6.conf.new.forwarding", holds)]);
+            super::led(&back, &record, &there, |_| false).along
+        };
+        let new = |from, to| {
+            [change(
+                "net.ipv6.conf.new.forwarding",
+                from,
+                to,
+                Cause::Along,
+            )]
+        };
+        assert_eq!(came_since("1"), new("1", "0"));
+        assert_eq!(came_since("5"), new("5", "5"));
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::along::leaders_first;
 use super::key::Key;
 use super::memory::{ActiveSet, hex};
 use super::printable::printable;
@@ -65,7 +66,10 @@ impl DropIn {
 
     fn body(&self) -> String {
         let mut text = format!("# declares: {}\n", printable(&self.active.name()));
-        for (key, setting) in &self.active.settings {
+        // A loader writes one line after the other.
+        let mut settings: Vec<(&Key, &Setting)> = self.active.settings.iter().collect();
+        leaders_first(&mut settings, |(key, _)| key);
+        for (key, setting) in settings {
             let place = setting.origin().map(Origin::place).unwrap_or_default();
             text += &format!("\n# {} [{}]\n", setting.words(), printable(&place));
             if let Some(why) = setting.why() {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::along::{leads, set_along};
 use super::key::Key;
+use super::plan::{Cause, Change};
 use super::printable::shell_word;
 use super::setting::{Part, Setting};
 use super::value::Value;
@@ -94,9 +96,21 @@ pub struct Held {
     pub baseline: Option<Value>,
     /// What tcptune wrote last: whoever finds another value met another writer.
     pub wrote: Value,
+    /// What the keys that the kernel sets along with it held before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub along: BTreeMap<Key, Value>,
 }
 
 impl Held {
+    /// A key that sets no others along.
+    pub fn new(baseline: Option<Value>, wrote: Value) -> Self {
+        Self {
+            baseline,
+            wrote,
+            along: BTreeMap::new(),
+        }
+    }
+
     /// What a key would hold without tcptune, as far as this boot can tell: behind a value of our own, what was there
     /// before; a stranger's value is itself.
     pub fn behind<'v>(held: Option<&'v Self>, live: &'v Value) -> Option<&'v Value> {
@@ -104,6 +118,19 @@ impl Held {
             Some(held) if held.wrote == *live => held.baseline.as_ref(),
             _ => Some(live),
         }
+    }
+
+    /// How the keys that the kernel set along with this one go back, if it does.
+    pub fn along_back(&self, key: &Key) -> Vec<Change> {
+        let back = |(other, to): (&Key, &Value)| {
+            Some(Change {
+                key: other.clone(),
+                from: set_along(key, &self.wrote, other)?,
+                to: to.clone(),
+                cause: Cause::Along,
+            })
+        };
+        self.along.iter().filter_map(back).collect()
     }
 }
 
@@ -116,7 +143,41 @@ pub struct Memory {
     pub held: BTreeMap<Key, Held>,
 }
 
+/// Keys that set others along, and that tcptune wrote.
+pub type Leaders<'m> = Vec<(&'m Key, &'m Held)>;
+
+/// What the kernel sets a key to along with one of these, if it does.
+pub fn led_by(leaders: &Leaders<'_>, key: &Key) -> Option<Value> {
+    let mut leaders = leaders.iter();
+    leaders.find_map(|(leader, held)| set_along(leader, &held.wrote, key))
+}
+
 impl Memory {
+    /// Those that tcptune wrote of the keys that set others along. One that is what it was before leads nowhere.
+    pub fn leaders(&self) -> Leaders<'_> {
+        let leaders = self
+            .held
+            .iter()
+            .filter(|(key, held)| leads(key) && held.baseline.as_ref() != Some(&held.wrote));
+        leaders.collect()
+    }
+
+    /// What a key would hold without tcptune, as far as this boot can tell: behind a value of our own, or one that was set
+    /// along with one, what was there before; a stranger's value is itself.
+    pub fn behind(&self, leaders: &Leaders<'_>, key: &Key, live: &Value) -> Option<Value> {
+        let held = self.held.get(key);
+        if held.is_none() {
+            let is_led = |(leader, held): &&(&Key, &Held)| {
+                set_along(leader, &held.wrote, key).as_ref() == Some(live)
+            };
+            if let Some((leader, held)) = leaders.iter().find(is_led) {
+                let before = || set_along(leader, held.baseline.as_ref()?, key);
+                return held.along.get(key).cloned().or_else(before);
+            }
+        }
+        Held::behind(held, live).cloned()
+    }
+
     /// Whether both declare and hold the same; who said so in which line, and why, makes no difference.
     pub fn declares_the_same(&self, other: &Self) -> bool {
         self.held == other.held && self.active.wants_the_same(&other.active)

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::along::{Led, leaders_first, led, set_along, still};
 use super::catalogue;
 use super::key::Key;
-use super::memory::{ActiveSet, Held, Memory};
+use super::memory::{ActiveSet, Held, Leaders, Memory, led_by};
 use super::persist::{BootPlan, FileChange};
 use super::refusal::Refusal;
 use super::setting::{Origin, Setting};
 use super::snapshot::{Reading, Snapshot};
+use super::sorted;
 use super::value::{self, Value};
 
 /// Why a key changes.
@@ -23,6 +25,8 @@ pub enum Cause {
     Released,
     /// A rollback puts back what an entry of the journal replaced.
     Restored,
+    /// The kernel sets it along with another key; see [`Plan::along`].
+    Along,
 }
 
 /// One key, as it is written to the kernel and recorded in the journal.
@@ -39,6 +43,16 @@ pub struct Change {
 }
 
 impl Change {
+    /// No change, where the kernel would make one: see [`Plan::along`].
+    pub fn still(key: &Key, value: &Value) -> Self {
+        Self {
+            key: key.clone(),
+            from: value.clone(),
+            to: value.clone(),
+            cause: Cause::Along,
+        }
+    }
+
     /// The change that takes this one back.
     #[must_use]
     pub fn undone(&self) -> Self {
@@ -47,7 +61,10 @@ impl Change {
             key: self.key.clone(),
             from,
             to,
-            cause: Cause::Restored,
+            cause: match self.cause {
+                Cause::Along => Cause::Along,
+                _ => Cause::Restored,
+            },
         }
     }
 }
@@ -83,11 +100,15 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// What would change, in the order in which it is done: released keys first, last one first; then settings by key.
+/// What would change, in the order in which it is done: released keys first, last one first; then settings by key; but
+/// keys that set others along before all others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Keys to write.
     pub live: Vec<Change>,
+    /// Keys that the kernel sets along with those, with what they hold and will hold. One that is changed to what it holds
+    /// is held there: it is written after the key that sets it. The others are the kernel's to change.
+    pub along: Vec<Change>,
     /// Keys that stay.
     pub kept: Vec<Kept>,
     /// Keys that are passed over.
@@ -218,19 +239,82 @@ pub fn plan(
             refusals.extend(release(&mut plan, key, held, snapshot.get(key)));
         }
     }
+    let leaders = memory.leaders();
     for (key, setting) in &wanted.settings {
         if only.is_none_or(|only| only.contains(key)) {
-            let held = memory.held.get(key);
-            if let Err(refusal) = set(&mut plan, key, setting, held, snapshot.get(key), place) {
+            let reading = snapshot.get(key);
+            let behind = |live: &Value| memory.behind(&leaders, key, live);
+            if let Err(refusal) = set(&mut plan, key, setting, &behind, reading, place) {
                 refusals.push(refusal);
             }
         }
     }
+    follow(&mut plan, memory, &leaders, snapshot);
     plan.remembers = !plan.after.declares_the_same(memory);
     if refusals.is_empty() {
         Ok(plan)
     } else {
         Err(refusals)
+    }
+}
+
+/// Sees to the keys that the kernel sets along with those that are written.
+fn follow(plan: &mut Plan, memory: &Memory, leaders: &Leaders<'_>, snapshot: &Snapshot) {
+    if leaders.is_empty() && plan.after.leaders().is_empty() {
+        return;
+    }
+    let after = plan.after.clone();
+    let remaining = after.leaders();
+    fall_in(plan, memory, &remaining, snapshot);
+    leaders_first(&mut plan.live, |change| &change.key);
+    let sets = |key: &Key| remaining.iter().any(|(remains, _)| *remains == key);
+    // What is declared to be what it was before is as good as released.
+    let back = leaders.iter().filter(|(key, _)| !sets(key));
+    let stays = |key: &Key| Some(Change::still(key, snapshot.get(key).value()?));
+    let declared = &after.active.settings;
+    let records: Vec<Change> = declared
+        .keys()
+        .filter_map(stays)
+        .chain(back.flat_map(|(key, held)| held.along_back(key)))
+        .collect();
+    let Led { restored, along } = led(&plan.live, &records, snapshot, sets);
+    for change in plan.live.iter().filter(|change| change.cause == Cause::Set) {
+        if let Some(held) = plan.after.held.get_mut(&change.key) {
+            let followers = snapshot.0.iter().filter_map(|(key, reading)| {
+                set_along(&change.key, &change.to, key)?;
+                Some((key.clone(), memory.behind(leaders, key, reading.value()?)?))
+            });
+            held.along = sorted::map(followers);
+        }
+    }
+    // What is held at what it holds, and declared, has that from us.
+    for (key, value) in still(&along).filter(|(key, _)| declared.contains_key(*key)) {
+        if !plan.after.held.contains_key(key) {
+            let held = Held::new(memory.behind(leaders, key, value), value.clone());
+            plan.after.held.insert(key.clone(), held);
+        }
+    }
+    plan.live.extend(restored);
+    plan.along = along;
+}
+
+/// A released key goes where one that sets it along, and is still declared, sets it.
+fn fall_in(plan: &mut Plan, memory: &Memory, leaders: &Leaders<'_>, snapshot: &Snapshot) {
+    for (key, held) in &memory.held {
+        let is_ours = snapshot.get(key).value() == Some(&held.wrote);
+        if plan.after.held.contains_key(key) || !is_ours {
+            continue;
+        }
+        let Some(to) = led_by(leaders, key) else {
+            continue;
+        };
+        plan.live.retain(|change| change.key != *key);
+        plan.live.extend((to != held.wrote).then(|| Change {
+            key: key.clone(),
+            from: held.wrote.clone(),
+            to,
+            cause: Cause::Released,
+        }));
     }
 }
 
@@ -284,7 +368,7 @@ fn set(
     plan: &mut Plan,
     key: &Key,
     setting: &Setting,
-    held: Option<&Held>,
+    behind: &dyn Fn(&Value) -> Option<Value>,
     reading: &Reading,
     place: Place,
 ) -> Result<(), Refusal> {
@@ -311,11 +395,17 @@ fn set(
         Reading::Unreadable(why) => return Err(Refusal::Unreadable(key.clone(), why.clone())),
     };
     // A bound keeps a stranger's value, but a value of our own is no reason to keep it.
-    let found = Held::behind(held, live);
+    let found = behind(live);
     let to = setting
-        .nearest(found)
-        .ok_or_else(|| Refusal::NoNumber(key.clone(), found.unwrap_or(live).clone()))?;
+        .nearest(found.as_ref())
+        .ok_or_else(|| Refusal::NoNumber(key.clone(), found.clone().unwrap_or(live.clone())))?;
     if to == *live {
+        if found.as_ref() != Some(live) && !plan.after.held.contains_key(key) {
+            // It has that from a key of ours that sets it along, which may go.
+            plan.after
+                .held
+                .insert(key.clone(), Held::new(found, live.clone()));
+        }
         plan.kept.push(Kept {
             key: key.clone(),
             value: to,
@@ -326,14 +416,13 @@ fn set(
     if live.as_str().len() > value::LONGEST {
         return Err(Refusal::OneWay(key.clone()));
     }
-    let baseline = held.map_or_else(|| Some(live.clone()), |held| held.baseline.clone());
-    plan.after.held.insert(
-        key.clone(),
-        Held {
-            baseline,
-            wrote: to.clone(),
-        },
-    );
+    let baseline = match plan.after.held.get(key) {
+        Some(held) => held.baseline.clone(),
+        None => found,
+    };
+    plan.after
+        .held
+        .insert(key.clone(), Held::new(baseline, to.clone()));
     plan.live.push(Change {
         key: key.clone(),
         from: live.clone(),
@@ -438,10 +527,7 @@ mod tests {
         let kept = plan(&bound, None, &none, &holding(&[(A, "65535")]), HOST).unwrap();
         assert!(kept.live.is_empty() && kept.after.held.is_empty());
 
-        let ours = Held {
-            baseline: Some(Value::new("4096")),
-            wrote: Value::new("65535"),
-        };
+        let ours = Held::new(Some(Value::new("4096")), Value::new("65535"));
         let memory = Memory {
             active: ActiveSet::default(),
             held: [(key(A), ours)].into(),
@@ -493,10 +579,7 @@ mod tests {
         );
     }
     fn remembering(name: &str, baseline: Option<&str>, wrote: &str) -> Memory {
-        let held = Held {
-            baseline: baseline.map(Value::new),
-            wrote: Value::new(wrote),
-        };
+        let held = Held::new(baseline.map(Value::new), Value::new(wrote));
         Memory {
             active: wanting(&[(name, exactly(wrote))]),
             held: [(key(name), held)].into(),

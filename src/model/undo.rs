@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::along::{leaders_first, led, led_to, set_along, still};
 use super::dropin;
 use super::key::Key;
 use super::memory::Memory;
@@ -15,7 +16,7 @@ use super::value::Value;
 /// before left. Afterwards `after` is remembered.
 ///
 /// A key changes when it holds what the first of its steps expects; one that holds already what the last of them
-/// leads to stays. With `force` it changes whatever it holds.
+/// leads to stays. With `force` it changes whatever it holds. Keys that were only set along go with those that set them.
 ///
 /// # Errors
 /// Every key that has moved, unless forced: the plan is refused as a whole.
@@ -32,7 +33,12 @@ pub fn retrace(
         ..Plan::default()
     };
     let mut refusals = Vec::new();
+    let mut along = Vec::new();
     for Course { change, unbroken } in compose(steps) {
+        if change.cause == Cause::Along || change.from == change.to {
+            along.push(change);
+            continue;
+        }
         let Change {
             key,
             from,
@@ -62,6 +68,20 @@ pub fn retrace(
             Reading::Unreadable(why) => refusals.push(Refusal::Unreadable(key, why.clone())),
         }
     }
+    leaders_first(&mut plan.live, |change| &change.key);
+    let led = led(&plan.live, &along, snapshot, |_| false);
+    plan.live.extend(led.restored);
+    plan.along = led.along;
+    // Those of a key that comes back to where it was, and so is not written.
+    for course in along.into_iter().filter(|course| course.from != course.to) {
+        let settled = plan.live.iter().any(|change| change.key == course.key);
+        if !settled && snapshot.get(&course.key).value() == Some(&course.from) {
+            plan.live.push(Change {
+                cause: Cause::Restored,
+                ..course
+            });
+        }
+    }
     if refusals.is_empty() {
         Ok(plan)
     } else {
@@ -77,7 +97,8 @@ struct Course {
     unbroken: bool,
 }
 
-/// The courses in the order in which their keys first appear. A key that comes back to where it was has none.
+/// The courses in the order in which their keys first appear. That of a key which was only set along ends where somebody
+/// else wrote in between.
 fn compose(steps: &[Change]) -> Vec<Course> {
     let mut courses: Vec<Course> = Vec::new();
     let mut places: BTreeMap<&Key, usize> = BTreeMap::new();
@@ -86,12 +107,21 @@ fn compose(steps: &[Change]) -> Vec<Course> {
             .get(&step.key)
             .and_then(|place| courses.get_mut(*place));
         if let Some(course) = known {
-            course.unbroken &= course.change.to == step.from;
-            course.change.to = step.to.clone();
+            let unbroken = course.unbroken && course.change.to == step.from;
+            course.unbroken = unbroken;
+            if step.cause != Cause::Along {
+                course.change.cause = Cause::Restored;
+            }
+            if unbroken || course.change.cause != Cause::Along {
+                course.change.to = step.to.clone();
+            }
         } else {
             places.insert(&step.key, courses.len());
             let change = Change {
-                cause: Cause::Restored,
+                cause: match step.cause {
+                    Cause::Along => Cause::Along,
+                    _ => Cause::Restored,
+                },
                 ..step.clone()
             };
             courses.push(Course {
@@ -100,7 +130,6 @@ fn compose(steps: &[Change]) -> Vec<Course> {
             });
         }
     }
-    courses.retain(|course| course.change.from != course.change.to);
     courses
 }
 
@@ -153,15 +182,27 @@ pub fn retrace_files(
     }
 }
 
-/// Whether an entry whose writer died between its intent and its commit did happen: every key and file is as was intended.
+/// What an entry did, or was about to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Deed<'e> {
+    /// What was written, in order.
+    pub changes: &'e [Change],
+    /// What the kernel set along.
+    pub along: &'e [Change],
+    /// Files that were written.
+    pub files: &'e [FileChange],
+}
+
+/// Whether an entry whose writer died between its intent and its commit did happen: every key and file is as was intended,
+/// and what was not to follow did not.
 /// Keys that are gone do not count, nor does the kernel of an earlier boot: nothing stands for its snapshot. Of a key that
 /// cannot be read nobody knows.
-pub fn happened(
-    changes: &[Change],
-    snapshot: Option<&Snapshot>,
-    files: &[FileChange],
-    now: &Files,
-) -> bool {
+pub fn happened(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> bool {
+    let Deed {
+        changes,
+        along,
+        files,
+    } = deed;
     if !unread(changes, snapshot).is_empty() {
         return false;
     }
@@ -170,14 +211,20 @@ pub fn happened(
     let shows = !held.is_empty() || !files.is_empty();
     shows
         && held.iter().all(|(change, live)| change.to == **live)
+        && still(along).all(|(key, value)| {
+            let live = snapshot.and_then(|there| there.get(key).value());
+            live.is_none_or(|live| live == value)
+        })
         && files.iter().all(|file| said(file, now) == file.to)
 }
 
 /// What is done to take back an entry that did not happen, or shall not have happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutBack {
-    /// Keys that still hold what the entry wrote, in reverse order of writing.
+    /// Keys that still hold what the entry wrote, in reverse order of writing, but keys that set others along first.
     pub changes: Vec<Change>,
+    /// Keys that those set along; see [`Plan::along`].
+    pub along: Vec<Change>,
     /// Files that still say what it wrote.
     pub files: Vec<FileChange>,
     /// Keys and files that are not as they were, and stay as they are, in words: somebody else changed them since, or the
@@ -188,21 +235,25 @@ pub struct PutBack {
 }
 
 /// Decides what goes back from what the kernel holds and the files say now.
-pub fn put_back(
-    changes: &[Change],
-    snapshot: Option<&Snapshot>,
-    files: &[FileChange],
-    now: &Files,
-) -> PutBack {
-    let held = held(changes, snapshot);
-    let back = held
-        .iter()
-        .rev()
-        .filter(|(change, live)| **live == change.to);
-    let keys = held
-        .iter()
-        .rev()
-        .filter(|(change, live)| **live != change.to && **live != change.from)
+pub fn put_back(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> PutBack {
+    let Deed { changes, files, .. } = deed;
+    let nothing = Snapshot::default();
+    let there = snapshot.unwrap_or(&nothing);
+    let differ = held(changes, snapshot).into_iter().rev();
+    let differ = differ.filter(|(change, live)| change.from != **live);
+    let (ours, theirs): (Vec<_>, Vec<_>) =
+        differ.partition(|(change, live)| is_ours(change, live, changes, there));
+    let back = ours.into_iter().map(|(change, live)| Change {
+        from: live.clone(),
+        ..change.undone()
+    });
+    let mut back: Vec<Change> = back.collect();
+    leaders_first(&mut back, |change| &change.key);
+    let led = led(&back, &ways_back(deed, there), there, |_| false);
+    back.extend(led.restored);
+    back.extend(left_behind(deed, there));
+    let keys = theirs
+        .into_iter()
         .map(|(change, live)| wrote_since(&change.key, live));
     let texts = files
         .iter()
@@ -214,11 +265,63 @@ pub fn put_back(
         .map(|change| format!("{} is not there any more", change.key));
     let written = files.iter().rev().filter(|file| said(file, now) == file.to);
     PutBack {
-        changes: back.map(|(change, _)| change.undone()).collect(),
+        changes: back,
+        along: led.along,
         files: written.map(FileChange::undone).collect(),
         others: keys.chain(texts).chain(gone).collect(),
         unread: unread(changes, snapshot),
     }
+}
+
+/// Whether an entry is why a key holds what it holds: it wrote that, or set it along, there or on a way back that somebody
+/// did not get to the end of.
+fn is_ours(change: &Change, live: &Value, changes: &[Change], there: &Snapshot) -> bool {
+    let Change { key, to, .. } = change;
+    live == to
+        || led_to(changes, key).as_ref() == Some(live)
+        || is_led_back(key, live, changes, there)
+}
+
+/// Whether a key holds what one that is back already set it along to.
+fn is_led_back(key: &Key, live: &Value, changes: &[Change], there: &Snapshot) -> bool {
+    let mut back = changes
+        .iter()
+        .filter(|change| there.get(&change.key).value() == Some(&change.from));
+    back.any(|change| set_along(&change.key, &change.from, key).as_ref() == Some(live))
+}
+
+/// Where followers go as the keys go back that set them along: those that the entry itself wrote have their own way, and
+/// stay for that; those that should not have followed did so until their turn came.
+fn ways_back(deed: Deed<'_>, there: &Snapshot) -> Vec<Change> {
+    let Deed { changes, along, .. } = deed;
+    let own = changes
+        .iter()
+        .filter_map(|change| Some(Change::still(&change.key, there.get(&change.key).value()?)));
+    let followed = along.iter().map(Change::undone);
+    let not_yet_held = still(along).filter_map(|(key, value)| {
+        Some(Change {
+            key: key.clone(),
+            from: led_to(changes, key)?,
+            to: value.clone(),
+            cause: Cause::Along,
+        })
+    });
+    own.chain(followed).chain(not_yet_held).collect()
+}
+
+/// Followers that did not go back with a key that is back already: whoever took that back died before it came to them.
+fn left_behind(deed: Deed<'_>, there: &Snapshot) -> Vec<Change> {
+    let left = deed.along.iter().filter_map(|Change { key, from, .. }| {
+        let live = there.get(key).value()?;
+        let left = live != from && is_led_back(key, live, deed.changes, there);
+        left.then(|| Change {
+            key: key.clone(),
+            from: live.clone(),
+            to: from.clone(),
+            cause: Cause::Restored,
+        })
+    });
+    left.collect()
 }
 
 /// What somebody else wrote, in words.
@@ -333,17 +436,73 @@ mod tests {
     fn a_dead_writer_leaves_all_or_nothing() {
         let done = [wrote(A, "1", "2"), wrote(B, "5", "3")];
         let none = Files::new();
-        let happens = |values: &[(&str, &str)]| happened(&done, Some(&holding(values)), &[], &none);
+        let deed = Deed {
+            changes: &done,
+            along: &[],
+            files: &[],
+        };
+        let happens = |values: &[(&str, &str)]| happened(deed, Some(&holding(values)), &none);
         assert!(happens(&[(A, "2"), (B, "3")]));
         assert!(happens(&[(A, "2")]), "a vanished key does not count");
         assert!(!happens(&[]), "nothing shows it");
         let counts = |values: &[(&str, &str)]| {
             assert!(!happens(values));
-            let back = put_back(&done, Some(&holding(values)), &[], &none);
+            let back = put_back(deed, Some(&holding(values)), &none);
             (back.changes.len(), back.others.len())
         };
         assert_eq!(counts(&[(A, "2"), (B, "5")]), (1, 0));
         assert_eq!(counts(&[(A, "2"), (B, "77")]), (1, 1));
+    }
+
+    /// Whoever takes it back may die after the key that sets the others along, and before them.
+    #[test]
+    fn what_was_set_along_goes_back_from_wherever_somebody_died() {
+        let (all, a, b) = (
+            "net.ipv6.conf.all.forwarding",
+            "net.ipv6.conf.a.forwarding",
+            "net.ipv6.conf.b.forwarding",
+        );
+        let along = Change {
+            cause: Cause::Along,
+            ..wrote(a, "2", "1")
+        };
+        // The second was declared to be 3.
+        let deed = Deed {
+            changes: &[wrote(all, "0", "1"), wrote(b, "2", "3")],
+            along: &[along],
+            files: &[],
+        };
+        let back = |values: [&str; 3]| {
+            let [one, two, three] = values;
+            let there = holding(&[(all, one), (a, two), (b, three)]);
+            let back = put_back(deed, Some(&there), &Files::new());
+            let words = |change: &Change| format!("{} {}", change.key, change.to);
+            let changes: Vec<String> = back.changes.iter().map(words).collect();
+            let held: Vec<String> = back.along.iter().map(words).collect();
+            (changes, held, back.others.len())
+        };
+        let line = |key: &str, value: &str| format!("{key} {value}");
+        let everything = vec![line(all, "0"), line(b, "2"), line(a, "2")];
+        assert_eq!(back(["1", "1", "3"]), (everything.clone(), vec![], 0));
+        assert_eq!(
+            back(["1", "1", "1"]),
+            (everything, vec![], 0),
+            "before its turn"
+        );
+        let behind = vec![line(b, "2"), line(a, "2")];
+        for b in ["0", "3"] {
+            let found = back(["0", "0", b]);
+            assert_eq!(found, (behind.clone(), vec![], 0), "they are not back");
+        }
+        assert_eq!(
+            back(["0", "2", "2"]),
+            (vec![], vec![], 0),
+            "before the first write"
+        );
+        // What somebody else wrote stays, while the key that sets it along goes back.
+        let (changes, held, others) = back(["1", "7", "8"]);
+        assert_eq!((changes, others), (vec![line(all, "0")], 1));
+        assert_eq!(held, [line(a, "7"), line(b, "8")]);
     }
 
     /// A power cut takes the live values, but not the file.
@@ -356,10 +515,15 @@ mod tests {
         };
         let (changes, files) = ([wrote(A, "1", "2")], [file]);
         let now = |text: Option<&str>| Files::from([("f".to_owned(), text.map(str::to_owned))]);
-        assert!(happened(&changes, None, &files, &now(Some("new"))));
+        let deed = Deed {
+            changes: &changes,
+            along: &[],
+            files: &files,
+        };
+        assert!(happened(deed, None, &now(Some("new"))));
         let counts = |text: Option<&str>| {
-            assert!(!happened(&changes, None, &files, &now(text)));
-            let back = put_back(&changes, None, &files, &now(text));
+            assert!(!happened(deed, None, &now(text)));
+            let back = put_back(deed, None, &now(text));
             (back.files.len(), back.others.len())
         };
         assert_eq!(counts(None), (0, 0));

@@ -165,7 +165,7 @@ fn planned(one: &NamespaceChanges, there: &str) -> Vec<Remark> {
     let live = plan.live.iter().map(|change| {
         let released = match change.cause {
             Cause::Released => " (released)",
-            Cause::Set | Cause::Restored => "",
+            Cause::Set | Cause::Restored | Cause::Along => "",
         };
         let message = format!(
             "{}: {} -> {}{released} on {there}",

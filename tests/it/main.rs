@@ -8,6 +8,7 @@
     reason = "a test that cannot go on panics, and one that counts says what it counted"
 )]
 
+mod along;
 mod approval;
 mod bad;
 mod bench;

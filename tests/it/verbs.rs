@@ -496,20 +496,37 @@ fn a_dry_run_foretells_what_may_not_be_written() {
     );
 }
 
-/// Neither what they held nor that they go back is claimed of keys that the kernel sets along.
 #[test]
 fn keys_that_the_kernel_sets_along_are_named() {
     let sandbox = Sandbox::new();
     sandbox.stranger("net.ipv4.conf.lo.forwarding", "1");
-    for words in ["set net.ipv4.ip_forward=1", "rollback"] {
+    let before = sandbox.all();
+    let says = |words: &str, what: &str| {
         let run = sandbox.tcptune(words).exits(0);
-        let message = "the kernel sets net.ipv4.conf.*.forwarding and net.ipv4.conf.all.accept_redirects along with net.ipv4.ip_forward, now and when that goes back: what each of them holds is not remembered";
-        assert!(run.err.contains(message), "{words}: {}", run.err);
+        let message = format!(
+            "the kernel sets net.ipv4.conf.*.forwarding and net.ipv4.conf.all.accept_redirects along with net.ipv4.ip_forward: {what}\n"
+        );
+        assert_eq!(run.err.matches("along").count(), 1, "{words}: {}", run.err);
+        assert!(run.err.contains(&message), "{words}: {}", run.err);
+        run.out
+    };
+    says(
+        "set net.ipv4.ip_forward=1",
+        "those that are declared stay, what the others hold now goes back with it",
+    );
+    let back = "those on record go back to what they held, unless somebody else wrote them since";
+    for words in ["rollback --dry-run", "rollback"] {
+        let shown = says(words, back);
+        assert!(
+            shown.contains("+net.ipv4.conf.default.forwarding = 0"),
+            "{shown}"
+        );
+        assert!(!shown.contains("conf.lo.forwarding"), "it stays: {shown}");
     }
-    assert_eq!(sandbox.sysctl("net.ipv4.conf.lo.forwarding"), "0");
+    assert_eq!(sandbox.all(), before);
     let shown =
         sandbox.sh("sysctl -a -r 'net.ipv4.conf.*.forwarding|net.ipv4.conf.all.accept_redirects'");
-    assert!(shown.contains("net.ipv4.conf.lo.forwarding = 0"), "{shown}");
+    assert!(shown.contains("net.ipv4.conf.lo.forwarding = 1"), "{shown}");
 }
 
 /// An answer may take its time: meanwhile nothing is written, nothing is locked, and what moved is asked about again.

@@ -103,6 +103,11 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// What there is before keys are written.
+    pub(super) fn before<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Snapshot {
+        self.world.snapshot_with_followers(keys)
+    }
+
     pub(super) fn place(&self) -> Place {
         Place {
             first_namespace: self.namespace.first,

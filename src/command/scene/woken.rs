@@ -40,7 +40,7 @@ impl Scene<'_> {
                 Some(baseline)
             });
             let wrote = wrote.clone();
-            held.insert(key.clone(), Held { baseline, wrote });
+            held.insert(key.clone(), Held::new(baseline, wrote));
         }
         let mut active = drop_in.active.clone();
         if self.gone.is_some() {

@@ -1,0 +1,167 @@
+//! Keys that the kernel sets along with others: they go back with them, in each way that there is back.
+
+use crate::confirm::{comes_true, history};
+use crate::sandbox::Sandbox;
+
+const FORWARD: &str = "net.ipv4.ip_forward";
+const D0: &str = "net.ipv4.conf.d0.forwarding";
+const DEFAULT: &str = "net.ipv4.conf.default.forwarding";
+
+/// Everything that may be set along, and what sets it.
+fn state(sandbox: &Sandbox) -> String {
+    sandbox.sh("sysctl -a -r '^net.ipv[46].*(forward|redirects|disable_ipv6)'")
+}
+
+/// A host on which the keys of interfaces differ, so that one value for all of them changes some.
+fn router() -> (Sandbox, String) {
+    let sandbox = Sandbox::with_systemd();
+    sandbox.sh("ip link add d0 type veth peer name d1; ip link add d1.100 type veth peer name d2");
+    for key in [
+        D0,
+        "net.ipv4.conf.d1/100.forwarding",
+        "net.ipv6.conf.lo.forwarding",
+        "net.ipv6.conf.d1/100.disable_ipv6",
+    ] {
+        sandbox.stranger(key, "1");
+    }
+    let before = state(&sandbox);
+    (sandbox, before)
+}
+
+/// Sets one value for all interfaces, and looks whether each has it.
+const SETS: [(&str, &str); 4] = [
+    ("net.ipv4.ip_forward=1", "net.ipv4.conf.[^.]*.forwarding"),
+    (
+        "net.ipv4.conf.all.forwarding=1",
+        "net.ipv4.conf.[^.]*.forwarding",
+    ),
+    (
+        "net.ipv6.conf.all.forwarding=1",
+        "net.ipv6.conf.[^.]*.forwarding",
+    ),
+    (
+        "net.ipv6.conf.all.disable_ipv6=1",
+        "net.ipv6.conf.[^.]*.disable_ipv6",
+    ),
+];
+
+fn all_are_set(sandbox: &Sandbox, pattern: &str) {
+    let values = sandbox.sh(&format!("sysctl -an -r '^{pattern}$'"));
+    assert!(values.lines().count() >= 6, "{pattern}: {values}");
+    assert!(
+        values.lines().all(|value| value == "1"),
+        "{pattern}: {values}"
+    );
+}
+
+#[test]
+fn what_was_set_along_goes_back_with_a_rollback_and_with_off() {
+    let (sandbox, before) = router();
+    for (set, pattern) in SETS {
+        for back in ["rollback", "off"] {
+            sandbox.tcptune(&format!("set {set}")).exits(0);
+            all_are_set(&sandbox, pattern);
+            sandbox.tcptune(back).exits(0);
+            assert_eq!(state(&sandbox), before, "{set}, {back}");
+        }
+    }
+    // Done again, it is undone again.
+    sandbox.tcptune(&format!("set {FORWARD}=1")).exits(0);
+    let there = state(&sandbox);
+    sandbox.tcptune("rollback").exits(0);
+    let last = history(&sandbox)["id"].as_u64().unwrap();
+    sandbox
+        .tcptune(&format!("rollback --to {}", last - 1))
+        .exits(0);
+    assert_eq!(state(&sandbox), there);
+    sandbox.tcptune("rollback --to 0").exits(0);
+    assert_eq!(state(&sandbox), before);
+}
+
+#[test]
+fn what_was_set_along_goes_back_with_an_entry_that_is_not_confirmed() {
+    let (sandbox, before) = router();
+    for (set, pattern) in SETS {
+        sandbox
+            .tcptune(&format!("apply --set {set} --confirm-within=1h"))
+            .exits(0);
+        all_are_set(&sandbox, pattern);
+        sandbox.tcptune("rollback").exits(0);
+        assert_eq!(state(&sandbox), before, "{set}, rejected");
+    }
+    sandbox
+        .tcptune(&format!("apply --set {FORWARD}=1 --confirm-within=1s"))
+        .exits(0);
+    comes_true("the entry is taken back", || {
+        history(&sandbox)["state"] == "reverted"
+    });
+    assert_eq!(state(&sandbox), before);
+    assert_eq!(history(&sandbox)["error"], "not confirmed in time");
+}
+
+#[test]
+fn what_was_set_along_goes_back_where_an_apply_fails_or_dies() {
+    let (sandbox, before) = router();
+    for (set, _) in SETS {
+        // The kernel refuses the second value.
+        let key = set.replace('=', "\" = ");
+        let refused = "\"net.ipv4.ping_group_range\" = \"7 99999999999\"";
+        sandbox.file("/run/p.toml", &format!("[sysctl]\n\"{key}\n{refused}\n"));
+        sandbox.tcptune("apply /run/p.toml").exits(4);
+        assert_eq!(state(&sandbox), before, "{set}, failed");
+    }
+    for (set, _) in SETS {
+        for write in 3..8 {
+            sandbox.killed_at_write(
+                write,
+                &format!("apply --set {set} --set net.ipv4.tcp_ecn=1"),
+            );
+            sandbox.tcptune("off").exits(0);
+            assert_eq!(state(&sandbox), before, "{set}, killed at write {write}");
+            // The way back dies, too.
+            sandbox.tcptune(&format!("set {set}")).exits(0);
+            sandbox.killed_at_write(write, "rollback");
+            sandbox.tcptune("off").exits(0);
+            assert_eq!(
+                state(&sandbox),
+                before,
+                "{set}, rollback killed at write {write}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_somebody_else_wrote_of_it_stays_theirs() {
+    let (sandbox, before) = router();
+    sandbox.tcptune(&format!("set {FORWARD}=1")).exits(0);
+    sandbox.stranger("net.ipv4.conf.d1.forwarding", "2");
+    sandbox.sh("ip link add new type veth peer name newer");
+    assert_eq!(sandbox.sysctl("net.ipv4.conf.new.forwarding"), "1");
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(sandbox.sysctl("net.ipv4.conf.d1.forwarding"), "2");
+    assert_eq!(sandbox.sysctl("net.ipv4.conf.new.forwarding"), "0");
+    sandbox.sh("ip link del new");
+    sandbox.stranger("net.ipv4.conf.d1.forwarding", "0");
+    assert_eq!(state(&sandbox), before);
+}
+
+/// Whatever the order of the names: the one of all interfaces is written first, at boot as well.
+#[test]
+fn what_is_declared_otherwise_stays_so() {
+    let (sandbox, before) = router();
+    let profile = format!("[sysctl]\n\"{FORWARD}\" = 1\n\"{DEFAULT}\" = 0\n\"{D0}\" = 0\n");
+    sandbox.file("/run/p.toml", &profile);
+    sandbox.tcptune("apply /run/p.toml --persist").exits(0);
+    let values =
+        || [FORWARD, DEFAULT, D0, "net.ipv4.conf.d1.forwarding"].map(|key| sandbox.sysctl(key));
+    assert_eq!(values(), ["1", "0", "0", "1"]);
+    sandbox.tcptune("diff /run/p.toml --persist").exits(0);
+    for (key, value) in [(FORWARD, "0"), (DEFAULT, "1"), (D0, "1")] {
+        sandbox.stranger(key, value);
+    }
+    sandbox.sh("/lib/systemd/systemd-sysctl --prefix=net");
+    assert_eq!(values(), ["1", "0", "0", "1"]);
+    sandbox.tcptune("off --persist").exits(0);
+    assert_eq!(state(&sandbox), before);
+}
