@@ -3,13 +3,14 @@
 use std::io;
 
 use crate::error::Left;
-use crate::host::kernel::Kernel;
+use crate::host::kernel::{Kernel, reading};
 use crate::host::root::Root;
 use crate::host::staged::{self, Staged};
 use crate::model::along::{led_to, still};
 use crate::model::key::Key;
 use crate::model::persist::FileChange;
 use crate::model::plan::Change;
+use crate::model::snapshot::Reading;
 use crate::model::value::Value;
 
 /// Changes files back, going on past errors: those that could not be are left.
@@ -58,7 +59,8 @@ pub(super) fn change_back(
         }
     });
     let mut left = put_back(kernel, ours);
-    let there = still(along).filter(|(key, _)| kernel.read(key).is_ok());
+    let gone = |key| reading(kernel, key) == Reading::Absent;
+    let there = still(along).filter(|(key, _)| !gone(key));
     left.extend(put_back(
         kernel,
         there.map(|(key, value)| (key.clone(), value.clone())),

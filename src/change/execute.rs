@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 
 use crate::error::{Error, Failure, Left, list};
 use crate::host::files::share;
-use crate::host::kernel::Kernel;
+use crate::host::kernel::{Kernel, reading};
 use crate::host::root::Root;
 use crate::host::signals;
 use crate::host::staged::{self, Staged};
@@ -13,6 +13,7 @@ use crate::model::key::Key;
 use crate::model::memory::Held;
 use crate::model::persist::FileChange;
 use crate::model::plan::{Change, Plan};
+use crate::model::snapshot::Reading;
 use crate::model::sorted;
 use crate::model::value::Value;
 
@@ -178,15 +179,16 @@ fn record(state: &Locked, entry: &Entry) -> Result<(), Error> {
         })
 }
 
-/// Declared keys that the plan does not write and that are as declared, with what they hold: some keys change others.
+/// Declared keys that the plan does not speak of and that are as declared, with what they hold: some keys change others.
 fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<(Key, Value)> {
-    let written = sorted::set(plan.live.iter().map(|change| &change.key));
+    let planned = plan.live.iter().chain(&plan.along);
+    let planned = sorted::set(planned.map(|change| &change.key));
     let others = plan
         .after
         .active
         .settings
         .iter()
-        .filter(|(key, _)| !written.contains(key));
+        .filter(|(key, _)| !planned.contains(key));
     let right = others.filter_map(|(key, setting)| {
         let value = kernel
             .read(key)
@@ -239,10 +241,10 @@ fn write_all(keys: &Keys<'_>, written: &mut usize) -> Result<(), Failure> {
 /// Writes back what the kernel set along, and should not have. Keys that are gone by now are nobody's loss.
 fn hold_still(kernel: &dyn Kernel, along: &[Change]) -> Result<(), Failure> {
     for (key, value) in still(along) {
-        match kernel.read(key) {
-            Ok(holds) if holds == *value => continue,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            _ => {}
+        match reading(kernel, key) {
+            Reading::Value(holds) if holds == *value => continue,
+            Reading::Absent => continue,
+            Reading::Value(_) | Reading::Unreadable(_) => {}
         }
         let open = kernel.open(key);
         open.and_then(|open| open.write(value))
@@ -322,8 +324,9 @@ fn undo(
     let (written, unwritten) = plan.live.split_at(progress.written);
     let mut back: Vec<&Change> = written.iter().rev().collect();
     leaders_first(&mut back, |change| &change.key);
-    // What went along with a key goes back after it.
-    back.extend(plan.along.iter().filter(|_| !written.is_empty()));
+    // What went along with a key goes back after it, whether its own turn had come or not.
+    let others = unwritten.iter().chain(&plan.along);
+    back.extend(others.filter(|change| led_to(written, &change.key).is_some()));
     let back = back
         .into_iter()
         .map(|change| (change.key.clone(), change.from.clone()));

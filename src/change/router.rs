@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use crate::error::{Error, Left};
 use crate::host::fake::FakeKernel;
 use crate::host::kernel::{Kernel, snapshot_with_followers};
 use crate::host::root::Root;
@@ -81,18 +82,27 @@ impl Router {
     }
 
     fn declare(&mut self, wishes: &[Option<i128>]) {
-        let place = Place {
-            first_namespace: true,
-        };
-        let wanted = declaring(wishes);
-        let plan = plan(&wanted, None, &self.memory, &self.look(), place).unwrap();
+        let plan = self.plan(wishes);
         self.carry_out(&plan);
-        for (key, setting) in &wanted.settings {
+        for (key, setting) in &plan.after.active.settings {
             assert!(setting.accepts(&values(&self.kernel)[key]), "{key}");
         }
     }
 
+    fn plan(&self, wishes: &[Option<i128>]) -> Plan {
+        let place = Place {
+            first_namespace: true,
+        };
+        plan(&declaring(wishes), None, &self.memory, &self.look(), place).unwrap()
+    }
+
     fn carry_out(&mut self, plan: &Plan) {
+        let entry = self.execute(plan).unwrap();
+        self.journal.push(entry);
+        self.memory = plan.after.clone();
+    }
+
+    fn execute(&self, plan: &Plan) -> Result<Entry, Error> {
         let entry = Entry {
             along: plan.along.clone(),
             ..entry(1, &plan.live)
@@ -102,9 +112,8 @@ impl Router {
             kernel: &self.kernel,
             root: &root,
         };
-        in_a_store(|state| execute(target, state, plan, entry.clone())).unwrap();
-        self.journal.push(entry);
-        self.memory = plan.after.clone();
+        in_a_store(|state| execute(target, state, plan, entry.clone()))?;
+        Ok(entry)
     }
 
     /// The same host where whoever writes dies after so many writes.
@@ -131,11 +140,16 @@ impl Router {
 
     /// Undoes everything in one go.
     fn roll_back(&mut self) {
+        let plan = self.way_back();
+        self.carry_out(&plan);
+    }
+
+    fn way_back(&self) -> Plan {
         let steps = self.journal.iter().rev();
         let steps = steps.flat_map(|entry| entry.changes.iter().chain(&entry.along).rev());
         let steps: Vec<Change> = steps.map(Change::undone).collect();
-        let plan = retrace(&steps, &self.memory, Memory::default(), &self.look(), false);
-        self.carry_out(&plan.unwrap());
+        let back = retrace(&steps, &self.memory, Memory::default(), &self.look(), false);
+        back.unwrap()
     }
 }
 
@@ -206,6 +220,34 @@ proptest! {
         let died = Router::dying(&after, &back, dies_again);
         died.take_back(entry);
         prop_assert_eq!(values(&died.kernel), before);
+    }
+
+    /// One that refuses can be dragged along all the same, and then stays behind alone.
+    #[test]
+    fn followers_are_as_before_where_a_plan_fails(
+        first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..3),
+        at in 0..4usize, back in any::<bool>(),
+    ) {
+        let mut host = Router::holding(&first);
+        let (last, steps) = steps.split_last().unwrap();
+        for step in steps {
+            host.declare(step);
+        }
+        let before = values(&host.kernel);
+        let plan = if back { host.way_back() } else { host.plan(last) };
+        host.kernel.refusing.insert(forwarding(at));
+        match host.execute(&plan) {
+            Ok(_) => {}
+            Err(Error::PutBack(_)) => prop_assert_eq!(values(&host.kernel), before),
+            Err(Error::Mixed(_, left)) => {
+                let left: Vec<&Key> = left.iter().filter_map(Left::key).collect();
+                prop_assert_eq!(left, [&forwarding(at)]);
+                let mut now = values(&host.kernel);
+                now.insert(forwarding(at), before[&forwarding(at)].clone());
+                prop_assert_eq!(now, before);
+            }
+            Err(other) => panic!("{other}"),
+        }
     }
 
     /// What somebody else wrote since is theirs, and stays so while the key that sets it along goes back.

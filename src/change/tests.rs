@@ -57,7 +57,7 @@ impl Kernel for Busy<'_> {
         self.kernel.read(key)
     }
 
-    fn names(&self, directory: &str) -> Vec<String> {
+    fn names(&self, directory: &str) -> io::Result<Vec<String>> {
         self.kernel.names(directory)
     }
 

@@ -54,13 +54,13 @@ impl Kernel for FakeKernel {
         Ok(Rc::new(OpenFake { kernel, key }))
     }
 
-    fn names(&self, directory: &str) -> Vec<String> {
+    fn names(&self, directory: &str) -> io::Result<Vec<String>> {
         let values = self.values.borrow();
         let below = values.keys().filter_map(|key| {
             let rest = key.as_str().strip_prefix(directory)?.strip_prefix('.')?;
             rest.split('.').next().map(str::to_owned)
         });
-        below.collect()
+        Ok(below.collect())
     }
 }
 

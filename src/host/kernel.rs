@@ -11,7 +11,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use sysctl::{CtlIter, Sysctl};
 
-use crate::model::along;
+use crate::model::along::{Family, leads};
 use crate::model::catalogue;
 use crate::model::key::Key;
 use crate::model::snapshot::{Reading, Snapshot};
@@ -32,8 +32,11 @@ pub trait Kernel {
     /// What the kernel answers.
     fn open(&self, key: &Key) -> io::Result<Rc<dyn Open + '_>>;
 
-    /// The names below a directory of keys (`net.ipv4.conf`), as they stand in keys; none where it cannot be read.
-    fn names(&self, directory: &str) -> Vec<String>;
+    /// The names below a directory of keys (`net.ipv4.conf`), as they stand in keys.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    fn names(&self, directory: &str) -> io::Result<Vec<String>>;
 }
 
 /// A key that stays open while it is written.
@@ -103,12 +106,11 @@ impl Kernel for Proc {
         Ok(Rc::new(OpenFile { key, file }))
     }
 
-    fn names(&self, directory: &str) -> Vec<String> {
-        let path = ["/proc/sys/", &directory.replace('.', "/")].concat();
-        let names = fs::read_dir(path).into_iter().flatten().flatten();
-        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    fn names(&self, directory: &str) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(["/proc/sys/", &directory.replace('.', "/")].concat())?;
         // A dot of a name is a slash in a key.
-        names.map(|name| name.replace('.', "/")).collect()
+        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().replace('.', "/");
+        entries.map(|entry| Ok(name(entry?))).collect()
     }
 }
 
@@ -167,15 +169,34 @@ pub fn snapshot<'a>(kernel: &dyn Kernel, keys: impl IntoIterator<Item = &'a Key>
     Snapshot(seen)
 }
 
-/// Asks for many keys, and for those that the kernel sets along with them when they are written.
+/// Asks for many keys, and for those that the kernel sets along with them when they are written. Where nobody can tell
+/// which those are, the one for interfaces to come counts as unreadable: there always is one.
 pub fn snapshot_with_followers<'a>(
     kernel: &dyn Kernel,
     keys: impl IntoIterator<Item = &'a Key>,
 ) -> Snapshot {
-    let keys: Vec<&Key> = keys.into_iter().collect();
-    let followers = |key: &&Key| along::followers(key, |directory| kernel.names(directory));
-    let followers: Vec<Key> = keys.iter().flat_map(followers).collect();
-    snapshot(kernel, keys.into_iter().chain(&followers))
+    let mut there = snapshot(kernel, keys);
+    let leaders: Vec<Key> = there.0.keys().filter(|key| leads(key)).cloned().collect();
+    for leader in leaders.iter().filter_map(Family::of) {
+        match kernel.names(leader.directory) {
+            Ok(names) => {
+                for key in leader.followers(&names) {
+                    let ask = || reading(kernel, &key);
+                    there.0.entry(key.clone()).or_insert_with(ask);
+                }
+            }
+            Err(why) if why.kind() == ErrorKind::NotFound => {}
+            Err(why) => {
+                let why = format!("list {}: {why}", leader.directory);
+                let unknown = leader.followers(&["default".to_owned()]);
+                let unknown = unknown.into_iter().take(1);
+                there
+                    .0
+                    .extend(unknown.map(|key| (key, Reading::Unreadable(why.clone()))));
+            }
+        }
+    }
+    there
 }
 
 /// The key of this kernel that a name which it does not have probably means. Slow: walks the whole tree.

@@ -2,7 +2,7 @@
 
 use super::key::Key;
 use super::plan::{Cause, Change};
-use super::snapshot::Snapshot;
+use super::snapshot::{Reading, Snapshot};
 use super::sorted;
 use super::value::Value;
 
@@ -19,37 +19,53 @@ const OF_ALL_IN_IPV6: [&str; 5] = [
 const REDIRECTS: &str = "net.ipv4.conf.all.accept_redirects";
 
 /// The followers of a leader: `DIRECTORY.INTERFACE.NAME`.
-struct Family {
-    directory: &'static str,
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// Where the kernel has a directory for each interface, and for `all` and `default`.
+    pub directory: &'static str,
     name: &'static str,
     /// One more, which is set to the opposite.
     opposite: Option<&'static str>,
 }
 
-/// The followers that a key has, if it leads. Every key of `*.conf.all` and of its alias was written on Linux 6.18, and the
-/// others looked at (`inet_forward_change` in net/ipv4/devinet.c, `addrconf_fixup_forwarding` and its neighbours in
-/// net/ipv6/addrconf.c).
-fn family(leader: &Key) -> Option<Family> {
-    match leader.as_str() {
-        "net.ipv4.ip_forward" | "net.ipv4.conf.all.forwarding" => Some(Family {
-            directory: "net.ipv4.conf",
-            name: "forwarding",
-            opposite: Some(REDIRECTS),
-        }),
-        other => {
-            let name = other.strip_prefix("net.ipv6.conf.all.")?;
-            Some(Family {
-                directory: "net.ipv6.conf",
-                name: OF_ALL_IN_IPV6.into_iter().find(|known| *known == name)?,
-                opposite: None,
-            })
+impl Family {
+    /// The followers that a key has, if it leads. Every key of `*.conf.all` and of its alias was written on Linux 6.18, and
+    /// the others looked at (`inet_forward_change` in net/ipv4/devinet.c, `addrconf_fixup_forwarding` and its neighbours in
+    /// net/ipv6/addrconf.c).
+    pub fn of(leader: &Key) -> Option<Self> {
+        match leader.as_str() {
+            "net.ipv4.ip_forward" | "net.ipv4.conf.all.forwarding" => Some(Self {
+                directory: "net.ipv4.conf",
+                name: "forwarding",
+                opposite: Some(REDIRECTS),
+            }),
+            other => {
+                let name = other.strip_prefix("net.ipv6.conf.all.")?;
+                Some(Self {
+                    directory: "net.ipv6.conf",
+                    name: OF_ALL_IN_IPV6.into_iter().find(|known| *known == name)?,
+                    opposite: None,
+                })
+            }
         }
+    }
+
+    /// The keys, where these are the names in the directory.
+    pub fn followers(self, names: &[String]) -> Vec<Key> {
+        let Self {
+            directory, name, ..
+        } = self;
+        let each = names
+            .iter()
+            .map(|interface| format!("{directory}.{interface}.{name}"));
+        let all = each.chain(self.opposite.map(str::to_owned));
+        all.filter_map(|text| text.parse().ok()).collect()
     }
 }
 
 /// Whether a key sets others along.
 pub fn leads(key: &Key) -> bool {
-    family(key).is_some()
+    Family::of(key).is_some()
 }
 
 /// The followers of a leader, as sysctl.d writes them; nothing where a key leads none.
@@ -58,7 +74,7 @@ pub fn patterns(leader: &Key) -> Option<Vec<String>> {
         directory,
         name,
         opposite,
-    } = family(leader)?;
+    } = Family::of(leader)?;
     let each = format!("{directory}.*.{name}");
     Some(
         [each]
@@ -68,30 +84,13 @@ pub fn patterns(leader: &Key) -> Option<Vec<String>> {
     )
 }
 
-/// The followers that a leader has, where `names` tells what there is below a directory of keys.
-pub fn followers(leader: &Key, names: impl Fn(&str) -> Vec<String>) -> Vec<Key> {
-    let Some(Family {
-        directory,
-        name,
-        opposite,
-    }) = family(leader)
-    else {
-        return Vec::new();
-    };
-    let each = names(directory)
-        .into_iter()
-        .map(|interface| format!("{directory}.{interface}.{name}"));
-    let all = each.chain(opposite.map(str::to_owned));
-    all.filter_map(|text| text.parse().ok()).collect()
-}
-
 /// What the kernel sets a key to when a leader becomes `value`; nothing where it leaves it as it is.
 pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
     let Family {
         directory,
         name,
         opposite,
-    } = family(leader)?;
+    } = Family::of(leader)?;
     if opposite.is_some_and(|opposite| opposite == key.as_str()) {
         return Some(Value::from(i128::from(value.as_str() == "0")));
     }
@@ -120,6 +119,24 @@ pub struct Led {
     pub restored: Vec<Change>,
     /// The others. Those that are held at what they hold are changed from it to the same; the kernel sees to the rest.
     pub along: Vec<Change>,
+}
+
+/// Followers that cannot be read, and why, where their leader is to be written: what they hold would be lost.
+pub fn unreadable<'s>(
+    changes: &'s [Change],
+    snapshot: &'s Snapshot,
+) -> impl Iterator<Item = (&'s Key, &'s str)> {
+    let leaders = changes.iter().filter(|change| leads(&change.key));
+    leaders.flat_map(|leader| {
+        let unreadable = snapshot
+            .0
+            .iter()
+            .filter_map(|(key, reading)| match reading {
+                Reading::Unreadable(why) => Some((key, why.as_str())),
+                Reading::Value(_) | Reading::Absent => None,
+            });
+        unreadable.filter(|(key, _)| set_along(&leader.key, &leader.to, key).is_some())
+    })
 }
 
 /// The followers that are held at what they hold, and what that is.
@@ -232,24 +249,16 @@ mod tests {
 
     #[test]
     fn followers_are_what_there_is() {
-        let names = |directory: &str| match directory {
-            "net.ipv4.conf" => vec!["all".to_owned(), "eth0/100".to_owned()],
-            _ => Vec::new(),
-        };
-        let of = |leader: &str| followers(&leader.parse().unwrap(), names);
-        let names: Vec<String> = of("net.ipv4.ip_forward")
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "net.ipv4.conf.all.forwarding",
-                "net.ipv4.conf.eth0/100.forwarding",
-                REDIRECTS
-            ]
-        );
-        assert!(of(ALL).is_empty() && of("net.core.somaxconn").is_empty());
+        let forward: Key = "net.ipv4.ip_forward".parse().unwrap();
+        let names = ["all", "eth0/100"].map(str::to_owned);
+        let keys = Family::of(&forward).unwrap().followers(&names);
+        let keys: Vec<&str> = keys.iter().map(Key::as_str).collect();
+        let expected = [
+            "net.ipv4.conf.all.forwarding",
+            "net.ipv4.conf.eth0/100.forwarding",
+            REDIRECTS,
+        ];
+        assert_eq!(keys, expected);
     }
 
     #[test]

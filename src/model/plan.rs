@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::along::{Led, leaders_first, led, set_along, still};
+use super::along::{Led, leaders_first, led, set_along, still, unreadable};
 use super::catalogue;
 use super::key::Key;
 use super::memory::{ActiveSet, Held, Leaders, Memory, led_by};
@@ -250,6 +250,12 @@ pub fn plan(
         }
     }
     follow(&mut plan, memory, &leaders, snapshot);
+    for (key, why) in unreadable(&plan.live, snapshot) {
+        let refusal = Refusal::Unreadable(key.clone(), why.to_owned());
+        if !refusals.contains(&refusal) {
+            refusals.push(refusal);
+        }
+    }
     plan.remembers = !plan.after.declares_the_same(memory);
     if refusals.is_empty() {
         Ok(plan)

@@ -1,8 +1,9 @@
 //! Back: the plan that walks entries of the journal back, and what becomes of one that was interrupted.
 
 use std::collections::BTreeMap;
+use std::slice;
 
-use super::along::{leaders_first, led, led_to, set_along, still};
+use super::along::{leaders_first, led, led_to, set_along, still, unreadable};
 use super::dropin;
 use super::key::Key;
 use super::memory::Memory;
@@ -70,6 +71,8 @@ pub fn retrace(
     }
     leaders_first(&mut plan.live, |change| &change.key);
     let led = led(&plan.live, &along, snapshot, |_| false);
+    let unreadable = unreadable(&plan.live, snapshot);
+    refusals.extend(unreadable.map(|(key, why)| Refusal::Unreadable(key.clone(), why.to_owned())));
     plan.live.extend(led.restored);
     plan.along = led.along;
     // Those of a key that comes back to where it was, and so is not written.
@@ -212,8 +215,11 @@ pub fn happened(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> boo
     shows
         && held.iter().all(|(change, live)| change.to == **live)
         && still(along).all(|(key, value)| {
-            let live = snapshot.and_then(|there| there.get(key).value());
-            live.is_none_or(|live| live == value)
+            snapshot.is_none_or(|there| match there.get(key) {
+                Reading::Value(live) => live == value,
+                Reading::Absent => true,
+                Reading::Unreadable(_) => false,
+            })
         })
         && files.iter().all(|file| said(file, now) == file.to)
 }
@@ -230,7 +236,8 @@ pub struct PutBack {
     /// Keys and files that are not as they were, and stay as they are, in words: somebody else changed them since, or the
     /// key is not there any more.
     pub others: Vec<String>,
-    /// Changes whose keys are there but could not be read, and why: whether they should go back, nobody knows.
+    /// Changes whose keys are there but could not be read, and why: whether they should go back, nobody knows. And those that
+    /// set others along which could not be read.
     pub unread: Vec<(Change, String)>,
 }
 
@@ -243,9 +250,16 @@ pub fn put_back(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> Put
     let differ = differ.filter(|(change, live)| change.from != **live);
     let (ours, theirs): (Vec<_>, Vec<_>) =
         differ.partition(|(change, live)| is_ours(change, live, changes, there));
-    let back = ours.into_iter().map(|(change, live)| Change {
-        from: live.clone(),
-        ..change.undone()
+    let mut unread = unread(changes, snapshot);
+    let back = ours.into_iter().filter_map(|(change, live)| {
+        let back = Change {
+            from: live.clone(),
+            ..change.undone()
+        };
+        let blind = unreadable(slice::from_ref(&back), there).next();
+        // Rather not, and try again, than lose what others hold.
+        unread.extend(blind.map(|(key, why)| (change.clone(), format!("{key}: {why}"))));
+        blind.is_none().then_some(back)
     });
     let mut back: Vec<Change> = back.collect();
     leaders_first(&mut back, |change| &change.key);
@@ -269,7 +283,7 @@ pub fn put_back(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> Put
         along: led.along,
         files: written.map(FileChange::undone).collect(),
         others: keys.chain(texts).chain(gone).collect(),
-        unread: unread(changes, snapshot),
+        unread,
     }
 }
 

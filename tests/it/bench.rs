@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::sandbox::{Run, Sandbox};
 
-/// The keys that the four verbs below write.
-pub(crate) const KEYS: [&str; 5] = [
+/// The keys that the verbs below write, or that the kernel sets along; the one that sets others comes first.
+pub(crate) const KEYS: [&str; 8] = [
+    "net.ipv4.ip_forward",
+    "net.ipv4.conf.default.forwarding",
+    "net.ipv4.conf.lo.forwarding",
     "net.core.somaxconn",
     "net.ipv4.tcp_keepalive_time",
     "net.ipv4.tcp_rmem",
@@ -92,6 +95,8 @@ impl Bench {
             "/etc/tcptune/profiles/two.toml",
             "[tcp]\nsyn_retries = 3\nsynack_retries = 2\nrmem = [4098, 150000, 6291456]\n",
         );
+        // Of what is set along one differs.
+        sandbox.stranger("net.ipv4.conf.lo.forwarding", "1");
         for words in preparation {
             sandbox.tcptune(words).exits(0);
         }
@@ -118,8 +123,9 @@ impl Bench {
                           cp -a /run/prepared/sysctl.d/. /etc/sysctl.d
                           cp -a /run/prepared/tcptune /var/lib 2>/dev/null || true\n"
             .to_owned();
-        for (key, value) in &self.before.values {
-            script += &format!("echo '{value}' > /proc/sys/{}\n", key.replace('.', "/"));
+        for key in KEYS {
+            let (value, path) = (&self.before.values[key], key.replace('.', "/"));
+            script += &format!("echo '{value}' > /proc/sys/{path}\n");
         }
         self.sandbox.sh(&script);
     }

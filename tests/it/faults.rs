@@ -238,6 +238,35 @@ fn redo_failing() {
     );
 }
 
+/// What is set along is as it was, or as it was to be.
+#[test]
+fn followers_killed() {
+    killed(&["apply one"], "set net.ipv4.ip_forward=1");
+    killed(
+        &["set net.ipv4.ip_forward=1 net.ipv4.conf.default.forwarding=0"],
+        "off",
+    );
+    killed(&["set net.ipv4.ip_forward=1"], "rollback");
+    killed(
+        &["apply --set net.ipv4.ip_forward=1 --confirm-within=1h"],
+        "rollback",
+    );
+}
+
+#[test]
+fn followers_failing() {
+    failing(&["apply one"], "set net.ipv4.ip_forward=1");
+    failing(
+        &["set net.ipv4.ip_forward=1 net.ipv4.conf.default.forwarding=0"],
+        "off",
+    );
+    failing(&["set net.ipv4.ip_forward=1"], "rollback");
+    failing(
+        &["apply --set net.ipv4.ip_forward=1 --confirm-within=1h"],
+        "rollback",
+    );
+}
+
 #[test]
 fn apply_interrupted() {
     let mut bench = Bench::new(&["apply one"], "apply two --yes");

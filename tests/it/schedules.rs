@@ -462,9 +462,11 @@ impl Model {
             verb => wish(place, &drop_in, verb),
         };
         if let Some((_, wish)) = &place.waiting {
-            // The same again is nothing to do, and anything else is refused.
-            let same =
-                entry.changes.is_empty() && entry.before.is_like(&entry.after) && boot == *wish;
+            // The same again is nothing to do, and anything else is refused; `persist` wants the files now.
+            let same = *verb != Verb::Persist
+                && entry.changes.is_empty()
+                && entry.before.is_like(&entry.after)
+                && boot == *wish;
             return if same {
                 Outcome::Nothing
             } else {
