@@ -65,7 +65,16 @@ pub(super) fn change_back(
         kernel,
         there.map(|(key, value)| (key.clone(), value.clone())),
     ));
-    (left, strangers)
+    (but_gone(kernel, changes, left), strangers)
+}
+
+/// What is left but for keys that only followed `leaders` and went with their interfaces.
+pub(super) fn but_gone(kernel: &dyn Kernel, leaders: &[Change], left: Vec<Left>) -> Vec<Left> {
+    let is_gone =
+        |key: &Key| led_to(leaders, key).is_some() && reading(kernel, key) == Reading::Absent;
+    let left = left.into_iter();
+    left.filter(|one| one.key().is_none_or(|key| !is_gone(key)))
+        .collect()
 }
 
 /// Writes values, going on past errors, and then reads them all again: the keys that do not hold them are left.

@@ -90,13 +90,18 @@ pub fn take_back(
 ) -> Result<TakenBack, Error> {
     let Target { kernel, root } = target;
     signals::hold();
+    let torn = entry.is_torn();
     // Before anything is looked at: on a slow disk it takes its time.
     end_its_time(state, &mut entry)?;
     let keys = entry.changes.iter().map(|change| &change.key);
     let now = snapshot_with_followers(kernel, keys);
     let texts = staged::texts(root, &entry.files)?;
     sweep(root, &entry);
-    let back = undo::put_back(entry.deed(), Some(&now), &texts);
+    let deed = Deed {
+        torn,
+        ..entry.deed()
+    };
+    let back = undo::put_back(deed, Some(&now), &texts);
     let mut others = back.others;
     let files = back.files.len();
     let mut failed: Vec<Left> = back.unread.into_iter().map(Left::unread).collect();
@@ -172,6 +177,7 @@ pub fn take_files_back(root: &Root, state: &Locked, mut entry: Entry) -> Result<
         changes: &[],
         along: &[],
         files: &entry.files,
+        torn: true,
     };
     let back = undo::put_back(files, None, &texts);
     let wrote = !back.files.is_empty();

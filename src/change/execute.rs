@@ -1,10 +1,11 @@
 //! Executes plans: all or nothing, intent on disk before the first write, every write read back.
 
 use std::io::{self, ErrorKind};
+use std::rc::Rc;
 
 use crate::error::{Error, Failure, Left, list};
 use crate::host::files::share;
-use crate::host::kernel::{Kernel, reading};
+use crate::host::kernel::{Kernel, Open, reading};
 use crate::host::root::Root;
 use crate::host::signals;
 use crate::host::staged::{self, Staged};
@@ -17,7 +18,7 @@ use crate::model::snapshot::Reading;
 use crate::model::sorted;
 use crate::model::value::Value;
 
-use super::back::{astray, put_back, put_files_back};
+use super::back::{astray, but_gone, put_back, put_files_back};
 use super::journal::{Entry, Stage};
 use super::keys::Keys;
 use super::locked::Locked;
@@ -201,41 +202,54 @@ fn bystanders(kernel: &dyn Kernel, plan: &Plan) -> Vec<(Key, Value)> {
 
 /// Writes one key after the other and reads each back. `written` counts those that may hold something new.
 fn write_all(keys: &Keys<'_>, written: &mut usize) -> Result<(), Failure> {
-    for (Change { key, from, to, .. }, open) in keys.each() {
-        let moved = |holds| Failure::Moved {
-            key: key.clone(),
-            planned: from.clone(),
-            holds,
-        };
-        let open = open.map_err(|why| moved(why.to_string()))?;
-        let holds = told(open.read());
-        if holds == to.as_str() {
-            // Two names of one thing, or one key that sets others: the one before did it.
-            *written += 1;
-            continue;
-        }
-        // Where a key that sets it along was written before it, it holds that.
-        let is_led = || led_to(keys.changes(), key).is_some_and(|led| holds == led.as_str());
-        if holds != from.as_str() && !is_led() {
-            return Err(moved(holds));
-        }
-        // A failed write of a vector leaves its first fields changed, so it counts as written.
-        *written += 1;
-        open.write(to).map_err(|source| Failure::Write {
-            key: key.clone(),
-            to: to.clone(),
-            source,
-        })?;
-        let holds = told(open.read());
-        if holds != to.as_str() {
-            return Err(Failure::ReadBack {
-                key: key.clone(),
-                to: to.clone(),
-                holds,
-            });
+    for (place, (change, open)) in keys.each().enumerate() {
+        match write(keys.changes(), change, open, written) {
+            Err(failure) if !keys.is_gone(change) => return Err(failure),
+            _ => *written = place + 1,
         }
     }
     Ok(())
+}
+
+fn write(
+    changes: &[Change],
+    Change { key, from, to, .. }: &Change,
+    open: io::Result<Rc<dyn Open + '_>>,
+    written: &mut usize,
+) -> Result<(), Failure> {
+    let moved = |holds| Failure::Moved {
+        key: key.clone(),
+        planned: from.clone(),
+        holds,
+    };
+    let open = open.map_err(|why| moved(why.to_string()))?;
+    let holds = told(open.read());
+    if holds == to.as_str() {
+        // Two names of one thing, or one key that sets others: the one before did it.
+        *written += 1;
+        return Ok(());
+    }
+    // Where a key that sets it along was written before it, it holds that.
+    let is_led = || led_to(changes, key).is_some_and(|led| holds == led.as_str());
+    if holds != from.as_str() && !is_led() {
+        return Err(moved(holds));
+    }
+    // A failed write of a vector leaves its first fields changed, so it counts as written.
+    *written += 1;
+    open.write(to).map_err(|source| Failure::Write {
+        key: key.clone(),
+        to: to.clone(),
+        source,
+    })?;
+    let holds = told(open.read());
+    if holds == to.as_str() {
+        return Ok(());
+    }
+    Err(Failure::ReadBack {
+        key: key.clone(),
+        to: to.clone(),
+        holds,
+    })
 }
 
 /// Writes back what the kernel set along, and should not have. Keys that are gone by now are nobody's loss.
@@ -272,11 +286,11 @@ fn check_all(
     keys: &Keys<'_>,
     bystanders: &[(Key, Value)],
 ) -> Result<(), Failure> {
-    let written = keys.each().map(|(change, open)| {
+    let strayed = keys.each().filter_map(|(change, open)| {
         let holds = told(open.and_then(|open| open.read()));
-        (&change.key, &change.to, holds)
+        let strayed = holds != change.to.as_str() && !keys.is_gone(change);
+        strayed.then_some((&change.key, &change.to, holds))
     });
-    let strayed = written.filter(|(_, to, holds)| holds != to.as_str());
     let dragged = bystanders
         .iter()
         .filter(|(key, _)| !is_right(kernel, plan, key))
@@ -325,12 +339,12 @@ fn undo(
     let mut back: Vec<&Change> = written.iter().rev().collect();
     leaders_first(&mut back, |change| &change.key);
     // What went along with a key goes back after it, whether its own turn had come or not.
-    let others = unwritten.iter().chain(&plan.along);
-    back.extend(others.filter(|change| led_to(written, &change.key).is_some()));
+    let is_led = |change: &&Change| led_to(written, &change.key).is_some();
+    back.extend(unwritten.iter().chain(&plan.along).filter(is_led));
     let back = back
         .into_iter()
         .map(|change| (change.key.clone(), change.from.clone()));
-    let mut left = put_back(kernel, back);
+    let mut left = but_gone(kernel, written, put_back(kernel, back));
     left.extend(put_back(
         kernel,
         bystanders
@@ -339,11 +353,8 @@ fn undo(
     ));
     if !written.is_empty() {
         // A key that moved before its turn was perhaps dragged along by one of ours: it is not ours to write.
-        left.extend(
-            unwritten
-                .iter()
-                .filter_map(|change| astray(kernel, &change.key, &change.from, None)),
-        );
+        let others = unwritten.iter().filter(|change| !is_led(change));
+        left.extend(others.filter_map(|change| astray(kernel, &change.key, &change.from, None)));
     }
     left.extend(files);
     left

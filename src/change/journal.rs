@@ -170,7 +170,16 @@ impl Entry {
             changes: &self.changes,
             along: &self.along,
             files: &self.files,
+            torn: self.is_torn(),
         }
+    }
+
+    /// Whether somebody may have died while they wrote it, or took it back.
+    pub fn is_torn(&self) -> bool {
+        let overdue = |confirm: &Confirm| confirm.deadline <= clock::since_boot();
+        self.state == Stage::Pending
+            || self.error.is_some()
+            || self.confirm.as_ref().is_some_and(overdue)
     }
 
     /// What it declared, in a few words: on the live axis, or where that stayed as it was, on the boot axis.

@@ -1,19 +1,21 @@
 //! The keys that a plan writes, open from the check of rights to the last look at them.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
 use crate::error::Error;
-use crate::host::kernel::{Kernel, Open};
+use crate::host::kernel::{Kernel, Open, reading};
 use crate::host::machine;
+use crate::model::along::follows;
 use crate::model::plan::Change;
+use crate::model::snapshot::Reading;
 
 /// Keys that may be written.
 pub struct Keys<'k> {
     kernel: &'k dyn Kernel,
     changes: &'k [Change],
     /// The first of them, as many as may stay open.
-    open: Vec<Rc<dyn Open + 'k>>,
+    open: Vec<Option<Rc<dyn Open + 'k>>>,
 }
 
 impl<'k> Keys<'k> {
@@ -28,8 +30,11 @@ impl<'k> Keys<'k> {
         let room = machine::descriptors() / 2;
         for change in changes {
             match kernel.open(&change.key) {
-                Ok(key) if open.len() < room => open.push(key),
+                Ok(key) if open.len() < room => open.push(Some(key)),
                 Ok(_) => {}
+                Err(why) if why.kind() == ErrorKind::NotFound && follows(changes, change) => {
+                    open.push(None);
+                }
                 Err(why) => denied.push((change.key.clone(), why)),
             }
         }
@@ -48,12 +53,17 @@ impl<'k> Keys<'k> {
         self.changes
     }
 
+    /// Whether a key that only followed has gone with its interface.
+    pub(super) fn is_gone(&self, change: &Change) -> bool {
+        follows(self.changes, change) && reading(self.kernel, &change.key) == Reading::Absent
+    }
+
     /// Every change with its key, open; or why the kernel does not open it any more.
     pub(super) fn each(&self) -> impl Iterator<Item = (&'k Change, io::Result<Rc<dyn Open + 'k>>)> {
         self.changes.iter().enumerate().map(|(place, change)| {
             let open = match self.open.get(place) {
-                Some(open) => Ok(open.clone()),
-                None => self.kernel.open(&change.key),
+                Some(Some(open)) => Ok(open.clone()),
+                Some(None) | None => self.kernel.open(&change.key),
             };
             (change, open)
         })

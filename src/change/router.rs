@@ -21,16 +21,33 @@ use super::execute::{Target, execute};
 use super::journal::Entry;
 use super::laws::{entry, in_a_store, values};
 
-/// `net.ipv6.conf.*.forwarding`, of which the first sets the others along.
-fn forwarding(number: usize) -> Key {
-    let interface = ["all", "a", "b", "default"][number];
-    format!("net.ipv6.conf.{interface}.forwarding")
-        .parse()
-        .unwrap()
+/// Of each family the keys of a router. The first sets the others along, and in IPv4 the second does, too: it is the same.
+const KEYS: [[&str; 4]; 2] = [
+    [
+        "net.ipv4.ip_forward",
+        "net.ipv4.conf.all.forwarding",
+        "net.ipv4.conf.a.forwarding",
+        "net.ipv4.conf.default.forwarding",
+    ],
+    [
+        "net.ipv6.conf.all.forwarding",
+        "net.ipv6.conf.a.forwarding",
+        "net.ipv6.conf.b.forwarding",
+        "net.ipv6.conf.default.forwarding",
+    ],
+];
+
+fn forwarding(family: usize, number: usize) -> Key {
+    KEYS[family][number].parse().unwrap()
 }
 
 /// Settings of some of them.
-fn declaring(wishes: &[Option<i128>]) -> ActiveSet {
+fn declaring(family: usize, wishes: &[Option<i128>]) -> ActiveSet {
+    let mut wishes = wishes.to_vec();
+    if family == 0 && wishes[0].is_some() && wishes[1].is_some() {
+        // Two names of one thing.
+        wishes[1] = wishes[0];
+    }
     let settings = wishes.iter().enumerate().filter_map(|(n, wish)| {
         let origin = Origin {
             profile: "p".into(),
@@ -46,7 +63,7 @@ fn declaring(wishes: &[Option<i128>]) -> ActiveSet {
             exact: Some(exact),
             ..Setting::default()
         };
-        Some((forwarding(n), setting))
+        Some((forwarding(family, n), setting))
     });
     ActiveSet {
         settings: settings.collect(),
@@ -60,16 +77,18 @@ fn forwardings() -> impl Strategy<Value = Vec<Option<i128>>> {
 
 /// A host that keys with followers are declared on, step by step.
 struct Router {
+    family: usize,
     kernel: FakeKernel,
     memory: Memory,
     journal: Vec<Entry>,
 }
 
 impl Router {
-    fn holding(values: &[i128]) -> Self {
-        let values = values.iter().enumerate();
-        let values = values.map(|(n, value)| (forwarding(n), Value::from(*value)));
+    fn holding(family: usize, values: &[i128]) -> Self {
+        let value = |n: usize| values[if family == 0 { n.max(1) } else { n }];
+        let values = (0..values.len()).map(|n| (forwarding(family, n), Value::from(value(n))));
         Self {
+            family,
             kernel: FakeKernel::holding(values.collect()),
             memory: Memory::default(),
             journal: Vec::new(),
@@ -77,7 +96,7 @@ impl Router {
     }
 
     fn look(&self) -> Snapshot {
-        let keys: Vec<Key> = (0..4).map(forwarding).collect();
+        let keys: Vec<Key> = (0..4).map(|n| forwarding(self.family, n)).collect();
         snapshot_with_followers(&self.kernel, &keys)
     }
 
@@ -93,7 +112,14 @@ impl Router {
         let place = Place {
             first_namespace: true,
         };
-        plan(&declaring(wishes), None, &self.memory, &self.look(), place).unwrap()
+        plan(
+            &declaring(self.family, wishes),
+            None,
+            &self.memory,
+            &self.look(),
+            place,
+        )
+        .unwrap()
     }
 
     fn carry_out(&mut self, plan: &Plan) {
@@ -117,8 +143,14 @@ impl Router {
     }
 
     /// The same host where whoever writes dies after so many writes.
-    fn dying(before: &BTreeMap<Key, Value>, writes: &[(Key, Value)], after: usize) -> Self {
-        let mut host = Self::holding(&[]);
+    fn dying(
+        family: usize,
+        before: &BTreeMap<Key, Value>,
+        writes: &[(Key, Value)],
+        after: usize,
+    ) -> Self {
+        let mut host = Self::holding(1, &[]);
+        host.family = family;
         host.kernel = FakeKernel::holding(before.clone());
         for (key, value) in writes.iter().take(after) {
             host.kernel.open(key).unwrap().write(value).unwrap();
@@ -158,10 +190,10 @@ proptest! {
 
     /// Whatever the kernel set along, and whatever was declared of that.
     #[test]
-    fn what_was_set_along_goes_back_too(first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..4)) {
-        let mut off = Router::holding(&first);
+    fn what_was_set_along_goes_back_too(family in 0..2usize, first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..4)) {
+        let mut off = Router::holding(family, &first);
         let before = values(&off.kernel);
-        let mut back = Router::holding(&first);
+        let mut back = Router::holding(family, &first);
         for step in &steps {
             off.declare(step);
             back.declare(step);
@@ -180,12 +212,12 @@ proptest! {
 
     /// The machine depends on what is declared, not on the way there.
     #[test]
-    fn what_is_set_along_depends_on_what_is_declared(first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..4)) {
-        let mut walked = Router::holding(&first);
+    fn what_is_set_along_depends_on_what_is_declared(family in 0..2usize, first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..4)) {
+        let mut walked = Router::holding(family, &first);
         for step in &steps {
             walked.declare(step);
         }
-        let mut direct = Router::holding(&first);
+        let mut direct = Router::holding(family, &first);
         direct.declare(steps.last().unwrap());
         prop_assert_eq!(values(&direct.kernel), values(&walked.kernel));
     }
@@ -193,10 +225,10 @@ proptest! {
     /// Whoever writes, or takes back, may die at any write.
     #[test]
     fn wherever_somebody_dies_followers_are_as_before_or_as_declared(
-        first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..4),
+        family in 0..2usize, first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..4),
         dies in 0..6usize, dies_again in 0..6usize,
     ) {
-        let mut host = Router::holding(&first);
+        let mut host = Router::holding(family, &first);
         let (last, steps) = steps.split_last().unwrap();
         for step in steps {
             host.declare(step);
@@ -208,7 +240,7 @@ proptest! {
         let entry = host.journal.last().unwrap();
         let writes = host.kernel.writes.borrow().clone();
 
-        let died = Router::dying(&before, &writes, dies);
+        let died = Router::dying(family, &before, &writes, dies);
         if happened(entry.deed(), Some(&died.look()), &Files::new()) {
             prop_assert_eq!(values(&died.kernel), after.clone());
         } else {
@@ -217,7 +249,7 @@ proptest! {
         }
         let back = host.take_back(entry);
         prop_assert_eq!(values(&host.kernel), before.clone());
-        let died = Router::dying(&after, &back, dies_again);
+        let died = Router::dying(family, &after, &back, dies_again);
         died.take_back(entry);
         prop_assert_eq!(values(&died.kernel), before);
     }
@@ -225,25 +257,25 @@ proptest! {
     /// One that refuses can be dragged along all the same, and then stays behind alone.
     #[test]
     fn followers_are_as_before_where_a_plan_fails(
-        first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..3),
+        family in 0..2usize, first in proptest::collection::vec(0..3i128, 4), steps in proptest::collection::vec(forwardings(), 1..3),
         at in 0..4usize, back in any::<bool>(),
     ) {
-        let mut host = Router::holding(&first);
+        let mut host = Router::holding(family, &first);
         let (last, steps) = steps.split_last().unwrap();
         for step in steps {
             host.declare(step);
         }
         let before = values(&host.kernel);
         let plan = if back { host.way_back() } else { host.plan(last) };
-        host.kernel.refusing.insert(forwarding(at));
+        host.kernel.refusing.insert(forwarding(family, at));
         match host.execute(&plan) {
             Ok(_) => {}
             Err(Error::PutBack(_)) => prop_assert_eq!(values(&host.kernel), before),
             Err(Error::Mixed(_, left)) => {
                 let left: Vec<&Key> = left.iter().filter_map(Left::key).collect();
-                prop_assert_eq!(left, [&forwarding(at)]);
+                prop_assert_eq!(left, [&forwarding(family, at)]);
                 let mut now = values(&host.kernel);
-                now.insert(forwarding(at), before[&forwarding(at)].clone());
+                now.insert(forwarding(family, at), before[&forwarding(family, at)].clone());
                 prop_assert_eq!(now, before);
             }
             Err(other) => panic!("{other}"),
@@ -252,12 +284,12 @@ proptest! {
 
     /// What somebody else wrote since is theirs, and stays so while the key that sets it along goes back.
     #[test]
-    fn a_follower_that_somebody_else_wrote_stays_theirs(first in proptest::collection::vec(0..3i128, 4), to in 0..3i128, at in 1..4usize) {
-        let mut host = Router::holding(&first);
+    fn a_follower_that_somebody_else_wrote_stays_theirs(family in 0..2usize, first in proptest::collection::vec(0..3i128, 4), to in 0..3i128, at in 2..4usize) {
+        let mut host = Router::holding(family, &first);
         host.declare(&[Some(to), None, None, None]);
-        host.kernel.values.borrow_mut().insert(forwarding(at), Value::from(9));
-        let mut expected = Router::holding(&first).kernel.values.into_inner();
-        expected.insert(forwarding(at), Value::from(9));
+        host.kernel.values.borrow_mut().insert(forwarding(family, at), Value::from(9));
+        let mut expected = Router::holding(family, &first).kernel.values.into_inner();
+        expected.insert(forwarding(family, at), Value::from(9));
         if host.journal[0].changes.is_empty() {
             // Nothing was set.
             return Ok(());

@@ -3,7 +3,10 @@
 use crate::error::Error;
 use crate::host::machine::Machine;
 use crate::host::netns::Target;
+use crate::model::along::at_stake;
 use crate::model::approval::{Approval, Grounds};
+use crate::model::key::Key;
+use crate::model::plan::Plan;
 use crate::report::Depth;
 
 use super::draft::{Draft, Manner};
@@ -18,12 +21,15 @@ pub(super) fn plan_hash(scene: &Scene<'_>, draft: &Draft, manner: &Manner) -> Op
         return None;
     }
     let Machine { kernel, boot, .. } = &world.machine;
+    let Plan { live, after, .. } = &*draft.plan;
+    let is_spoken_of =
+        |key: &Key| after.active.settings.contains_key(key) || scene.memory.held.contains_key(key);
     let grounds = Grounds {
         kernel,
         boot,
         namespace: &format!("{:?}", scene.namespace.id),
         desired: &draft.want.hash,
-        values: &draft.before,
+        values: &at_stake(draft.before.clone(), live, is_spoken_of),
         tree: scene.boot.as_ref().map(Boot::tree),
         plan: &draft.plan,
     };

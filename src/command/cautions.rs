@@ -9,7 +9,7 @@ use crate::change::journal::{Entry, Stage};
 use crate::change::keys::Keys;
 use crate::host::fragments::Writer;
 use crate::host::machine::{self, Machine};
-use crate::model::along::{led_to, patterns};
+use crate::model::along::{patterns, set_along};
 use crate::model::dropin::Unfit;
 use crate::model::key::Key;
 use crate::model::plan::{Cause, Change, KeptWhy, Plan};
@@ -146,10 +146,14 @@ pub(super) fn would_be_refused(world: &World, plan: &Plan) -> Option<Warning> {
 
 /// Keys that the kernel sets along with those that are written.
 pub(super) fn along(plan: &Plan) -> impl Iterator<Item = Warning> {
-    let warning = |change: &Change| {
+    let warning = |(place, change): (usize, &Change)| {
         let others = patterns(&change.key)?;
-        if led_to(&plan.live, &change.key).is_some() {
-            // The one that sets this one along, too, is told of.
+        // The one that sets this one along, too, is told of.
+        let told = plan.live.iter().take(place);
+        if told
+            .clone()
+            .any(|one| set_along(&one.key, &one.to, &change.key).is_some())
+        {
             return None;
         }
         let back = match change.cause {
@@ -167,11 +171,11 @@ pub(super) fn along(plan: &Plan) -> impl Iterator<Item = Warning> {
             ),
             hint: Some(format!(
                 "`sysctl -a -r '{}'` shows what they hold",
-                others.join("|")
+                others.join("|").replace('.', "\\.").replace('*', "[^.]*")
             )),
         })
     };
-    plan.live.iter().filter_map(warning)
+    plan.live.iter().enumerate().filter_map(warning)
 }
 
 /// Keys that stay as the drop-in set them at boot.

@@ -15,6 +15,9 @@ const OF_ALL_IN_IPV6: [&str; 5] = [
     "ignore_routes_with_linkdown",
 ];
 
+/// The same thing as `net.ipv4.conf.all.forwarding`.
+const FORWARD: &str = "net.ipv4.ip_forward";
+
 /// A host takes redirects, a router does not: the kernel sets this to the opposite of forwarding.
 const REDIRECTS: &str = "net.ipv4.conf.all.accept_redirects";
 
@@ -24,6 +27,8 @@ pub struct Family {
     /// Where the kernel has a directory for each interface, and for `all` and `default`.
     pub directory: &'static str,
     name: &'static str,
+    /// Another name of the leader.
+    alias: Option<&'static str>,
     /// One more, which is set to the opposite.
     opposite: Option<&'static str>,
 }
@@ -34,9 +39,10 @@ impl Family {
     /// net/ipv6/addrconf.c).
     pub fn of(leader: &Key) -> Option<Self> {
         match leader.as_str() {
-            "net.ipv4.ip_forward" | "net.ipv4.conf.all.forwarding" => Some(Self {
+            forwarding @ (FORWARD | "net.ipv4.conf.all.forwarding") => Some(Self {
                 directory: "net.ipv4.conf",
                 name: "forwarding",
+                alias: (forwarding != FORWARD).then_some(FORWARD),
                 opposite: Some(REDIRECTS),
             }),
             other => {
@@ -44,10 +50,19 @@ impl Family {
                 Some(Self {
                     directory: "net.ipv6.conf",
                     name: OF_ALL_IN_IPV6.into_iter().find(|known| *known == name)?,
+                    alias: None,
                     opposite: None,
                 })
             }
         }
+    }
+
+    /// Those that are no key of an interface.
+    fn others(self) -> impl Iterator<Item = String> {
+        self.alias
+            .into_iter()
+            .chain(self.opposite)
+            .map(str::to_owned)
     }
 
     /// The keys, where these are the names in the directory.
@@ -58,7 +73,7 @@ impl Family {
         let each = names
             .iter()
             .map(|interface| format!("{directory}.{interface}.{name}"));
-        let all = each.chain(self.opposite.map(str::to_owned));
+        let all = each.chain(self.others());
         all.filter_map(|text| text.parse().ok()).collect()
     }
 }
@@ -70,18 +85,9 @@ pub fn leads(key: &Key) -> bool {
 
 /// The followers of a leader, as sysctl.d writes them; nothing where a key leads none.
 pub fn patterns(leader: &Key) -> Option<Vec<String>> {
-    let Family {
-        directory,
-        name,
-        opposite,
-    } = Family::of(leader)?;
-    let each = format!("{directory}.*.{name}");
-    Some(
-        [each]
-            .into_iter()
-            .chain(opposite.map(str::to_owned))
-            .collect(),
-    )
+    let family = Family::of(leader)?;
+    let each = format!("{}.*.{}", family.directory, family.name);
+    Some([each].into_iter().chain(family.others()).collect())
 }
 
 /// What the kernel sets a key to when a leader becomes `value`; nothing where it leaves it as it is.
@@ -89,8 +95,12 @@ pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
     let Family {
         directory,
         name,
+        alias,
         opposite,
     } = Family::of(leader)?;
+    if alias.is_some_and(|alias| alias == key.as_str()) {
+        return Some(value.clone());
+    }
     if opposite.is_some_and(|opposite| opposite == key.as_str()) {
         return Some(Value::from(i128::from(value.as_str() == "0")));
     }
@@ -103,6 +113,11 @@ pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
 pub fn led_to(changes: &[Change], key: &Key) -> Option<Value> {
     let mut last_first = changes.iter().rev();
     last_first.find_map(|change| set_along(&change.key, &change.to, key))
+}
+
+/// Whether nobody asked for a change, but its leader is written: where the interface is gone by then, nothing is lost.
+pub fn follows(changes: &[Change], change: &Change) -> bool {
+    change.cause != Cause::Set && led_to(changes, &change.key).is_some()
 }
 
 /// Brings leaders before all others: what shall differ from its leader is written after it.
@@ -119,6 +134,26 @@ pub struct Led {
     pub restored: Vec<Change>,
     /// The others. Those that are held at what they hold are changed from it to the same; the kernel sees to the rest.
     pub along: Vec<Change>,
+}
+
+/// What was looked at because something is to be done with it: without followers whose leaders stay as they are.
+#[must_use]
+pub fn at_stake(
+    mut before: Snapshot,
+    changes: &[Change],
+    is_spoken_of: impl Fn(&Key) -> bool,
+) -> Snapshot {
+    let idle = |key: &&Key| leads(key) && changes.iter().all(|change| change.key != **key);
+    let idle: Vec<Key> = before.0.keys().filter(idle).cloned().collect();
+    let nothing = Value::from(0);
+    let is_idle = |key: &Key| {
+        let mut leaders = idle.iter();
+        leaders.any(|leader| set_along(leader, &nothing, key).is_some())
+    };
+    before.0.retain(|key, _| {
+        idle.is_empty() || is_spoken_of(key) || led_to(changes, key).is_some() || !is_idle(key)
+    });
+    before
 }
 
 /// Followers that cannot be read, and why, where their leader is to be written: what they hold would be lost.

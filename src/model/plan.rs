@@ -273,24 +273,38 @@ fn follow(plan: &mut Plan, memory: &Memory, leaders: &Leaders<'_>, snapshot: &Sn
     let remaining = after.leaders();
     fall_in(plan, memory, &remaining, snapshot);
     leaders_first(&mut plan.live, |change| &change.key);
-    let sets = |key: &Key| remaining.iter().any(|(remains, _)| *remains == key);
+    // By another name it may still be declared.
+    let sets = |key: &Key| {
+        remaining.iter().any(|(remains, _)| *remains == key) || led_by(&remaining, key).is_some()
+    };
     // What is declared to be what it was before is as good as released.
     let back = leaders.iter().filter(|(key, _)| !sets(key));
     let stays = |key: &Key| Some(Change::still(key, snapshot.get(key).value()?));
     let declared = &after.active.settings;
+    let kept = plan.kept.iter().map(|kept| &kept.key);
     let records: Vec<Change> = declared
         .keys()
+        .chain(kept)
         .filter_map(stays)
         .chain(back.flat_map(|(key, held)| held.along_back(key)))
         .collect();
     let Led { restored, along } = led(&plan.live, &records, snapshot, sets);
-    for change in plan.live.iter().filter(|change| change.cause == Cause::Set) {
-        if let Some(held) = plan.after.held.get_mut(&change.key) {
+    for (leader, held) in remaining {
+        let is_set = plan.live.iter().any(|change| change.key == *leader);
+        if is_set || !memory.held.contains_key(leader) {
             let followers = snapshot.0.iter().filter_map(|(key, reading)| {
-                set_along(&change.key, &change.to, key)?;
+                set_along(leader, &held.wrote, key)?;
                 Some((key.clone(), memory.behind(leaders, key, reading.value()?)?))
             });
-            held.along = sorted::map(followers);
+            let along = sorted::map(followers);
+            let baseline = held.baseline.clone();
+            let wrote = held.wrote.clone();
+            let held = Held {
+                baseline,
+                wrote,
+                along,
+            };
+            plan.after.held.insert(leader.clone(), held);
         }
     }
     // What is held at what it holds, and declared, has that from us.

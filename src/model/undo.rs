@@ -194,6 +194,8 @@ pub struct Deed<'e> {
     pub along: &'e [Change],
     /// Files that were written.
     pub files: &'e [FileChange],
+    /// Whether somebody may have died between two writes, on the way there or back.
+    pub torn: bool,
 }
 
 /// Whether an entry whose writer died between its intent and its commit did happen: every key and file is as was intended,
@@ -205,6 +207,7 @@ pub fn happened(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> boo
         changes,
         along,
         files,
+        ..
     } = deed;
     if !unread(changes, snapshot).is_empty() {
         return false;
@@ -243,13 +246,19 @@ pub struct PutBack {
 
 /// Decides what goes back from what the kernel holds and the files say now.
 pub fn put_back(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> PutBack {
-    let Deed { changes, files, .. } = deed;
+    let Deed {
+        changes,
+        files,
+        torn,
+        ..
+    } = deed;
     let nothing = Snapshot::default();
     let there = snapshot.unwrap_or(&nothing);
     let differ = held(changes, snapshot).into_iter().rev();
     let differ = differ.filter(|(change, live)| change.from != **live);
-    let (ours, theirs): (Vec<_>, Vec<_>) =
-        differ.partition(|(change, live)| is_ours(change, live, changes, there));
+    let (ours, theirs): (Vec<_>, Vec<_>) = differ.partition(|(change, live)| {
+        change.to == **live || torn && is_led(change, live, changes, there)
+    });
     let mut unread = unread(changes, snapshot);
     let back = ours.into_iter().filter_map(|(change, live)| {
         let back = Change {
@@ -265,7 +274,7 @@ pub fn put_back(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> Put
     leaders_first(&mut back, |change| &change.key);
     let led = led(&back, &ways_back(deed, there), there, |_| false);
     back.extend(led.restored);
-    back.extend(left_behind(deed, there));
+    back.extend(left_behind(deed, there).filter(|_| torn));
     let keys = theirs
         .into_iter()
         .map(|(change, live)| wrote_since(&change.key, live));
@@ -287,13 +296,10 @@ pub fn put_back(deed: Deed<'_>, snapshot: Option<&Snapshot>, now: &Files) -> Put
     }
 }
 
-/// Whether an entry is why a key holds what it holds: it wrote that, or set it along, there or on a way back that somebody
-/// did not get to the end of.
-fn is_ours(change: &Change, live: &Value, changes: &[Change], there: &Snapshot) -> bool {
-    let Change { key, to, .. } = change;
-    live == to
-        || led_to(changes, key).as_ref() == Some(live)
-        || is_led_back(key, live, changes, there)
+/// Whether a key holds what others of the entry set it along to, there, or on a way back that somebody did not get to the
+/// end of.
+fn is_led(Change { key, .. }: &Change, live: &Value, changes: &[Change], there: &Snapshot) -> bool {
+    led_to(changes, key).as_ref() == Some(live) || is_led_back(key, live, changes, there)
 }
 
 /// Whether a key holds what one that is back already set it along to.
@@ -307,12 +313,17 @@ fn is_led_back(key: &Key, live: &Value, changes: &[Change], there: &Snapshot) ->
 /// Where followers go as the keys go back that set them along: those that the entry itself wrote have their own way, and
 /// stay for that; those that should not have followed did so until their turn came.
 fn ways_back(deed: Deed<'_>, there: &Snapshot) -> Vec<Change> {
-    let Deed { changes, along, .. } = deed;
+    let Deed {
+        changes,
+        along,
+        torn,
+        ..
+    } = deed;
     let own = changes
         .iter()
         .filter_map(|change| Some(Change::still(&change.key, there.get(&change.key).value()?)));
     let followed = along.iter().map(Change::undone);
-    let not_yet_held = still(along).filter_map(|(key, value)| {
+    let not_yet_held = still(along).filter(|_| torn).filter_map(|(key, value)| {
         Some(Change {
             key: key.clone(),
             from: led_to(changes, key)?,
@@ -324,8 +335,8 @@ fn ways_back(deed: Deed<'_>, there: &Snapshot) -> Vec<Change> {
 }
 
 /// Followers that did not go back with a key that is back already: whoever took that back died before it came to them.
-fn left_behind(deed: Deed<'_>, there: &Snapshot) -> Vec<Change> {
-    let left = deed.along.iter().filter_map(|Change { key, from, .. }| {
+fn left_behind(deed: Deed<'_>, there: &Snapshot) -> impl Iterator<Item = Change> {
+    deed.along.iter().filter_map(|Change { key, from, .. }| {
         let live = there.get(key).value()?;
         let left = live != from && is_led_back(key, live, deed.changes, there);
         left.then(|| Change {
@@ -334,8 +345,7 @@ fn left_behind(deed: Deed<'_>, there: &Snapshot) -> Vec<Change> {
             to: from.clone(),
             cause: Cause::Restored,
         })
-    });
-    left.collect()
+    })
 }
 
 /// What somebody else wrote, in words.
@@ -454,6 +464,7 @@ mod tests {
             changes: &done,
             along: &[],
             files: &[],
+            torn: true,
         };
         let happens = |values: &[(&str, &str)]| happened(deed, Some(&holding(values)), &none);
         assert!(happens(&[(A, "2"), (B, "3")]));
@@ -485,6 +496,7 @@ mod tests {
             changes: &[wrote(all, "0", "1"), wrote(b, "2", "3")],
             along: &[along],
             files: &[],
+            torn: true,
         };
         let back = |values: [&str; 3]| {
             let [one, two, three] = values;
@@ -533,6 +545,7 @@ mod tests {
             changes: &changes,
             along: &[],
             files: &files,
+            torn: true,
         };
         assert!(happened(deed, None, &now(Some("new"))));
         let counts = |text: Option<&str>| {

@@ -1,7 +1,7 @@
 //! Keys that the kernel sets along with others: they go back with them, in each way that there is back.
 
 use crate::confirm::{comes_true, history};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, binary};
 
 const FORWARD: &str = "net.ipv4.ip_forward";
 const D0: &str = "net.ipv4.conf.d0.forwarding";
@@ -164,4 +164,101 @@ fn what_is_declared_otherwise_stays_so() {
     assert_eq!(values(), ["1", "0", "0", "1"]);
     sandbox.tcptune("off --persist").exits(0);
     assert_eq!(state(&sandbox), before);
+}
+
+/// Containers come and go: what went with its interface while a run was at work is nobody's loss.
+#[test]
+fn an_interface_that_goes_meanwhile_stops_nothing() {
+    let (sandbox, _) = router();
+    let slowly = |words: &str| {
+        let binary = binary();
+        sandbox.sh(&format!(
+            "ip link add x0 type veth peer name x1; sysctl -qw net.ipv4.conf.x0.forwarding=1
+             (sleep 0.7; ip link del x0) & \
+             strace -f -o /dev/null -e inject=fsync:delay_enter=1000000:when=1 {} {words} > /run/said 2>&1; wait",
+            binary.display()
+        ));
+        assert_eq!(sandbox.sysctl(FORWARD), "0", "{words}");
+    };
+    for back in ["rollback", "off"] {
+        sandbox.tcptune(&format!("set {FORWARD}=1")).exits(0);
+        slowly(back);
+    }
+    sandbox.file(
+        "/run/p.toml",
+        &format!(
+            "[sysctl]\n\"{FORWARD}\" = 1\n\"net.ipv4.ping_group_range\" = \"7 99999999999\"\n"
+        ),
+    );
+    slowly("apply /run/p.toml || test $? = 4");
+    sandbox.tcptune("status").exits(0);
+}
+
+/// `net.ipv4.ip_forward` and `net.ipv4.conf.all.forwarding` are one thing.
+#[test]
+fn two_names_of_one_thing_are_declared_one_after_the_other_or_together() {
+    const ALL: &str = "net.ipv4.conf.all.forwarding";
+    let (sandbox, before) = router();
+    for wishes in [
+        vec![
+            format!("apply --set {FORWARD}=1"),
+            format!("apply --set {ALL}=1"),
+        ],
+        vec![
+            format!("apply --set {ALL}=1"),
+            format!("apply --set {FORWARD}=1"),
+        ],
+        vec![format!("set {ALL}=1"), format!("set {ALL}=0 {FORWARD}=0")],
+        vec![
+            format!("set {FORWARD}=1"),
+            format!("set {ALL}=1"),
+            format!("apply --set {ALL}=1 --yes"),
+        ],
+    ] {
+        for back in ["off", "rollback --to 0"] {
+            for wish in &wishes {
+                sandbox.tcptune(wish).exits(0);
+            }
+            sandbox.tcptune(back).exits(0);
+            assert_eq!(state(&sandbox), before, "{wishes:?}, {back}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_to_stay_is_not_set_along() {
+    let (sandbox, _) = router();
+    sandbox.stranger(D0, "0");
+    let wish = format!("apply --set {FORWARD}=1 --set {D0}=2");
+    for (wish, back) in [
+        (wish.clone(), "off"),
+        (wish + " --confirm-within=1h", "rollback"),
+    ] {
+        sandbox.tcptune(&wish).exits(0);
+        sandbox.stranger(D0, "1");
+        let left = sandbox.tcptune(back).exits(0);
+        assert!(
+            left.out.contains(&format!("left: {D0} holds 1")),
+            "{}",
+            left.out
+        );
+        assert_eq!(sandbox.sysctl(D0), "1", "{back}");
+        sandbox.stranger(D0, "0");
+    }
+}
+
+#[test]
+fn interfaces_that_come_do_not_move_a_plan_that_leaves_them_alone() {
+    let (sandbox, _) = router();
+    sandbox.tcptune(&format!("set {FORWARD}=1")).exits(0);
+    let hash = || {
+        let plan = sandbox.tcptune(&format!(
+            "diff --set {FORWARD}=1 --set net.ipv4.tcp_ecn=0 --json"
+        ));
+        plan.exits(1).json()["namespaces"][0]["plan_hash"].clone()
+    };
+    let before = hash();
+    assert!(before.is_string());
+    sandbox.sh("ip link add x0 type veth peer name x1");
+    assert_eq!(hash(), before);
 }
