@@ -29,7 +29,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, catalogue, profile, plan, sysctld, handshake, fastopen, kubernetes, counters, observation, diagnose |
+//! | [`exit`], [`model`] | the six exit codes; pure rules: key, value, change, catalogue, profile, plan, what is set along, sysctld, handshake, fastopen, kubernetes, counters, observation, diagnose |
 //! | [`error`] | everything that can go wrong, with its exit code and hint |
 //! | [`host`] | the edges: kernel, trusted files, profiles, fragments, network namespaces, counters, sockets and their owners, the terminal, the guard, the system's log |
 //! | [`change`] | the only writer: journal, state, keys, execute, recover, confirm |

@@ -7,9 +7,9 @@ use crate::host::kernel::{Kernel, reading};
 use crate::host::root::Root;
 use crate::host::staged::{self, Staged};
 use crate::model::along::{led_to, still};
+use crate::model::change::Change;
 use crate::model::key::Key;
 use crate::model::persist::FileChange;
-use crate::model::plan::Change;
 use crate::model::snapshot::Reading;
 use crate::model::value::Value;
 

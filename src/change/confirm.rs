@@ -9,8 +9,8 @@ use crate::host::machine::Machine;
 use crate::host::netns;
 use crate::host::root::Root;
 use crate::host::{signals, staged};
+use crate::model::change::Change;
 use crate::model::persist::FileChange;
-use crate::model::plan::Change;
 use crate::model::undo::{self, Deed, wrote_since};
 
 use super::back::{change_back, put_files_back};

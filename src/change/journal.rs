@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::host::clock;
 use crate::host::machine::{self, Machine};
 use crate::host::netns;
+use crate::model::change::Change;
 use crate::model::dropin::DropIn;
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
 use crate::model::persist::FileChange;
-use crate::model::plan::Change;
 use crate::model::undo::Deed;
 use crate::model::value::Value;
 

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::host::kernel::{Kernel, Open, reading};
 use crate::host::machine;
 use crate::model::along::follows;
-use crate::model::plan::Change;
+use crate::model::change::Change;
 use crate::model::snapshot::Reading;
 
 /// Keys that may be written.

@@ -9,9 +9,10 @@ use crate::error::{Error, Left};
 use crate::host::fake::FakeKernel;
 use crate::host::netns::Id;
 use crate::host::root::Root;
+use crate::model::change::{Cause, Change};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Memory};
-use crate::model::plan::{Cause, Change, Plan};
+use crate::model::plan::Plan;
 use crate::model::setting::{Origin, Part, Setting};
 use crate::model::value::Value;
 

@@ -12,10 +12,11 @@ use crate::host::kernel::{Kernel, Open};
 use crate::host::machine::Machine;
 use crate::host::netns::{Id, Namespace};
 use crate::host::root::Root;
+use crate::model::change::{Cause, Change};
 use crate::model::key::Key;
 use crate::model::memory::{ActiveSet, Held, Memory};
 use crate::model::persist::{BootPlan, FileChange};
-use crate::model::plan::{Cause, Change, Plan};
+use crate::model::plan::Plan;
 use crate::model::setting::{Origin, Part, Setting};
 use crate::model::value::Value;
 

@@ -10,9 +10,10 @@ use crate::change::keys::Keys;
 use crate::host::fragments::Writer;
 use crate::host::machine::{self, Machine};
 use crate::model::along::{patterns, set_along};
+use crate::model::change::{Cause, Change};
 use crate::model::dropin::Unfit;
 use crate::model::key::Key;
-use crate::model::plan::{Cause, Change, KeptWhy, Plan};
+use crate::model::plan::{KeptWhy, Plan};
 use crate::model::refusal::{Refusal, Shadow};
 use crate::report::Warning;
 

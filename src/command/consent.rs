@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use crate::error::Error;
-use crate::model::plan::{Cause, Plan};
+use crate::model::change::Cause;
+use crate::model::plan::Plan;
 use crate::model::sorted;
 use crate::report::{Body, Changes, Depth, Report, printable};
 

@@ -17,11 +17,12 @@ use crate::exit::Exit;
 use crate::host::kernel::Kernel;
 use crate::host::netns::Namespace;
 use crate::host::{guard, signals};
+use crate::model::change::{Cause, Change};
 use crate::model::check::check;
 use crate::model::finding::Severity;
 use crate::model::handshake::CONTEXT;
 use crate::model::key::Key;
-use crate::model::plan::{Cause, Change, Kept, KeptWhy, Plan, gone};
+use crate::model::plan::{Kept, KeptWhy, Plan, gone};
 use crate::model::snapshot::Snapshot;
 use crate::report::{Body, Changes, Depth, NamespaceChanges, Report, Warning};
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::change::Change;
 use crate::model::key::Key;
-use crate::model::plan::Change;
 use crate::model::value::Value;
 
 use super::{Error, denied};

@@ -1,7 +1,7 @@
 //! Leaders, the keys that set others along when they are written, and what becomes of those, their followers.
 
+use super::change::{Cause, Change};
 use super::key::Key;
-use super::plan::{Cause, Change};
 use super::snapshot::{Reading, Snapshot};
 use super::sorted;
 use super::value::Value;

@@ -9,10 +9,11 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use super::change::Change;
 use super::dropin;
 use super::memory::hex;
 use super::persist::FileChange;
-use super::plan::{Change, Plan};
+use super::plan::Plan;
 use super::snapshot::Snapshot;
 use super::sysctld::Tree;
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::catalogue::{self, KEYS, Raw, Shape, TABLE};
+use super::change::{Cause, Change};
 use super::dropin::{DropIn, installed};
 use super::key::Key;
 use super::memory::{ActiveSet, Memory, Settings, desired_hash};
-use super::plan::{Cause, Change, Place, plan};
+use super::plan::{Place, plan};
 use super::problem::Source;
 use super::profile;
 use super::setting::{Origin, Part, Setting};

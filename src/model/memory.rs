@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::along::{leads, set_along};
+use super::change::{Cause, Change};
 use super::key::Key;
-use super::plan::{Cause, Change};
 use super::printable::shell_word;
 use super::setting::{Part, Setting};
 use super::value::Value;

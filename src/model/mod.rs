@@ -5,6 +5,7 @@
 pub mod along;
 pub mod approval;
 pub mod catalogue;
+pub mod change;
 pub mod check;
 pub mod counters;
 pub mod diagnose;

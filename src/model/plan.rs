@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::along::{Led, leaders_first, led, set_along, still, unreadable};
 use super::catalogue;
+use super::change::{Cause, Change};
 use super::key::Key;
 use super::memory::{ActiveSet, Held, Leaders, Memory, led_by};
 use super::persist::{BootPlan, FileChange};
@@ -14,60 +13,6 @@ use super::setting::{Origin, Setting};
 use super::snapshot::{Reading, Snapshot};
 use super::sorted;
 use super::value::{self, Value};
-
-/// Why a key changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cause {
-    /// A setting wants it.
-    Set,
-    /// No setting wants it any more: it goes back to its baseline.
-    Released,
-    /// A rollback puts back what an entry of the journal replaced.
-    Restored,
-    /// The kernel sets it along with another key; see [`Plan::along`].
-    Along,
-}
-
-/// One key, as it is written to the kernel and recorded in the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// The key.
-    pub key: Key,
-    /// What it holds.
-    pub from: Value,
-    /// What it will hold.
-    pub to: Value,
-    /// Why.
-    pub cause: Cause,
-}
-
-impl Change {
-    /// No change, where the kernel would make one: see [`Plan::along`].
-    pub fn still(key: &Key, value: &Value) -> Self {
-        Self {
-            key: key.clone(),
-            from: value.clone(),
-            to: value.clone(),
-            cause: Cause::Along,
-        }
-    }
-
-    /// The change that takes this one back.
-    #[must_use]
-    pub fn undone(&self) -> Self {
-        let (from, to) = (self.to.clone(), self.from.clone());
-        Self {
-            key: self.key.clone(),
-            from,
-            to,
-            cause: match self.cause {
-                Cause::Along => Cause::Along,
-                _ => Cause::Restored,
-            },
-        }
-    }
-}
 
 /// A declared key, or one that was declared, that stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -296,13 +241,9 @@ fn follow(plan: &mut Plan, memory: &Memory, leaders: &Leaders<'_>, snapshot: &Sn
                 set_along(leader, &held.wrote, key)?;
                 Some((key.clone(), memory.behind(leaders, key, reading.value()?)?))
             });
-            let along = sorted::map(followers);
-            let baseline = held.baseline.clone();
-            let wrote = held.wrote.clone();
             let held = Held {
-                baseline,
-                wrote,
-                along,
+                along: sorted::map(followers),
+                ..held.clone()
             };
             plan.after.held.insert(leader.clone(), held);
         }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::slice;
 
 use super::along::{leaders_first, led, led_to, set_along, still, unreadable};
+use super::change::{Cause, Change};
 use super::dropin;
 use super::key::Key;
 use super::memory::Memory;
 use super::persist::FileChange;
-use super::plan::{Cause, Change, Plan, gone};
+use super::plan::{Plan, gone};
 use super::refusal::Refusal;
 use super::snapshot::{Reading, Snapshot};
 use super::value::Value;

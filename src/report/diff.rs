@@ -1,10 +1,10 @@
 //! The unified diff between what the kernel holds and what it would hold.
 
 use crate::model::catalogue;
+use crate::model::change::Cause;
 use crate::model::key::Key;
 use crate::model::lines::Lines;
 use crate::model::persist::FileChange;
-use crate::model::plan::Cause;
 use crate::model::setting::Setting;
 use crate::model::sorted;
 use crate::model::value::Value;

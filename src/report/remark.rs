@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::model::catalogue::Entry;
+use crate::model::change::Cause;
 use crate::model::finding::{Finding, Severity};
 use crate::model::key::Key;
-use crate::model::plan::Cause;
 use crate::model::problem::Problem;
 use crate::model::setting::{BUILT_IN, COMPUTED, Origin};
 

@@ -2,12 +2,12 @@
 
 use crate::error::Error;
 use crate::model::catalogue::Entry;
+use crate::model::change::Change;
 use crate::model::dropin::installed;
 use crate::model::expected::{Expected, Outlook};
 use crate::model::key::Key;
 use crate::model::memory::Settings;
 use crate::model::persist::FileChange;
-use crate::model::plan::Change;
 use crate::model::snapshot::Snapshot;
 use crate::model::sysctld::Forecast;
 use crate::model::value::Value;

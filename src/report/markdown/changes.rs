@@ -1,10 +1,11 @@
 //! What would change in one namespace, in Markdown.
 
+use crate::model::change::{Cause, Change};
 use crate::model::diagnose::relisten;
 use crate::model::expected::Expected;
 use crate::model::finding::Finding;
 use crate::model::memory::BY_HAND;
-use crate::model::plan::{Cause, Change, KeptWhy, Plan};
+use crate::model::plan::{KeptWhy, Plan};
 use crate::model::relisten::{Cap, Capped};
 use crate::model::setting::{Origin, Setting};
 use crate::report::doctor::place;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use anstyle::Style;
 
 use crate::model::catalogue::{Effect, Entry};
+use crate::model::change::Cause;
 use crate::model::diagnose::relisten;
 use crate::model::expected::{Expected, all_right};
 use crate::model::key::Key;
 use crate::model::memory::command_in;
 use crate::model::persist::{Action, BootPlan};
-use crate::model::plan::{Cause, KeptWhy, Plan};
+use crate::model::plan::{KeptWhy, Plan};
 use crate::model::refusal::Shadow;
 use crate::model::relisten::{Cap, Capped};
 use crate::model::setting::Setting;
