@@ -9,6 +9,7 @@ use crate::model::sorted;
 
 use crate::host::fragments::{self, Writer};
 use crate::host::kernel::{reading, snapshot};
+use crate::model::along::leaders_of;
 use crate::model::catalogue::{self, Taken, taken};
 use crate::model::key::Key;
 use crate::model::problem::{Problem, Source};
@@ -38,7 +39,8 @@ pub fn run(world: &World, request: &Where) -> Report {
     }
     let mut tree = fragments::read(&world.root);
     if !asked.is_empty() {
-        tree = tree.about(&asked);
+        // What sets them along is asked for with them.
+        tree = tree.about(asked.iter().flat_map(|key| leaders_of(key).chain([key])));
     }
     let forecast = Forecast::of(&tree, fragments::loader(&world.root));
     let keys = if asked.is_empty() {
@@ -77,8 +79,12 @@ pub fn run(world: &World, request: &Where) -> Report {
     } else {
         Vec::new()
     };
-    let clean =
-        remarks.iter().all(|remark| remark.code == "semicolon") && rows.iter().all(|row| row.agree);
+    // Where no line speaks of a key, what sets it along takes nothing from anybody.
+    let sticks = |row: &KeyWinner| {
+        row.next.under(forecast.loader).is_none() || row.next.set_along_by.is_none()
+    };
+    let clean = remarks.iter().all(|remark| remark.code == "semicolon")
+        && rows.iter().all(|row| row.agree && sticks(row));
     let body = Body::Winners(Winners {
         loader: forecast.loader,
         root: world.root.path().map(|path| path.display().to_string()),
@@ -163,7 +169,8 @@ fn refused(sequence: &Sequence) -> Vec<Remark> {
 fn places(rows: &[KeyWinner]) -> BTreeSet<(String, usize)> {
     let wins = rows.iter().flat_map(|row| {
         let winners = [&row.next.systemd, &row.next.procps, &row.next.sysctl_p];
-        winners.into_iter().flatten().chain(&row.next.shadowed)
+        let winners = winners.into_iter().chain([&row.next.set_along_by]);
+        winners.flatten().chain(&row.next.shadowed)
     });
     sorted::set(wins.map(|win| (win.path.clone(), win.line)))
 }

@@ -1,5 +1,7 @@
 //! Leaders, the keys that set others along when they are written, and what becomes of those, their followers.
 
+use std::sync::LazyLock;
+
 use super::change::{Cause, Change};
 use super::key::Key;
 use super::snapshot::{Reading, Snapshot};
@@ -17,6 +19,14 @@ const OF_ALL_IN_IPV6: [&str; 5] = [
 
 /// The same thing as `net.ipv4.conf.all.forwarding`.
 const FORWARD: &str = "net.ipv4.ip_forward";
+
+/// Every leader.
+static LEADERS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let of_ipv4 = [FORWARD, "net.ipv4.conf.all.forwarding"].map(str::to_owned);
+    let of_ipv6 = OF_ALL_IN_IPV6.map(|name| format!("net.ipv6.conf.all.{name}"));
+    let all = of_ipv4.into_iter().chain(of_ipv6);
+    all.filter_map(|name| name.parse().ok()).collect()
+});
 
 /// A host takes redirects, a router does not: the kernel sets this to the opposite of forwarding.
 const REDIRECTS: &str = "net.ipv4.conf.all.accept_redirects";
@@ -107,6 +117,14 @@ pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
     let below = key.as_str().strip_prefix(directory)?.strip_prefix('.')?;
     let interface = below.strip_suffix(name)?.strip_suffix('.')?;
     (!interface.contains('.') && key != leader).then(|| value.clone())
+}
+
+/// The keys that set this one along when they are written.
+pub fn leaders_of(key: &Key) -> impl Iterator<Item = &Key> {
+    let nothing = Value::from(0);
+    LEADERS
+        .iter()
+        .filter(move |leader| set_along(leader, &nothing, key).is_some())
 }
 
 /// What the kernel sets a key to along with changes, if it does.
@@ -280,6 +298,21 @@ mod tests {
         assert_eq!(set(ALL, "1", ALL), None);
         assert_eq!(set(ALL, "1", "net.ipv6.conf.lo.accept_ra"), None);
         assert_eq!(set("net.ipv4.tcp_ecn", "1", LO), None);
+    }
+
+    #[test]
+    fn every_leader_of_a_key_is_known() {
+        let of = |key: &str| -> Vec<String> {
+            let key = key.parse().unwrap();
+            leaders_of(&key).map(Key::to_string).collect()
+        };
+        let [one, other] = [FORWARD, "net.ipv4.conf.all.forwarding"];
+        assert_eq!(of(one), [other]);
+        assert_eq!(of(other), [one]);
+        assert_eq!(of(REDIRECTS), [one, other]);
+        assert_eq!(of("net.ipv4.conf.eth0/100.forwarding"), [one, other]);
+        assert_eq!(of(LO), [ALL]);
+        assert_eq!(of(ALL).len() + of("net.ipv6.conf.lo.accept_ra").len(), 0);
     }
 
     #[test]

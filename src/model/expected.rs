@@ -65,6 +65,10 @@ impl Outlook<'_> {
     /// What a key will be, beside what is wanted for it.
     pub fn of(&self, key: &Key, setting: &Setting) -> Expected {
         let (value, mut by, mut right) = self.judged(key, setting);
+        if let Some(win) = self.forecast.set_along_by(key) {
+            by = format!("{by}, unless {} sets it along", win.place());
+            right = None;
+        }
         let doubt = self.forecast.doubt(key);
         if let Some(unread) = doubt {
             by = format!("{by}, unless {unread} does, which cannot be read");

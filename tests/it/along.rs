@@ -262,3 +262,43 @@ fn interfaces_that_come_do_not_move_a_plan_that_leaves_them_alone() {
     sandbox.sh("ip link add x0 type veth peer name x1");
     assert_eq!(hash(), before);
 }
+
+/// What the files say of a key is not what it holds, where a later line sets it along with another.
+#[test]
+fn a_later_line_that_sets_a_declared_key_along_makes_the_next_boot_unknown() {
+    let (sandbox, _) = router();
+    let lo = "net.ipv6.conf.lo.forwarding";
+    let all = |value: u8, file: &str| {
+        let line = format!("net.ipv6.conf.all.forwarding = {value}");
+        sandbox.sh(&format!("echo '{line}' > /etc/sysctl.d/{file}.conf"));
+    };
+    // As at a boot, where all of them are 0.
+    let boot = || {
+        sandbox.stranger("net.ipv6.conf.all.forwarding", "0");
+        sandbox.sh("/lib/systemd/systemd-sysctl");
+        sandbox.sysctl(lo)
+    };
+    sandbox.tcptune(&format!("set {lo}=0 --persist")).exits(0);
+    all(1, "10-early");
+    // Nothing else than before, so that systemd-sysctl writes it where it stood first; then what the kernel is anyway.
+    for late in [1, 0] {
+        all(late, "99-zz");
+        sandbox.tcptune("verify").exits(0);
+        sandbox.tcptune(&format!("where {lo}")).exits(0);
+        assert_eq!(boot(), "0");
+    }
+    all(0, "10-early");
+    all(1, "99-zz");
+    let verify = sandbox.tcptune("verify").exits(1);
+    let unless = "unless /etc/sysctl.d/99-zz.conf:1 sets it along";
+    assert!(verify.out.contains(unless), "{}", verify.out);
+    let surely = "survives a reboot: not surely";
+    assert!(verify.out.contains(surely), "{}", verify.out);
+    let which = sandbox.tcptune(&format!("where {lo}")).exits(1);
+    let later = "set along later   1  /etc/sysctl.d/99-zz.conf:1";
+    assert!(which.out.contains(later), "{}", which.out);
+    let json = sandbox.tcptune(&format!("where {lo} --json")).exits(1);
+    let by = &json.json()["keys"][0]["set_along_by"];
+    assert_eq!(by["path"], "/etc/sysctl.d/99-zz.conf", "{by}");
+    assert_eq!(boot(), "1");
+}

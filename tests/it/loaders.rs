@@ -128,10 +128,10 @@ impl Peers {
         let sequence = Sequence::read(&tree, loader);
         let value = |(name, before): (&'static str, &str)| {
             let key: Key = name.parse().unwrap();
-            let value = match sequence.outcome(&key).winner {
+            let value = match sequence.outcome(&key).winner.map(|winner| winner.taken) {
                 None => Some(Value::new(before)),
-                Some((_, Taken::Value(value))) => Some(value),
-                Some((_, _)) => None,
+                Some(Taken::Value(value)) => Some(value),
+                Some(_) => None,
             };
             (name, value)
         };

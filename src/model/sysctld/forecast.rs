@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::super::along::{leaders_of, set_along};
 use super::super::catalogue::Taken;
 use super::super::key::Key;
 use super::super::sorted;
 use super::super::value::Value;
 use super::Loader;
 use super::order::Tree;
-use super::sequence::{Outcome, Placed, Sequence};
+use super::sequence::{Outcome, Placed, Sequence, Winner};
 use super::statement::{HIDDEN, hides, made_of};
 
 /// What all loaders make of a tree.
@@ -44,6 +45,10 @@ impl Win {
             text: placed.statement.value.clone(),
             taken,
         }
+    }
+
+    fn won(Winner { placed, taken, .. }: Winner<'_>) -> Self {
+        Self::new(placed, taken)
     }
 
     /// A line as it speaks of a key, whoever wins.
@@ -90,6 +95,9 @@ pub struct NextBoot {
     pub sysctl_p: Option<Win>,
     /// Lines that speak of the key and win under neither of the first two.
     pub shadowed: Vec<Win>,
+    /// What this machine's loader writes after its winner, and what sets the key along to something else; see
+    /// [`Forecast::set_along_by`].
+    pub set_along_by: Option<Win>,
 }
 
 impl NextBoot {
@@ -115,6 +123,7 @@ impl NextBoot {
             procps: self.procps.map(hide),
             sysctl_p: self.sysctl_p.map(hide),
             shadowed: self.shadowed.into_iter().map(hide).collect(),
+            set_along_by: self.set_along_by.map(hide),
         }
     }
 
@@ -159,14 +168,12 @@ impl Forecast {
 
     /// The winner for a key under a loader; where the loader writes nothing, what the kernel's parameters set.
     pub fn winner_under(&self, loader: Loader, key: &Key) -> Option<Win> {
-        let Outcome { winner, .. } = self.outcome(loader, key);
-        winner.map(|(placed, taken)| Win::new(placed, taken))
+        self.outcome(loader, key).winner.map(Win::won)
     }
 
     /// The line of a file that wins for a key under a loader, whatever the kernel's parameters set before.
     pub fn line_under(&self, loader: Loader, key: &Key) -> Option<Win> {
-        let Outcome { winner, .. } = self.sequence(loader).outcome(key);
-        winner.map(|(placed, taken)| Win::new(placed, taken))
+        self.sequence(loader).outcome(key).winner.map(Win::won)
     }
 
     /// Every line that speaks of a key to the loader which counts, the kernel's parameters included.
@@ -186,6 +193,44 @@ impl Forecast {
         let behind = self.files.iter().skip(place.unwrap_or_default());
         let mut unread = behind.filter(|(_, known)| !known);
         unread.next().map(|(path, _)| path.as_str())
+    }
+
+    /// A line that is written after the winner, and sets the key along with another: to something else than the winner says,
+    /// or to what nobody knows. Whether it does depends on what the kernel and its interfaces are by then.
+    pub fn set_along_by(&self, key: &Key) -> Option<Win> {
+        let own = self.written(key);
+        let leaders: Vec<&Key> = leaders_of(key).collect();
+        let lines = leaders.iter().filter_map(|leader| {
+            let (when, win) = self.written(leader)?;
+            let becomes = win.taken.value().and_then(|to| set_along(leader, to, key));
+            Some((when, win, becomes))
+        });
+        let later = lines.filter(|(when, ..)| own.as_ref().is_none_or(|(own, _)| own < when));
+        let (_, win, becomes) = later.max_by_key(|(when, ..)| *when)?;
+        let said = own.and_then(|(_, own)| own.taken.value().cloned());
+        let differs = becomes.is_none() || becomes != said;
+        (differs && self.moves(&leaders)).then_some(win)
+    }
+
+    /// Whether what is written to leaders does anything. They begin at 0, and to write that once more sets nothing along in
+    /// IPv4. In IPv6 it does, but systemd-sysctl does not write what is there already.
+    fn moves(&self, leaders: &[&Key]) -> bool {
+        let heeds = |leader: &Key| {
+            self.loader != Loader::Systemd && leader.as_str().starts_with("net.ipv6.")
+        };
+        leaders.iter().any(|leader| {
+            let mut said = self.chain(leader).into_iter().filter_map(|win| win.text);
+            said.any(|text| text != "0" || heeds(leader))
+        })
+    }
+
+    /// The winner for a key, and when it is written: after the kernel's parameters, and how many of the same kind.
+    fn written(&self, key: &Key) -> Option<((bool, usize), Win)> {
+        let won = |of_files: bool, sequence: &Sequence| {
+            let winner = sequence.outcome(key).winner?;
+            Some(((of_files, winner.at), Win::won(winner)))
+        };
+        won(true, self.sequence(self.loader)).or_else(|| won(false, &self.kernel))
     }
 
     fn outcome(&self, loader: Loader, key: &Key) -> Outcome<'_> {
@@ -208,7 +253,7 @@ impl Forecast {
         let winners: Vec<&Placed> = outcomes
             .iter()
             .take(2)
-            .filter_map(|one| Some(one.winner.as_ref()?.0))
+            .filter_map(|one| Some(one.winner.as_ref()?.placed))
             .collect();
         let mut shadowed: Vec<Win> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -219,13 +264,13 @@ impl Forecast {
                 shadowed.push(Win::of(key, placed));
             }
         }
-        let [systemd, procps, sysctl_p] =
-            outcomes.map(|one| one.winner.map(|(placed, taken)| Win::new(placed, taken)));
+        let [systemd, procps, sysctl_p] = outcomes.map(|one| one.winner.map(Win::won));
         NextBoot {
             systemd,
             procps,
             sysctl_p,
             shadowed,
+            set_along_by: self.set_along_by(key),
         }
     }
 
@@ -319,6 +364,67 @@ mod tests {
         let unread = Some("/etc/sysctl.d/b.conf".to_owned());
         assert_eq!(doubt(&[("a", LINE), ("b", "?")]), unread);
         assert_eq!(doubt(&[("b", "?")]), unread);
+    }
+
+    const LO: &str = "net.ipv4.conf.lo.forwarding";
+    const ON: &str = "net.ipv4.ip_forward = 1\n";
+    const OFF: &str = "net.ipv4.ip_forward = 0\n";
+
+    /// The file of the line that sets a key along.
+    fn set_along(key: &str, loader: Loader, parameters: &str, files: &[(&str, &str)]) -> String {
+        let forecast = Forecast::of(&tree(parameters, files), loader);
+        let by = forecast.set_along_by(&key.parse().unwrap());
+        by.map_or_else(|| "none".to_owned(), |win| win.path)
+    }
+
+    #[test]
+    fn a_later_line_that_sets_a_key_along_is_told_where_it_says_something_else() {
+        let by = |files: &[_]| set_along(LO, Loader::Systemd, "", files);
+        let own = ("b", "net.ipv4.conf.lo.forwarding = 0\n");
+        let unshown = format!("net.ipv4.ip_forward = {HIDDEN}\n");
+        let all_off = ("d", "net.ipv4.conf.all.forwarding = 0\n");
+        for files in [
+            &[own][..],
+            &[("a", ON), own],
+            &[own, ("c", OFF)],
+            // The last of them counts.
+            &[own, ("c", ON), all_off],
+        ] {
+            assert_eq!(by(files), "none", "{files:?}");
+        }
+        for files in [&[own, ("c", ON)][..], &[("c", ON)], &[own, ("c", &unshown)]] {
+            assert_eq!(by(files), "/etc/sysctl.d/c.conf", "{files:?}");
+        }
+    }
+
+    /// Measured on Linux 6.18 with systemd 252 and procps 4.0.
+    #[test]
+    fn a_leader_that_is_told_to_stay_at_zero_sets_nothing_along_but_for_procps_in_ipv6() {
+        let own = ("b", "net.ipv4.conf.lo.forwarding = 1\n");
+        for loader in [Loader::Systemd, Loader::Procps] {
+            let by = |files: &[_]| set_along(LO, loader, "", files);
+            assert_eq!(by(&[own, ("c", OFF)]), "none");
+            let all_on = ("a", "net.ipv4.conf.all.forwarding = 1\n");
+            assert_eq!(by(&[all_on, own, ("c", OFF)]), "/etc/sysctl.d/c.conf");
+        }
+        let files = [
+            ("b", "net.ipv6.conf.lo.forwarding = 1\n"),
+            ("c", "net.ipv6.conf.all.forwarding = 0\n"),
+        ];
+        let by = |loader| set_along("net.ipv6.conf.lo.forwarding", loader, "", &files);
+        assert_eq!(by(Loader::Systemd), "none");
+        assert_eq!(by(Loader::Procps), "/etc/sysctl.d/c.conf");
+    }
+
+    #[test]
+    fn what_the_kernels_parameters_set_along_comes_first() {
+        let by = |parameters: &str, files: &[_]| set_along(LO, Loader::Procps, parameters, files);
+        let own = ("b", "net.ipv4.conf.lo.forwarding = 0\n");
+        assert_eq!(by("sysctl.net.ipv4.ip_forward=1", &[own]), "none");
+        let parameters = "sysctl.net.ipv4.conf.lo.forwarding=0";
+        assert_eq!(by(parameters, &[("c", ON)]), "/etc/sysctl.d/c.conf");
+        let both = format!("{parameters} sysctl.net.ipv4.ip_forward=1");
+        assert_eq!(by(&both, &[]), "/proc/cmdline");
     }
 
     /// Fragments, and `/etc/sysctl.conf` with another value.

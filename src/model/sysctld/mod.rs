@@ -21,7 +21,7 @@ pub use forecast::{Forecast, NextBoot, Win};
 pub use lint::{Remark, remarks};
 pub use order::{Content, Found, NOT_PERMITTED, Tree};
 pub use pattern::{braces, matches};
-pub use sequence::{Outcome, Placed, Sequence};
+pub use sequence::{Outcome, Placed, Sequence, Winner};
 pub use statement::{Line, Statement, lines, shown};
 
 /// A program that reads sysctl configuration and writes it to the kernel.

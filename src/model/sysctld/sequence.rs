@@ -29,12 +29,22 @@ impl Placed {
     }
 }
 
+/// The line whose value the kernel holds afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Winner<'s> {
+    /// How many statements are written before it.
+    pub at: usize,
+    /// The line.
+    pub placed: &'s Placed,
+    /// What the kernel makes of it.
+    pub taken: Taken,
+}
+
 /// What becomes of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome<'s> {
-    /// The line whose value the kernel holds afterwards, and what the kernel makes of it. Nothing if no line writes
-    /// the key: it keeps what it holds.
-    pub winner: Option<(&'s Placed, Taken)>,
+    /// Nothing if no line writes the key: it keeps what it holds.
+    pub winner: Option<Winner<'s>>,
     /// Every line that speaks of the key, in the order of reading, the winner included.
     pub chain: Vec<&'s Placed>,
 }
@@ -133,12 +143,17 @@ impl Sequence {
         sorted::by(&mut chain, Ord::cmp);
         chain.dedup();
         let placed = |index: &usize| self.statements.get(*index);
-        let written = writes.iter().rev().filter_map(placed).find_map(|placed| {
+        let winner = writes.iter().rev().find_map(|index| {
+            let placed = placed(index)?;
             let taken = made_of(key, placed.statement.value.as_deref()?);
-            (taken != Taken::Refused).then_some((placed, taken))
+            (taken != Taken::Refused).then_some(Winner {
+                at: *index,
+                placed,
+                taken,
+            })
         });
         Outcome {
-            winner: written,
+            winner,
             chain: chain.iter().filter_map(placed).collect(),
         }
     }
@@ -236,14 +251,18 @@ mod tests {
         [Loader::Systemd, Loader::Procps].map(|loader| {
             let sequence = Sequence::read(&tree, loader);
             match sequence.outcome(&key).winner {
-                Some((placed, Taken::Value(value))) => {
+                Some(Winner {
+                    placed,
+                    taken: Taken::Value(value),
+                    ..
+                }) => {
                     let name = placed
                         .path
                         .trim_start_matches("/etc/sysctl.d/")
                         .trim_end_matches(".conf");
                     format!("{name}:{} = {value}", placed.line)
                 }
-                Some((placed, other)) => format!("{} {other:?}", placed.place()),
+                Some(Winner { placed, taken, .. }) => format!("{} {taken:?}", placed.place()),
                 None => "none".to_owned(),
             }
         })

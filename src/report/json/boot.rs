@@ -19,6 +19,7 @@ pub(super) fn winners(winners: &Winners) -> Json {
             "procps": one.next.procps.as_ref().map(win),
             "sysctl_p": one.next.sysctl_p.as_ref().map(win),
             "shadowed": one.next.shadowed.iter().map(line).collect::<Vec<_>>(),
+            "set_along_by": one.next.set_along_by.as_ref().map(line),
         })
     });
     let remarks = winners.remarks.iter().map(|one| {

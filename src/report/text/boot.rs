@@ -83,6 +83,10 @@ impl Page {
             let mark = if one == loader { "*" } else { " " };
             self.line(format!(" {mark} {:<17} {said}", one.name()));
         }
+        if let Some(win) = &key.next.set_along_by {
+            let place = self.styled(PLACE, &printable(&win.place()));
+            self.line(format!("   set along later   {}  {place}", value(win)));
+        }
         for win in &key.next.shadowed {
             let text = match win.text.as_deref() {
                 None => "(excluded)".to_owned(),
