@@ -6,7 +6,7 @@ use crate::error::Left;
 use crate::host::kernel::{Kernel, reading};
 use crate::host::root::Root;
 use crate::host::staged::{self, Staged};
-use crate::model::along::{led_to, still};
+use crate::model::along::{led_to, still, touch};
 use crate::model::change::Change;
 use crate::model::key::Key;
 use crate::model::persist::FileChange;
@@ -70,8 +70,7 @@ pub(super) fn change_back(
 
 /// What is left but for keys that only followed `leaders` and went with their interfaces.
 pub(super) fn but_gone(kernel: &dyn Kernel, leaders: &[Change], left: Vec<Left>) -> Vec<Left> {
-    let is_gone =
-        |key: &Key| led_to(leaders, key).is_some() && reading(kernel, key) == Reading::Absent;
+    let is_gone = |key: &Key| touch(leaders, key) && reading(kernel, key) == Reading::Absent;
     let left = left.into_iter();
     left.filter(|one| one.key().is_none_or(|key| !is_gone(key)))
         .collect()

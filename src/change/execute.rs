@@ -9,7 +9,7 @@ use crate::host::kernel::{Kernel, Open, reading};
 use crate::host::root::Root;
 use crate::host::signals;
 use crate::host::staged::{self, Staged};
-use crate::model::along::{leaders_first, led_to, still};
+use crate::model::along::{leaders_first, led_to, still, touch};
 use crate::model::change::Change;
 use crate::model::key::Key;
 use crate::model::memory::Held;
@@ -331,7 +331,7 @@ fn undo(
     let mut back: Vec<&Change> = written.iter().rev().collect();
     leaders_first(&mut back, |change| &change.key);
     // What went along with a key goes back after it, whether its own turn had come or not.
-    let is_led = |change: &&Change| led_to(written, &change.key).is_some();
+    let is_led = |change: &&Change| touch(written, &change.key);
     back.extend(unwritten.iter().chain(&plan.along).filter(is_led));
     let back = back
         .into_iter()

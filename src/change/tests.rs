@@ -133,6 +133,30 @@ fn the_intent_is_on_disk_before_the_first_write() {
     });
 }
 
+/// A key that goes back with another, and nobody asked for, goes with its interface; one that somebody asked for is missed.
+#[test]
+fn a_follower_that_goes_with_its_interface_stops_nothing() {
+    let all: Key = "net.ipv6.conf.all.forwarding".parse().unwrap();
+    let one: Key = "net.ipv6.conf.a.forwarding".parse().unwrap();
+    let change = |key: &Key, cause| Change {
+        key: key.clone(),
+        from: number(0),
+        to: number(1),
+        cause,
+    };
+    for cause in [Cause::Restored, Cause::Set] {
+        let both = [&all, &one].map(|key| (key.clone(), number(0)));
+        let kernel = FakeKernel::holding(both.into());
+        let goes = |_: &Key, _: &Value| drop(kernel.values.borrow_mut().remove(&one));
+        let plan = Plan {
+            live: vec![change(&all, Cause::Set), change(&one, cause)],
+            ..Plan::default()
+        };
+        let done = in_a_store(|state| run_live(&Busy::new(&kernel, &goes), state, &plan));
+        assert_eq!(done.is_ok(), cause == Cause::Restored, "{done:?}");
+    }
+}
+
 /// So that nothing is opened twice, and what was opened with the right to write is what is written.
 #[test]
 fn a_key_stays_open_from_the_check_of_rights_to_the_last_look() {

@@ -267,7 +267,7 @@ pub(super) enum Verb {
     #[command(hide = true)]
     Guard(Late<guard::Guard>),
 
-    /// Who wins for each key at the next boot, under every loader; exit 1 if they disagree, or a line is odd
+    /// Who wins for each key at the next boot, under every loader; exit 1 if they disagree, a line is odd, or another key's line changes it later
     ///
     /// systemd-sysctl, `sysctl --system` and `sysctl -p` read other files, in another order. Each is told as it really
     /// reads them, with file and line, and with what it passes over.

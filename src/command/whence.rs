@@ -9,13 +9,14 @@ use crate::model::sorted;
 
 use crate::host::fragments::{self, Writer};
 use crate::host::kernel::{reading, snapshot};
-use crate::model::along::leaders_of;
 use crate::model::catalogue::{self, Taken, taken};
 use crate::model::key::Key;
 use crate::model::problem::{Problem, Source};
 use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::spelling;
-use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Statement, Tree, remarks};
+use crate::model::sysctld::{
+    Forecast, Loader, NextBoot, Remark, Sequence, Statement, Tree, remarks,
+};
 use crate::report::{Body, KeyWinner, Report, Winners};
 
 use super::{World, candidates, failed, judged, told};
@@ -39,8 +40,7 @@ pub fn run(world: &World, request: &Where) -> Report {
     }
     let mut tree = fragments::read(&world.root);
     if !asked.is_empty() {
-        // What sets them along is asked for with them.
-        tree = tree.about(asked.iter().flat_map(|key| leaders_of(key).chain([key])));
+        tree = tree.about(&asked);
     }
     let forecast = Forecast::of(&tree, fragments::loader(&world.root));
     let keys = if asked.is_empty() {
@@ -81,7 +81,9 @@ pub fn run(world: &World, request: &Where) -> Report {
     };
     // Where no line speaks of a key, what sets it along takes nothing from anybody.
     let sticks = |row: &KeyWinner| {
-        row.next.under(forecast.loader).is_none() || row.next.set_along_by.is_none()
+        let NextBoot { along, .. } = &row.next;
+        let mut loaders = along.iter().map(|(loader, _)| *loader);
+        loaders.all(|loader| row.next.under(loader).is_none())
     };
     let clean = remarks.iter().all(|remark| remark.code == "semicolon")
         && rows.iter().all(|row| row.agree && sticks(row));
@@ -169,8 +171,9 @@ fn refused(sequence: &Sequence) -> Vec<Remark> {
 fn places(rows: &[KeyWinner]) -> BTreeSet<(String, usize)> {
     let wins = rows.iter().flat_map(|row| {
         let winners = [&row.next.systemd, &row.next.procps, &row.next.sysctl_p];
-        let winners = winners.into_iter().chain([&row.next.set_along_by]);
-        winners.flatten().chain(&row.next.shadowed)
+        let along = row.next.along.iter().map(|(_, along)| &along.win);
+        let winners = winners.into_iter().flatten().chain(along);
+        winners.chain(&row.next.shadowed)
     });
     sorted::set(wins.map(|win| (win.path.clone(), win.line)))
 }

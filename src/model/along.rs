@@ -28,6 +28,9 @@ static LEADERS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     all.filter_map(|name| name.parse().ok()).collect()
 });
 
+/// Of `net.ipv6.conf.INTERFACE`: an interface forwards nothing where nothing shall forward.
+const FORCED: &str = "force_forwarding";
+
 /// A host takes redirects, a router does not: the kernel sets this to the opposite of forwarding.
 const REDIRECTS: &str = "net.ipv4.conf.all.accept_redirects";
 
@@ -41,12 +44,14 @@ pub struct Family {
     alias: Option<&'static str>,
     /// One more, which is set to the opposite.
     opposite: Option<&'static str>,
+    /// Another name below interfaces, but not below `all` and `default`: becomes 0 where the leader does, and else stays.
+    cleared: Option<&'static str>,
 }
 
 impl Family {
     /// The followers that a key has, if it leads. Every key of `*.conf.all` and of its alias was written on Linux 6.18, and
     /// the others looked at (`inet_forward_change` in net/ipv4/devinet.c, `addrconf_fixup_forwarding` and its neighbours in
-    /// net/ipv6/addrconf.c).
+    /// net/ipv6/addrconf.c): with 1 where they held 0, and with 0 where they held 1.
     pub fn of(leader: &Key) -> Option<Self> {
         match leader.as_str() {
             forwarding @ (FORWARD | "net.ipv4.conf.all.forwarding") => Some(Self {
@@ -54,6 +59,7 @@ impl Family {
                 name: "forwarding",
                 alias: (forwarding != FORWARD).then_some(FORWARD),
                 opposite: Some(REDIRECTS),
+                cleared: None,
             }),
             other => {
                 let name = other.strip_prefix("net.ipv6.conf.all.")?;
@@ -62,6 +68,7 @@ impl Family {
                     name: OF_ALL_IN_IPV6.into_iter().find(|known| *known == name)?,
                     alias: None,
                     opposite: None,
+                    cleared: (name == "forwarding").then_some(FORCED),
                 })
             }
         }
@@ -83,9 +90,29 @@ impl Family {
         let each = names
             .iter()
             .map(|interface| format!("{directory}.{interface}.{name}"));
-        let all = each.chain(self.others());
+        let cleared = self.cleared.iter().flat_map(|name| {
+            let interfaces = names.iter().filter(|name| is_interface(name));
+            interfaces.map(move |interface| format!("{directory}.{interface}.{name}"))
+        });
+        let all = each.chain(cleared).chain(self.others());
         all.filter_map(|text| text.parse().ok()).collect()
     }
+}
+
+/// Every leader, those together that are two names of one variable of the kernel. All of them are 0 when it starts.
+pub fn variables() -> impl Iterator<Item = &'static [Key]> {
+    let variable = |leader: &Key| Family::of(leader).map(|family| (family.directory, family.name));
+    LEADERS.chunk_by(move |one, other| variable(one) == variable(other))
+}
+
+/// Whether the kernel sets the followers of a leader again that is told to stay what it is: those in IPv6, but for one.
+pub fn insists(leader: &Key) -> bool {
+    let below = leader.as_str().strip_prefix("net.ipv6.conf.all.");
+    below.is_some_and(|name| name != FORCED)
+}
+
+fn is_interface(name: &str) -> bool {
+    !["all", "default"].contains(&name)
 }
 
 /// Whether a key sets others along.
@@ -96,8 +123,9 @@ pub fn leads(key: &Key) -> bool {
 /// The followers of a leader, as sysctl.d writes them; nothing where a key leads none.
 pub fn patterns(leader: &Key) -> Option<Vec<String>> {
     let family = Family::of(leader)?;
-    let each = format!("{}.*.{}", family.directory, family.name);
-    Some([each].into_iter().chain(family.others()).collect())
+    let names = [Some(family.name), family.cleared].into_iter().flatten();
+    let each = names.map(|name| format!("{}.*.{name}", family.directory));
+    Some(each.chain(family.others()).collect())
 }
 
 /// What the kernel sets a key to when a leader becomes `value`; nothing where it leaves it as it is.
@@ -107,6 +135,7 @@ pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
         name,
         alias,
         opposite,
+        cleared,
     } = Family::of(leader)?;
     if alias.is_some_and(|alias| alias == key.as_str()) {
         return Some(value.clone());
@@ -115,8 +144,11 @@ pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
         return Some(Value::from(i128::from(value.as_str() == "0")));
     }
     let below = key.as_str().strip_prefix(directory)?.strip_prefix('.')?;
-    let interface = below.strip_suffix(name)?.strip_suffix('.')?;
-    (!interface.contains('.') && key != leader).then(|| value.clone())
+    let (interface, which) = below.split_once('.')?;
+    if cleared == Some(which) && is_interface(interface) {
+        return (value.as_str() == "0").then(|| value.clone());
+    }
+    (which == name && key != leader).then(|| value.clone())
 }
 
 /// The keys that set this one along when they are written.
@@ -133,9 +165,17 @@ pub fn led_to(changes: &[Change], key: &Key) -> Option<Value> {
     last_first.find_map(|change| set_along(&change.key, &change.to, key))
 }
 
+/// Whether the kernel sets a key along with changes, or on their way back.
+pub fn touch(changes: &[Change], key: &Key) -> bool {
+    changes.iter().any(|change| {
+        let mut values = [&change.to, &change.from].into_iter();
+        values.any(|value| set_along(&change.key, value, key).is_some())
+    })
+}
+
 /// Whether nobody asked for a change, but its leader is written: where the interface is gone by then, nothing is lost.
 pub fn follows(changes: &[Change], change: &Change) -> bool {
-    change.cause != Cause::Set && led_to(changes, &change.key).is_some()
+    change.cause != Cause::Set && touch(changes, &change.key)
 }
 
 /// Brings leaders before all others: what shall differ from its leader is written after it.
@@ -214,21 +254,29 @@ pub fn led(
     let mut settled = sorted::set(changes.iter().map(|change| change.key.clone()));
     for leader in changes {
         for (key, reading) in &snapshot.0 {
-            let follows = set_along(&leader.key, &leader.to, key);
-            let Some((follows, holds)) = follows.zip(reading.value().cloned()) else {
+            let [followed, follows] =
+                [&leader.from, &leader.to].map(|value| set_along(&leader.key, value, key));
+            let Some(holds) = reading.value().cloned() else {
                 continue;
             };
-            if !settled.insert(key.clone()) {
+            if followed.is_none() && follows.is_none() || settled.contains(key) {
                 continue;
             }
             let mut records = records.iter();
             let record = records.find(|record| record.key == *key && record.from == holds);
-            let followed = set_along(&leader.key, &leader.from, key).as_ref() == Some(&holds);
-            let (to, cause) = match record {
-                Some(record) => (record.to.clone(), leader.cause),
-                None if sets(&leader.key) || followed => (follows, Cause::Along),
-                None => (holds.clone(), Cause::Along),
+            let (to, cause) = match (record, follows) {
+                (Some(record), _) if leader.cause == Cause::Set => {
+                    (record.to.clone(), Cause::Restored)
+                }
+                (Some(record), _) => (record.to.clone(), leader.cause),
+                // Left alone this way, and what it will be on the way back.
+                (None, None) if followed.as_ref() == Some(&holds) => continue,
+                (None, Some(follows)) if sets(&leader.key) || followed.as_ref() == Some(&holds) => {
+                    (follows, Cause::Along)
+                }
+                (None, _) => (holds.clone(), Cause::Along),
             };
+            settled.insert(key.clone());
             let change = Change {
                 key: key.clone(),
                 from: holds,
@@ -313,6 +361,41 @@ mod tests {
         assert_eq!(of("net.ipv4.conf.eth0/100.forwarding"), [one, other]);
         assert_eq!(of(LO), [ALL]);
         assert_eq!(of(ALL).len() + of("net.ipv6.conf.lo.accept_ra").len(), 0);
+    }
+
+    #[test]
+    fn leaders_that_are_one_variable_are_together_and_all_of_them_lead() {
+        let variables: Vec<_> = variables().collect();
+        assert_eq!(variables.iter().map(|names| names.len()).max(), Some(2));
+        assert_eq!(variables.len(), 1 + OF_ALL_IN_IPV6.len());
+        assert!(variables.into_iter().flatten().all(leads));
+        let insists = |key: &str| insists(&key.parse().unwrap());
+        assert!(insists(ALL) && !insists(FORWARD));
+        assert!(!insists("net.ipv6.conf.all.force_forwarding"));
+    }
+
+    #[test]
+    fn where_nothing_forwards_no_interface_is_forced_to() {
+        let all: Key = ALL.parse().unwrap();
+        let set = |value: &str, key: &str| {
+            let becomes = set_along(&all, &Value::new(value), &key.parse().unwrap());
+            becomes.map(|value| value.to_string())
+        };
+        let lo = "net.ipv6.conf.lo.force_forwarding";
+        assert_eq!(set("0", lo).as_deref(), Some("0"));
+        assert_eq!(set("1", lo), None);
+        for other in ["all", "default"] {
+            assert_eq!(
+                set("0", &format!("net.ipv6.conf.{other}.force_forwarding")),
+                None
+            );
+        }
+        let names = ["all", "default", "lo"].map(str::to_owned);
+        let followers = Family::of(&all).unwrap().followers(&names);
+        let forced = followers
+            .iter()
+            .filter(|key| key.as_str().ends_with(FORCED));
+        assert_eq!(forced.count(), 1);
     }
 
     #[test]

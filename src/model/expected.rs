@@ -8,7 +8,7 @@ use super::key::Key;
 use super::plan::Place;
 use super::setting::Setting;
 use super::snapshot::{Reading, Snapshot};
-use super::sysctld::Forecast;
+use super::sysctld::{Along, Forecast};
 use super::value::Value;
 
 /// What the next boot gives for a declared key.
@@ -65,13 +65,13 @@ impl Outlook<'_> {
     /// What a key will be, beside what is wanted for it.
     pub fn of(&self, key: &Key, setting: &Setting) -> Expected {
         let (value, mut by, mut right) = self.judged(key, setting);
-        if let Some(win) = self.forecast.set_along_by(key) {
-            by = format!("{by}, unless {} sets it along", win.place());
-            right = None;
-        }
         let doubt = self.forecast.doubt(key);
         if let Some(unread) = doubt {
             by = format!("{by}, unless {unread} does, which cannot be read");
+            right = None;
+        }
+        if let Some(along) = self.along(key, setting, right) {
+            by = format!("{by}, unless {} sets it along", along.win.place());
             right = None;
         }
         Expected {
@@ -81,6 +81,17 @@ impl Outlook<'_> {
             right,
             doubted: doubt.is_some(),
         }
+    }
+
+    /// What sets a key along that is there, unless that is as right or as wrong.
+    fn along(&self, key: &Key, setting: &Setting, right: Option<bool>) -> Option<Along> {
+        let is_there = self
+            .live
+            .is_none_or(|live| *live.get(key) != Reading::Absent);
+        let along = self.forecast.along(key).filter(|_| is_there)?;
+        let value = along.win.taken.value();
+        let same = value.is_some_and(|value| right == Some(setting.accepts(value)));
+        (!same).then_some(along)
     }
 
     fn judged(&self, key: &Key, setting: &Setting) -> (Option<Value>, String, Option<bool>) {
@@ -199,6 +210,37 @@ mod tests {
             let unsaid = ("? no file says so".to_owned(), None);
             assert_eq!(told(UNKNOWN, None, live), unsaid);
         }
+    }
+
+    #[test]
+    fn what_another_line_sets_along_makes_it_unknown_where_it_would_be_wrong() {
+        let lo: Key = "net.ipv4.conf.lo.forwarding".parse().unwrap();
+        let told = |said: &str, live: &[(&str, &str)]| {
+            let tree = Tree::default().with("/etc/sysctl.d/a.conf", Some(said));
+            let outlook = Outlook {
+                forecast: &Forecast::of(&tree, Loader::Procps),
+                drop_in: None,
+                defaults: &BTreeMap::new(),
+                live: Some(&holding(live)),
+                place: Place {
+                    first_namespace: true,
+                },
+            };
+            let expected = outlook.of(&lo, &at_least(1));
+            (expected.by, expected.right)
+        };
+        let there = [("net.ipv4.conf.lo.forwarding", "1")];
+        let lines = |own: u8, all: u8| {
+            format!(
+                "net.ipv4.ip_forward = 2\nnet.ipv4.conf.lo.forwarding = {own}\nnet.ipv4.ip_forward = {all}\n"
+            )
+        };
+        let place = "/etc/sysctl.d/a.conf:2";
+        let unless = format!("{place}, unless /etc/sysctl.d/a.conf:3 sets it along");
+        assert_eq!(told(&lines(1, 0), &there), (unless.clone(), None));
+        assert_eq!(told(&lines(0, 1), &there), (unless, None));
+        assert_eq!(told(&lines(1, 2), &there), (place.to_owned(), Some(true)));
+        assert_eq!(told(&lines(0, 0), &there), (place.to_owned(), Some(false)));
     }
 
     #[test]

@@ -232,6 +232,7 @@ fn follow(plan: &mut Plan, memory: &Memory, leaders: &Leaders<'_>, snapshot: &Sn
         .chain(kept)
         .filter_map(stays)
         .chain(back.flat_map(|(key, held)| held.along_back(key)))
+        .chain(let_go(leaders, &remaining))
         .collect();
     let Led { restored, along } = led(&plan.live, &records, snapshot, sets);
     for (leader, held) in remaining {
@@ -257,6 +258,18 @@ fn follow(plan: &mut Plan, memory: &Memory, leaders: &Leaders<'_>, snapshot: &Sn
     }
     plan.live.extend(restored);
     plan.along = along;
+}
+
+/// How keys go back that a leader set along, and with what it is to be does not any more.
+fn let_go(leaders: &Leaders<'_>, remaining: &Leaders<'_>) -> Vec<Change> {
+    let each = leaders.iter().flat_map(|(leader, held)| {
+        let then = remaining.iter().find(|(remains, _)| remains == leader);
+        let freed = move |change: &Change| {
+            then.is_some_and(|(_, then)| set_along(leader, &then.wrote, &change.key).is_none())
+        };
+        held.along_back(leader).into_iter().filter(freed)
+    });
+    each.collect()
 }
 
 /// A released key goes where one that sets it along, and is still declared, sets it.

@@ -303,12 +303,22 @@ fn is_led(Change { key, .. }: &Change, live: &Value, changes: &[Change], there: 
     led_to(changes, key).as_ref() == Some(live) || is_led_back(key, live, changes, there)
 }
 
-/// Whether a key holds what one that is back already set it along to.
+/// Whether a key holds what one that is back already set it along to, or left it at.
 fn is_led_back(key: &Key, live: &Value, changes: &[Change], there: &Snapshot) -> bool {
     let mut back = changes
         .iter()
         .filter(|change| there.get(&change.key).value() == Some(&change.from));
-    back.any(|change| set_along(&change.key, &change.from, key).as_ref() == Some(live))
+    back.any(
+        |Change {
+             key: leader,
+             from,
+             to,
+             ..
+         }| {
+            let led = set_along(leader, from, key).or_else(|| set_along(leader, to, key));
+            led.as_ref() == Some(live)
+        },
+    )
 }
 
 /// Where followers go as the keys go back that set them along: those that the entry itself wrote have their own way, and

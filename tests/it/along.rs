@@ -273,19 +273,22 @@ fn a_later_line_that_sets_a_declared_key_along_makes_the_next_boot_unknown() {
         sandbox.sh(&format!("echo '{line}' > /etc/sysctl.d/{file}.conf"));
     };
     // As at a boot, where all of them are 0.
-    let boot = || {
+    let boot = |loader: &str| {
         sandbox.stranger("net.ipv6.conf.all.forwarding", "0");
-        sandbox.sh("/lib/systemd/systemd-sysctl");
+        sandbox.sh(loader);
         sandbox.sysctl(lo)
     };
     sandbox.tcptune(&format!("set {lo}=0 --persist")).exits(0);
     all(1, "10-early");
-    // Nothing else than before, so that systemd-sysctl writes it where it stood first; then what the kernel is anyway.
-    for late in [1, 0] {
+    // Nothing else than before, so that systemd-sysctl writes it where it stood first, and procps once more; then what the
+    // kernel is anyway.
+    for (late, procps) in [(1, "1"), (0, "0")] {
         all(late, "99-zz");
         sandbox.tcptune("verify").exits(0);
-        sandbox.tcptune(&format!("where {lo}")).exits(0);
-        assert_eq!(boot(), "0");
+        let agree = i32::from(procps != "0");
+        sandbox.tcptune(&format!("where {lo}")).exits(agree);
+        assert_eq!(boot("sysctl --system || true"), procps);
+        assert_eq!(boot("/lib/systemd/systemd-sysctl"), "0");
     }
     all(0, "10-early");
     all(1, "99-zz");
@@ -295,10 +298,57 @@ fn a_later_line_that_sets_a_declared_key_along_makes_the_next_boot_unknown() {
     let surely = "survives a reboot: not surely";
     assert!(verify.out.contains(surely), "{}", verify.out);
     let which = sandbox.tcptune(&format!("where {lo}")).exits(1);
-    let later = "set along later   1  /etc/sysctl.d/99-zz.conf:1";
+    let later =
+        "set along         1  /etc/sysctl.d/99-zz.conf:1, with net.ipv6.conf.all.forwarding";
     assert!(which.out.contains(later), "{}", which.out);
     let json = sandbox.tcptune(&format!("where {lo} --json")).exits(1);
-    let by = &json.json()["keys"][0]["set_along_by"];
-    assert_eq!(by["path"], "/etc/sysctl.d/99-zz.conf", "{by}");
-    assert_eq!(boot(), "1");
+    let by = &json.json()["keys"][0]["along"][0];
+    assert_eq!(by["key"], "net.ipv6.conf.all.forwarding", "{by}");
+    assert_eq!(by["line"]["path"], "/etc/sysctl.d/99-zz.conf", "{by}");
+    assert_eq!(boot("/lib/systemd/systemd-sysctl"), "1");
+    let status = sandbox.tcptune("status").exits(1);
+    let by = "as /etc/sysctl.d/99-zz.conf:1 sets it along";
+    assert!(status.out.contains(by), "{}", status.out);
+}
+
+/// What 0 alone does, and not to all: an interface that forwards by itself does so no more.
+#[test]
+fn what_is_cleared_with_forwarding_goes_back_in_each_way() {
+    let (sandbox, _) = router();
+    let all = "net.ipv6.conf.all.forwarding";
+    let forced = "net.ipv6.conf.d0.force_forwarding";
+    sandbox.stranger(all, "1");
+    sandbox.stranger(forced, "1");
+    let before = state(&sandbox);
+    let is_cleared = || assert_eq!(sandbox.sysctl(forced), "0");
+    for back in ["rollback", "off"] {
+        sandbox.tcptune(&format!("set {all}=0")).exits(0);
+        is_cleared();
+        sandbox.tcptune(back).exits(0);
+        assert_eq!(state(&sandbox), before, "{back}");
+    }
+    sandbox
+        .tcptune(&format!("apply --set {all}=0 --confirm-within=1h"))
+        .exits(0);
+    is_cleared();
+    sandbox.tcptune("rollback").exits(0);
+    assert_eq!(state(&sandbox), before, "rejected");
+    // What is declared to be on stays so, in each order of the values.
+    for value in [0, 1] {
+        sandbox
+            .tcptune(&format!("set {all}={value} {forced}=1"))
+            .exits(0);
+        assert_eq!(sandbox.sysctl(forced), "1");
+    }
+    sandbox.tcptune("off").exits(0);
+    assert_eq!(state(&sandbox), before, "off");
+    for write in 3..8 {
+        sandbox.killed_at_write(write, &format!("set {all}=0"));
+        sandbox.tcptune("off").exits(0);
+        assert_eq!(state(&sandbox), before, "killed at write {write}");
+        sandbox.tcptune(&format!("set {all}=0")).exits(0);
+        sandbox.killed_at_write(write, "rollback");
+        sandbox.tcptune("off").exits(0);
+        assert_eq!(state(&sandbox), before, "rollback killed at {write}");
+    }
 }

@@ -150,19 +150,8 @@ fn an_interrupted_confirmation_is_told_and_leaves_nothing_beside() {
         sandbox
             .tcptune("apply high-traffic --persist --confirm-within=1h")
             .exits(0);
-        let kill = format!("inject=fsync:signal=KILL:when={n}");
-        let tcptune = binary();
-        let killed = sandbox.run(
-            "strace",
-            &[
-                "-o",
-                "/dev/null",
-                "-e",
-                &kill,
-                tcptune.to_str().unwrap(),
-                "confirm",
-            ],
-        );
+        let kill = format!("fsync:signal=KILL:when={n}");
+        let killed = sandbox.with_faults(&[&kill], "confirm");
         assert_eq!(killed.code, None);
         assert!(sandbox.sh("ls -A /etc/sysctl.d").contains(beside));
         let next = sandbox
@@ -188,12 +177,8 @@ fn a_confirmation_that_succeeds_at_last_has_no_error() {
     sandbox
         .tcptune("apply high-traffic --persist --confirm-within=1h")
         .exits(0);
-    let tcptune = binary();
-    let mut args = vec!["-o", "/dev/null"];
-    args.extend(["-e", "inject=rename:error=EIO:when=3"]);
-    args.extend(["-e", "inject=unlink:error=EIO:when=4"]);
-    args.extend([tcptune.to_str().unwrap(), "confirm"]);
-    let failed = sandbox.run("strace", &args);
+    let faults = ["rename:error=EIO:when=3", "unlink:error=EIO:when=4"];
+    let failed = sandbox.with_faults(&faults, "confirm");
     assert!(matches!(failed.code, Some(4 | 5)), "{failed:?}");
     sandbox.tcptune("confirm").exits(0);
     let entry = history(&sandbox);
@@ -387,20 +372,8 @@ fn a_killed_confirm_can_be_said_again() {
             sandbox.sh(&format!(
                 "rm -rf /var/lib/tcptune {DROP_IN}; cp -a /run/prepared /var/lib/tcptune"
             ));
-            let inject = format!("inject={call}:signal=KILL:when={n}");
-            let binary = binary();
-            let run = sandbox.run(
-                "strace",
-                &[
-                    "-o",
-                    "/dev/null",
-                    "-e",
-                    &inject,
-                    binary.to_str().unwrap(),
-                    "confirm",
-                ],
-            );
-            if run.code == Some(0) {
+            let kill = format!("{call}:signal=KILL:when={n}");
+            if sandbox.with_faults(&[&kill], "confirm").code == Some(0) {
                 break;
             }
             tried += 1;
@@ -426,11 +399,8 @@ fn a_killed_confirm_can_be_rejected() {
     sandbox
         .tcptune("apply high-traffic --persist --confirm-within=1h")
         .exits(0);
-    let inject = "inject=rename:signal=KILL:when=3";
-    sandbox.sh(&format!(
-        "strace -o /dev/null -e {inject} {} confirm >/dev/null || true; test -e {DROP_IN}",
-        binary().display()
-    ));
+    sandbox.with_faults(&["rename:signal=KILL:when=3"], "confirm");
+    sandbox.sh(&format!("test -e {DROP_IN}"));
     assert_eq!(history(&sandbox)["state"], "unconfirmed");
     sandbox.tcptune("rollback").exits(0);
     assert!(is_back(&sandbox));
@@ -545,17 +515,8 @@ fn a_killed_move_of_the_drop_in_can_be_confirmed_again() {
     for call in ["rename", "unlink"] {
         for n in 1.. {
             sandbox.sh("rm -rf /var/lib/tcptune /etc/sysctl.d; cp -a /run/prepared /var/lib/tcptune; mv /var/lib/tcptune/sysctl.d /etc/sysctl.d");
-            let inject = format!("inject={call}:signal=KILL:when={n}");
-            let binary = binary();
-            let words = [
-                "-o",
-                "/dev/null",
-                "-e",
-                &inject,
-                binary.to_str().unwrap(),
-                "confirm",
-            ];
-            if sandbox.run("strace", &words).code == Some(0) {
+            let kill = format!("{call}:signal=KILL:when={n}");
+            if sandbox.with_faults(&[&kill], "confirm").code == Some(0) {
                 break;
             }
             halves += usize::from(sandbox.sh("ls /etc/sysctl.d").lines().count() > 1);
@@ -594,11 +555,9 @@ fn a_confirmation_that_could_not_be_put_back_is_tried_again() {
     sandbox
         .tcptune("set synack_retries=3 --persist --confirm-within=4s")
         .exits(0);
-    let failing = format!(
-        "strace -o /dev/null -e inject=rename:error=EIO:when=3..4 {} confirm",
-        binary().display()
-    );
-    let failed = sandbox.run("sh", &["-c", &failing]).exits(5);
+    let failed = sandbox
+        .with_faults(&["rename:error=EIO:when=3..4"], "confirm")
+        .exits(5);
     assert!(
         failed
             .err

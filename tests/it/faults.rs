@@ -238,33 +238,33 @@ fn redo_failing() {
     );
 }
 
+/// Verbs after which keys are set along with another, or go back with it: what is done before, and the verb.
+const WITH_FOLLOWERS: [(&str, &str); 4] = [
+    ("apply one", "set net.ipv4.ip_forward=1"),
+    (
+        "set net.ipv4.ip_forward=1 net.ipv4.conf.default.forwarding=0",
+        "off",
+    ),
+    ("set net.ipv4.ip_forward=1", "rollback"),
+    (
+        "apply --set net.ipv4.ip_forward=1 --confirm-within=1h",
+        "rollback",
+    ),
+];
+
 /// What is set along is as it was, or as it was to be.
 #[test]
 fn followers_killed() {
-    killed(&["apply one"], "set net.ipv4.ip_forward=1");
-    killed(
-        &["set net.ipv4.ip_forward=1 net.ipv4.conf.default.forwarding=0"],
-        "off",
-    );
-    killed(&["set net.ipv4.ip_forward=1"], "rollback");
-    killed(
-        &["apply --set net.ipv4.ip_forward=1 --confirm-within=1h"],
-        "rollback",
-    );
+    for (before, verb) in WITH_FOLLOWERS {
+        killed(&[before], verb);
+    }
 }
 
 #[test]
 fn followers_failing() {
-    failing(&["apply one"], "set net.ipv4.ip_forward=1");
-    failing(
-        &["set net.ipv4.ip_forward=1 net.ipv4.conf.default.forwarding=0"],
-        "off",
-    );
-    failing(&["set net.ipv4.ip_forward=1"], "rollback");
-    failing(
-        &["apply --set net.ipv4.ip_forward=1 --confirm-within=1h"],
-        "rollback",
-    );
+    for (before, verb) in WITH_FOLLOWERS {
+        failing(&[before], verb);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::sandbox::{Sandbox, binary};
+use crate::sandbox::Sandbox;
 use crate::tally::{stride, tally};
 
 const CALLS: [&str; 4] = ["write", "fsync", "rename", "unlink"];
@@ -110,11 +110,8 @@ impl Bench {
         for call in CALLS {
             for n in (1..).step_by(stride()) {
                 self.start();
-                let inject = format!("inject={call}:signal=KILL:when={n}");
-                let binary = binary();
-                let mut args = vec!["-o", "/dev/null", "-e", &inject, binary.to_str().unwrap()];
-                args.extend(self.verb.split(' '));
-                let run = self.sandbox.run("strace", &args);
+                let kill = format!("{call}:signal=KILL:when={n}");
+                let run = self.sandbox.with_faults(&[&kill], self.verb);
                 if run.code.is_some() {
                     self.unplug();
                     break;

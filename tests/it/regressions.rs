@@ -315,11 +315,9 @@ fn a_verb_is_wanted_also_in_json() {
 fn a_full_disk_commits_nothing_that_was_reported_as_failed() {
     let sandbox = Sandbox::new();
     sandbox.tcptune("set syn_retries=6").exits(0);
-    let full = format!(
-        "strace -o /dev/null -e inject=rename:error=ENOSPC:when=2+ {} set synack_retries=5",
-        binary().display()
-    );
-    let failed = sandbox.run("sh", &["-c", &full]).exits(4);
+    let failed = sandbox
+        .with_faults(&["rename:error=ENOSPC:when=2+"], "set synack_retries=5")
+        .exits(4);
     assert!(
         failed
             .err
@@ -439,11 +437,9 @@ fn a_key_that_cannot_be_put_back_is_tried_twice_and_then_named() {
 fn a_signal_between_two_namespaces_leaves_the_rest_out_and_says_so() {
     let sandbox = Sandbox::new();
     sandbox.sh("ip netns add a; ip netns add b");
-    let script = format!(
-        "strace -o /dev/null -e inject=rename:signal=INT:when=1 {} apply high-traffic --netns a --netns b --json",
-        binary().display()
-    );
-    let json = sandbox.run("sh", &["-c", &script]).exits(3).json();
+    let words = "apply high-traffic --netns a --netns b --json";
+    let interrupted = sandbox.with_faults(&["rename:signal=INT:when=1"], words);
+    let json = interrupted.exits(3).json();
     assert_eq!(json["namespaces"][0]["journal"]["state"], "committed");
     assert_eq!(json["namespaces"][1]["error"]["code"], "interrupted");
     assert_eq!(

@@ -164,13 +164,19 @@ impl Sandbox {
         self.run("setpriv", &args)
     }
 
+    /// tcptune, with faults in its system calls as strace injects them, such as `rename:error=EIO:when=3`.
+    pub(crate) fn with_faults(&self, faults: &[&str], words: &str) -> Run {
+        let mut args = vec!["-o".to_owned(), "/dev/null".to_owned()];
+        args.extend(faults.iter().map(|fault| format!("--inject={fault}")));
+        args.push(binary().display().to_string());
+        args.extend(words.split_whitespace().map(str::to_owned));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.run("strace", &args)
+    }
+
     /// tcptune, killed at its N-th write: 1 names the holder of the lock, 2 records the intent, 3 is the first key.
     pub(crate) fn killed_at_write(&self, n: usize, words: &str) {
-        let kill = format!("inject=write:signal=KILL:when={n}");
-        self.sh(&format!(
-            "strace -o /dev/null -e {kill} {} {words} >/dev/null || true",
-            binary().display()
-        ));
+        self.with_faults(&[&format!("write:signal=KILL:when={n}")], words);
     }
 
     /// A script that must succeed; its output, trimmed.

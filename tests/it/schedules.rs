@@ -678,13 +678,9 @@ impl Scene {
     /// A verb that is killed has happened or not, once the next one has settled it. Neither is a third thing.
     fn killed(&mut self, verb: &Verb, web: bool, call: &str, n: u32) {
         let netns = if web { " --netns web" } else { "" };
-        let kill = format!("inject={call}:signal=KILL:when={n}");
-        let mut args = vec!["-o", "/dev/null", "-e", &kill];
-        let binary = binary();
-        args.push(binary.to_str().unwrap());
+        let kill = format!("{call}:signal=KILL:when={n}");
         let words = format!("{}{netns}", verb.words());
-        args.extend(words.split(' '));
-        let run = self.sandbox.run("strace", &args);
+        let run = self.sandbox.with_faults(&[&kill], &words);
         assert!(!matches!(run.code, Some(1 | 2)), "{words}: {run:?}");
         self.sandbox
             .tcptune(&format!("rollback --to 4000000000{netns}"));

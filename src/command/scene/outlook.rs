@@ -70,15 +70,20 @@ impl Scene<'_> {
             .as_ref()
             .map(|boot| Forecast::of(&boot.tree, boot.loader).next_boot(key));
         let lines = lines.map(|next| {
+            let along = next.along.iter().map(|(_, along)| &along.win);
+            let mut along = along.filter(|win| win.taken.value() == Some(holds));
+            if let Some(win) = along.next() {
+                return Some(format!("as {} sets it along", win.place()));
+            }
             let wins = [next.systemd, next.procps, next.sysctl_p]
                 .into_iter()
                 .flatten();
             wins.chain(next.shadowed)
                 .find(|win| win.value() == *holds)
-                .map(|win| win.place())
+                .map(|win| format!("as {} says", win.place()))
         });
-        if let Some(place) = lines.flatten() {
-            return Ok(format!("as {place} says"));
+        if let Some(said) = lines.flatten() {
+            return Ok(said);
         }
         Ok(match self.memory.held.get(key) {
             Some(held) if held.baseline.as_ref() == Some(holds) => {

@@ -1,16 +1,19 @@
 //! What of a tree may have to do with some keys, found without making sense of the rest.
 
+use super::super::along::leaders_of;
 use super::super::key::Key;
 use super::order::{Content, Tree};
 use super::pattern::is_pattern;
 use super::statement::TOO_LONG;
 
 impl Tree {
-    /// The same tree with only those lines that may speak of some of the keys, or were perhaps meant to: the names in them
-    /// are at most one slip away. Lines keep their numbers, and a file that is odd as a whole stays whole.
+    /// The same tree with only those lines that may speak of some of the keys, or of what sets them along, or were perhaps
+    /// meant to: the names in them are at most one slip away. Lines keep their numbers, and a file that is odd as a whole stays whole.
     #[must_use]
     pub fn about<'k>(mut self, keys: impl IntoIterator<Item = &'k Key>) -> Self {
-        let parts: Vec<&str> = keys.into_iter().flat_map(parts).collect();
+        let keys = keys.into_iter();
+        let keys = keys.flat_map(|key| leaders_of(key).chain([key]));
+        let parts: Vec<&str> = keys.flat_map(parts).collect();
         let mentions = |line: &[u8]| {
             let line = String::from_utf8_lossy(line);
             is_pattern(&line) || parts.iter().any(|part| line.contains(part))

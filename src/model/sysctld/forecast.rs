@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::along::{leaders_of, set_along};
 use super::super::catalogue::Taken;
 use super::super::key::Key;
 use super::super::sorted;
 use super::super::value::Value;
 use super::Loader;
+use super::leading::{Along, Leading, When};
 use super::order::Tree;
 use super::sequence::{Outcome, Placed, Sequence, Winner};
 use super::statement::{HIDDEN, hides, made_of};
@@ -20,6 +20,8 @@ pub struct Forecast {
     sequences: [Sequence; 3],
     /// What is there before any of them.
     kernel: Sequence,
+    /// What sets keys along under systemd-sysctl, and under `sysctl --system`.
+    leading: [Leading; 2],
     /// The files that the loader which counts reads, first one first, and whether it is known what they say.
     files: Vec<(String, bool)>,
 }
@@ -47,7 +49,8 @@ impl Win {
         }
     }
 
-    fn won(Winner { placed, taken, .. }: Winner<'_>) -> Self {
+    /// A line that is written.
+    pub(super) fn won(Winner { placed, taken, .. }: Winner<'_>) -> Self {
         Self::new(placed, taken)
     }
 
@@ -95,9 +98,9 @@ pub struct NextBoot {
     pub sysctl_p: Option<Win>,
     /// Lines that speak of the key and win under neither of the first two.
     pub shadowed: Vec<Win>,
-    /// What this machine's loader writes after its winner, and what sets the key along to something else; see
-    /// [`Forecast::set_along_by`].
-    pub set_along_by: Option<Win>,
+    /// By loader, a line of another key that is written after the winner, if there is one, and sets this key along: to
+    /// something else, or to what nobody knows. Whether it does depends on what the kernel and its interfaces are by then.
+    pub along: Vec<(Loader, Along)>,
 }
 
 impl NextBoot {
@@ -118,18 +121,34 @@ impl NextBoot {
             taken: Taken::Unknown,
             ..win
         };
+        let hide_along = |(loader, along): (Loader, Along)| {
+            let win = hide(along.win);
+            (loader, Along { win, ..along })
+        };
         Self {
             systemd: self.systemd.map(hide),
             procps: self.procps.map(hide),
             sysctl_p: self.sysctl_p.map(hide),
             shadowed: self.shadowed.into_iter().map(hide).collect(),
-            set_along_by: self.set_along_by.map(hide),
+            along: self.along.into_iter().map(hide_along).collect(),
         }
     }
 
     /// Whether systemd-sysctl and `sysctl --system` leave the same value.
     pub fn agree(&self) -> bool {
-        self.systemd.as_ref().map(Win::value) == self.procps.as_ref().map(Win::value)
+        self.left(Loader::Systemd) == self.left(Loader::Procps)
+    }
+
+    /// What a loader leaves, if it writes the key or sets it along.
+    fn left(&self, loader: Loader) -> Option<Value> {
+        let along = self.along_under(loader).map(|along| &along.win);
+        along.or(self.under(loader)).map(Win::value)
+    }
+
+    /// What sets the key along while a loader reads.
+    pub fn along_under(&self, loader: Loader) -> Option<&Along> {
+        let mut all = self.along.iter();
+        all.find_map(|(one, along)| (*one == loader).then_some(along))
     }
 }
 
@@ -143,11 +162,17 @@ impl Forecast {
             .collect();
         let read = tree.read_by(loader).into_iter();
         let files = read.map(|found| (found.path.clone(), !unknown.contains(&found.path.as_str())));
+        let sequences = sequences.map(|loader| Sequence::read(tree, loader));
+        let kernel = Sequence::of_kernel(tree);
+        let [systemd, procps, _] = &sequences;
+        let leading = [(systemd, Loader::Systemd), (procps, Loader::Procps)]
+            .map(|(sequence, loader)| Leading::of(&kernel, sequence, loader));
         Self {
             loader,
             files: files.collect(),
-            sequences: sequences.map(|loader| Sequence::read(tree, loader)),
-            kernel: Sequence::of_kernel(tree),
+            leading,
+            sequences,
+            kernel,
         }
     }
 
@@ -195,42 +220,34 @@ impl Forecast {
         unread.next().map(|(path, _)| path.as_str())
     }
 
-    /// A line that is written after the winner, and sets the key along with another: to something else than the winner says,
-    /// or to what nobody knows. Whether it does depends on what the kernel and its interfaces are by then.
-    pub fn set_along_by(&self, key: &Key) -> Option<Win> {
-        let own = self.written(key);
-        let leaders: Vec<&Key> = leaders_of(key).collect();
-        let lines = leaders.iter().filter_map(|leader| {
-            let (when, win) = self.written(leader)?;
-            let becomes = win.taken.value().and_then(|to| set_along(leader, to, key));
-            Some((when, win, becomes))
-        });
-        let later = lines.filter(|(when, ..)| own.as_ref().is_none_or(|(own, _)| own < when));
-        let (_, win, becomes) = later.max_by_key(|(when, ..)| *when)?;
-        let said = own.and_then(|(_, own)| own.taken.value().cloned());
-        let differs = becomes.is_none() || becomes != said;
-        (differs && self.moves(&leaders)).then_some(win)
+    /// What sets a key along with another at boot, under the loader that counts; see [`NextBoot::along`].
+    pub fn along(&self, key: &Key) -> Option<Along> {
+        self.along_under(self.loader, key)
     }
 
-    /// Whether what is written to leaders does anything. They begin at 0, and to write that once more sets nothing along in
-    /// IPv4. In IPv6 it does, but systemd-sysctl does not write what is there already.
-    fn moves(&self, leaders: &[&Key]) -> bool {
-        let heeds = |leader: &Key| {
-            self.loader != Loader::Systemd && leader.as_str().starts_with("net.ipv6.")
+    fn along_under(&self, loader: Loader, key: &Key) -> Option<Along> {
+        let [systemd, procps] = &self.leading;
+        let leading = match loader {
+            Loader::Systemd => systemd,
+            Loader::Procps => procps,
+            // Nobody boots with it.
+            Loader::SysctlP => return None,
         };
-        leaders.iter().any(|leader| {
-            let mut said = self.chain(leader).into_iter().filter_map(|win| win.text);
-            said.any(|text| text != "0" || heeds(leader))
-        })
+        let own = self.written(loader, key);
+        let (when, said) = own.as_ref().map(|(when, win)| (*when, win)).unzip();
+        let along = leading.after(when, key)?;
+        let becomes = along.win.taken.value();
+        let same = becomes.is_some() && said.and_then(|win| win.taken.value()) == becomes;
+        (!same).then_some(along)
     }
 
-    /// The winner for a key, and when it is written: after the kernel's parameters, and how many of the same kind.
-    fn written(&self, key: &Key) -> Option<((bool, usize), Win)> {
+    /// The winner for a key, and when it is written.
+    fn written(&self, loader: Loader, key: &Key) -> Option<(When, Win)> {
         let won = |of_files: bool, sequence: &Sequence| {
             let winner = sequence.outcome(key).winner?;
             Some(((of_files, winner.at), Win::won(winner)))
         };
-        won(true, self.sequence(self.loader)).or_else(|| won(false, &self.kernel))
+        won(true, self.sequence(loader)).or_else(|| won(false, &self.kernel))
     }
 
     fn outcome(&self, loader: Loader, key: &Key) -> Outcome<'_> {
@@ -264,13 +281,16 @@ impl Forecast {
                 shadowed.push(Win::of(key, placed));
             }
         }
+        let along = [Loader::Systemd, Loader::Procps]
+            .into_iter()
+            .filter_map(|loader| Some((loader, self.along_under(loader, key)?)));
         let [systemd, procps, sysctl_p] = outcomes.map(|one| one.winner.map(Win::won));
         NextBoot {
             systemd,
             procps,
             sysctl_p,
             shadowed,
-            set_along_by: self.set_along_by(key),
+            along: along.collect(),
         }
     }
 
@@ -330,6 +350,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn many_keys_that_many_lines_set_along_are_looked_at_once_each() {
+        let lines = (0..20_000)
+            .map(|n| format!("net.ipv4.conf.e{n}.forwarding = 1\nnet.ipv4.ip_forward = {n}\n"));
+        let lines: String = lines.collect();
+        let forecast = Forecast::of(&tree("", &[("a", &lines)]), Loader::Procps);
+        let keys = forecast.keys();
+        let followers = keys.iter().filter(|key| forecast.along(key).is_some());
+        assert_eq!(followers.count(), 20_000);
+    }
+
     const KEY: &str = "net.core.somaxconn";
     const LINE: &str = "net.core.somaxconn = 2\n";
 
@@ -364,67 +395,6 @@ mod tests {
         let unread = Some("/etc/sysctl.d/b.conf".to_owned());
         assert_eq!(doubt(&[("a", LINE), ("b", "?")]), unread);
         assert_eq!(doubt(&[("b", "?")]), unread);
-    }
-
-    const LO: &str = "net.ipv4.conf.lo.forwarding";
-    const ON: &str = "net.ipv4.ip_forward = 1\n";
-    const OFF: &str = "net.ipv4.ip_forward = 0\n";
-
-    /// The file of the line that sets a key along.
-    fn set_along(key: &str, loader: Loader, parameters: &str, files: &[(&str, &str)]) -> String {
-        let forecast = Forecast::of(&tree(parameters, files), loader);
-        let by = forecast.set_along_by(&key.parse().unwrap());
-        by.map_or_else(|| "none".to_owned(), |win| win.path)
-    }
-
-    #[test]
-    fn a_later_line_that_sets_a_key_along_is_told_where_it_says_something_else() {
-        let by = |files: &[_]| set_along(LO, Loader::Systemd, "", files);
-        let own = ("b", "net.ipv4.conf.lo.forwarding = 0\n");
-        let unshown = format!("net.ipv4.ip_forward = {HIDDEN}\n");
-        let all_off = ("d", "net.ipv4.conf.all.forwarding = 0\n");
-        for files in [
-            &[own][..],
-            &[("a", ON), own],
-            &[own, ("c", OFF)],
-            // The last of them counts.
-            &[own, ("c", ON), all_off],
-        ] {
-            assert_eq!(by(files), "none", "{files:?}");
-        }
-        for files in [&[own, ("c", ON)][..], &[("c", ON)], &[own, ("c", &unshown)]] {
-            assert_eq!(by(files), "/etc/sysctl.d/c.conf", "{files:?}");
-        }
-    }
-
-    /// Measured on Linux 6.18 with systemd 252 and procps 4.0.
-    #[test]
-    fn a_leader_that_is_told_to_stay_at_zero_sets_nothing_along_but_for_procps_in_ipv6() {
-        let own = ("b", "net.ipv4.conf.lo.forwarding = 1\n");
-        for loader in [Loader::Systemd, Loader::Procps] {
-            let by = |files: &[_]| set_along(LO, loader, "", files);
-            assert_eq!(by(&[own, ("c", OFF)]), "none");
-            let all_on = ("a", "net.ipv4.conf.all.forwarding = 1\n");
-            assert_eq!(by(&[all_on, own, ("c", OFF)]), "/etc/sysctl.d/c.conf");
-        }
-        let files = [
-            ("b", "net.ipv6.conf.lo.forwarding = 1\n"),
-            ("c", "net.ipv6.conf.all.forwarding = 0\n"),
-        ];
-        let by = |loader| set_along("net.ipv6.conf.lo.forwarding", loader, "", &files);
-        assert_eq!(by(Loader::Systemd), "none");
-        assert_eq!(by(Loader::Procps), "/etc/sysctl.d/c.conf");
-    }
-
-    #[test]
-    fn what_the_kernels_parameters_set_along_comes_first() {
-        let by = |parameters: &str, files: &[_]| set_along(LO, Loader::Procps, parameters, files);
-        let own = ("b", "net.ipv4.conf.lo.forwarding = 0\n");
-        assert_eq!(by("sysctl.net.ipv4.ip_forward=1", &[own]), "none");
-        let parameters = "sysctl.net.ipv4.conf.lo.forwarding=0";
-        assert_eq!(by(parameters, &[("c", ON)]), "/etc/sysctl.d/c.conf");
-        let both = format!("{parameters} sysctl.net.ipv4.ip_forward=1");
-        assert_eq!(by(&both, &[]), "/proc/cmdline");
     }
 
     /// Fragments, and `/etc/sysctl.conf` with another value.

@@ -11,6 +11,7 @@ mod about;
 mod cmdline;
 mod essence;
 mod forecast;
+mod leading;
 mod lint;
 mod order;
 mod pattern;
@@ -18,6 +19,7 @@ mod sequence;
 mod statement;
 
 pub use forecast::{Forecast, NextBoot, Win};
+pub use leading::Along;
 pub use lint::{Remark, remarks};
 pub use order::{Content, Found, NOT_PERMITTED, Tree};
 pub use pattern::{braces, matches};

@@ -29,10 +29,10 @@ impl Placed {
     }
 }
 
-/// The line whose value the kernel holds afterwards.
+/// A line that is written: the last one is what the kernel holds afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Winner<'s> {
-    /// How many statements are written before it.
+    /// Its place among the statements; they are written in this order.
     pub at: usize,
     /// The line.
     pub placed: &'s Placed,
@@ -135,26 +135,38 @@ impl Sequence {
 
     /// What becomes of a key.
     pub fn outcome(&self, key: &Key) -> Outcome<'_> {
-        let path = key.path();
-        let (writes, mut chain) = match self.loader {
-            Loader::Systemd => self.systemd(&path),
-            Loader::Procps | Loader::SysctlP => self.procps(&path),
-        };
+        let (writes, mut chain) = self.speaking(&key.path());
         sorted::by(&mut chain, Ord::cmp);
         chain.dedup();
         let placed = |index: &usize| self.statements.get(*index);
-        let winner = writes.iter().rev().find_map(|index| {
-            let placed = placed(index)?;
-            let taken = made_of(key, placed.statement.value.as_deref()?);
-            (taken != Taken::Refused).then_some(Winner {
-                at: *index,
-                placed,
-                taken,
-            })
-        });
+        let mut last_first = writes.iter().rev();
         Outcome {
-            winner,
+            winner: last_first.find_map(|index| self.taken(*index, key)),
             chain: chain.iter().filter_map(placed).collect(),
+        }
+    }
+
+    /// Everything that is written to a key and taken by the kernel, in the order of writing.
+    pub fn writes(&self, key: &Key) -> Vec<Winner<'_>> {
+        let (writes, _) = self.speaking(&key.path());
+        let taken = writes
+            .into_iter()
+            .filter_map(|index| self.taken(index, key));
+        taken.collect()
+    }
+
+    /// A statement as the kernel takes it for a key.
+    fn taken(&self, at: usize, key: &Key) -> Option<Winner<'_>> {
+        let placed = self.statements.get(at)?;
+        let taken = made_of(key, placed.statement.value.as_deref()?);
+        (taken != Taken::Refused).then_some(Winner { at, placed, taken })
+    }
+
+    /// Which statements write a path, in that order, and which speak of it.
+    fn speaking(&self, path: &str) -> (Vec<usize>, Vec<usize>) {
+        match self.loader {
+            Loader::Systemd => self.systemd(path),
+            Loader::Procps | Loader::SysctlP => self.procps(path),
         }
     }
 

@@ -4,12 +4,13 @@ use serde_json::{Value as Json, json};
 
 use crate::model::catalogue::Taken;
 use crate::model::import::{ByHand, Dropped};
-use crate::model::sysctld::Win;
+use crate::model::sysctld::{Along, Loader, Win};
 use crate::report::Winners;
 
 pub(super) fn winners(winners: &Winners) -> Json {
     let win = |win: &Win| json!({ "value": win.value(), "text": win.text, "certain": win.taken != Taken::Unknown, "path": win.path, "line": win.line });
     let line = |win: &Win| json!({ "path": win.path, "line": win.line, "value": win.text });
+    let along = |(loader, along): &(Loader, Along)| json!({ "loader": loader.name(), "key": along.leader, "line": win(&along.win) });
     let keys = winners.keys.iter().map(|one| {
         json!({
             "key": one.key,
@@ -19,7 +20,7 @@ pub(super) fn winners(winners: &Winners) -> Json {
             "procps": one.next.procps.as_ref().map(win),
             "sysctl_p": one.next.sysctl_p.as_ref().map(win),
             "shadowed": one.next.shadowed.iter().map(line).collect::<Vec<_>>(),
-            "set_along_by": one.next.set_along_by.as_ref().map(line),
+            "along": one.next.along.iter().map(along).collect::<Vec<_>>(),
         })
     });
     let remarks = winners.remarks.iter().map(|one| {

@@ -2,7 +2,7 @@
 
 use crate::model::catalogue::Taken;
 use crate::model::import::ByHand;
-use crate::model::sysctld::{Loader, Win};
+use crate::model::sysctld::{Along, Loader, Win};
 use crate::model::value::Value;
 use crate::report::{Imported, KeyWinner, Verified, Winners, diff, printable};
 
@@ -82,10 +82,14 @@ impl Page {
             };
             let mark = if one == loader { "*" } else { " " };
             self.line(format!(" {mark} {:<17} {said}", one.name()));
-        }
-        if let Some(win) = &key.next.set_along_by {
-            let place = self.styled(PLACE, &printable(&win.place()));
-            self.line(format!("   set along later   {}  {place}", value(win)));
+            if let Some(Along { leader, win }) = key.next.along_under(one) {
+                let place = self.styled(PLACE, &printable(&win.place()));
+                let value = value(win);
+                self.line(format!(
+                    "   {:<17} {value}  {place}, with {leader}",
+                    "set along"
+                ));
+            }
         }
         for win in &key.next.shadowed {
             let text = match win.text.as_deref() {

@@ -57,7 +57,8 @@ ansible_facts:
           type: dict
         winners:
           description:
-            - What C(tcptune where --json) says. Its C(exit) is 0 if the loaders agree about the next boot, and no line is odd.
+            - What C(tcptune where --json) says. Its C(exit) is 0 if the loaders agree about the next boot, no line is odd,
+              and none changes another key's value later.
             - V(none) with O(netns), as files are read for the machine alone.
           type: dict
 """
