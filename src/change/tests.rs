@@ -157,6 +157,27 @@ fn a_follower_that_goes_with_its_interface_stops_nothing() {
     }
 }
 
+#[test]
+fn a_follower_that_stays_is_not_written() {
+    let all: Key = "net.ipv6.conf.all.forwarding".parse().unwrap();
+    let forced: Key = "net.ipv6.conf.a.force_forwarding".parse().unwrap();
+    let both = [(all.clone(), number(0)), (forced.clone(), number(1))];
+    let kernel = FakeKernel::holding(both.into());
+    let set = Change {
+        key: all.clone(),
+        from: number(0),
+        to: number(1),
+        cause: Cause::Set,
+    };
+    let plan = Plan {
+        live: vec![set],
+        along: vec![Change::still(&forced, &number(1))],
+        ..Plan::default()
+    };
+    in_a_store(|state| run_live(&kernel, state, &plan).unwrap());
+    assert_eq!(kernel.writes.into_inner(), [(all, number(1))]);
+}
+
 /// So that nothing is opened twice, and what was opened with the right to write is what is written.
 #[test]
 fn a_key_stays_open_from_the_check_of_rights_to_the_last_look() {
