@@ -154,6 +154,10 @@ fn a_follower_that_goes_with_its_interface_stops_nothing() {
         };
         let done = in_a_store(|state| run_live(&Busy::new(&kernel, &goes), state, &plan));
         assert_eq!(done.is_ok(), cause == Cause::Restored, "{done:?}");
+        // It may have gone before.
+        kernel.values.borrow_mut().insert(all.clone(), number(0));
+        let done = in_a_store(|state| run_live(&kernel, state, &plan));
+        assert_eq!(done.is_ok(), cause == Cause::Restored, "{done:?}");
     }
 }
 

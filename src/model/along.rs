@@ -20,12 +20,17 @@ const OF_ALL_IN_IPV6: [&str; 5] = [
 /// The same thing as `net.ipv4.conf.all.forwarding`.
 const FORWARD: &str = "net.ipv4.ip_forward";
 
-/// Every leader.
-static LEADERS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+/// Every leader, with its followers.
+static LEADERS: LazyLock<Vec<(Key, Family)>> = LazyLock::new(|| {
     let of_ipv4 = [FORWARD, "net.ipv4.conf.all.forwarding"].map(str::to_owned);
     let of_ipv6 = OF_ALL_IN_IPV6.map(|name| format!("net.ipv6.conf.all.{name}"));
     let all = of_ipv4.into_iter().chain(of_ipv6);
-    all.filter_map(|name| name.parse().ok()).collect()
+    let keys = all.filter_map(|name| name.parse::<Key>().ok());
+    keys.filter_map(|leader| {
+        let family = Family::of(&leader)?;
+        Some((leader, family))
+    })
+    .collect()
 });
 
 /// Of `net.ipv6.conf.INTERFACE`: an interface forwards nothing where nothing shall forward.
@@ -46,6 +51,16 @@ pub struct Family {
     opposite: Option<&'static str>,
     /// Another name below interfaces, but not below `all` and `default`: becomes 0 where the leader does, and else stays.
     cleared: Option<&'static str>,
+}
+
+/// What a follower becomes.
+enum Way {
+    /// What its leader becomes.
+    Same,
+    /// 1 where that becomes 0, else 0.
+    Opposite,
+    /// 0 where that becomes 0; else it stays.
+    Cleared,
 }
 
 impl Family {
@@ -74,6 +89,23 @@ impl Family {
         }
     }
 
+    /// How a key follows a leader of this family, if it does.
+    fn way(self, leader: &Key, key: &Key) -> Option<Way> {
+        let name = key.as_str();
+        if self.alias == Some(name) {
+            return Some(Way::Same);
+        }
+        if self.opposite == Some(name) {
+            return Some(Way::Opposite);
+        }
+        let below = name.strip_prefix(self.directory)?.strip_prefix('.')?;
+        let (interface, which) = below.split_once('.')?;
+        if self.cleared == Some(which) && is_interface(interface) {
+            return Some(Way::Cleared);
+        }
+        (which == self.name && key != leader).then_some(Way::Same)
+    }
+
     /// Those that are no key of an interface.
     fn others(self) -> impl Iterator<Item = String> {
         self.alias
@@ -100,9 +132,10 @@ impl Family {
 }
 
 /// Every leader, those together that are two names of one variable of the kernel. All of them are 0 when it starts.
-pub fn variables() -> impl Iterator<Item = &'static [Key]> {
-    let variable = |leader: &Key| Family::of(leader).map(|family| (family.directory, family.name));
-    LEADERS.chunk_by(move |one, other| variable(one) == variable(other))
+pub fn variables() -> impl Iterator<Item = impl Iterator<Item = &'static Key>> {
+    let variable = |family: &Family| (family.directory, family.name);
+    let each = LEADERS.chunk_by(move |(_, one), (_, other)| variable(one) == variable(other));
+    each.map(|names| names.iter().map(|(leader, _)| leader))
 }
 
 /// Whether the kernel sets the followers of a leader again that is told to stay what it is: those in IPv6, but for one.
@@ -130,33 +163,18 @@ pub fn patterns(leader: &Key) -> Option<Vec<String>> {
 
 /// What the kernel sets a key to when a leader becomes `value`; nothing where it leaves it as it is.
 pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
-    let Family {
-        directory,
-        name,
-        alias,
-        opposite,
-        cleared,
-    } = Family::of(leader)?;
-    if alias.is_some_and(|alias| alias == key.as_str()) {
-        return Some(value.clone());
+    let is_zero = value.as_str() == "0";
+    match Family::of(leader)?.way(leader, key)? {
+        Way::Same => Some(value.clone()),
+        Way::Opposite => Some(Value::from(i128::from(is_zero))),
+        Way::Cleared => is_zero.then(|| value.clone()),
     }
-    if opposite.is_some_and(|opposite| opposite == key.as_str()) {
-        return Some(Value::from(i128::from(value.as_str() == "0")));
-    }
-    let below = key.as_str().strip_prefix(directory)?.strip_prefix('.')?;
-    let (interface, which) = below.split_once('.')?;
-    if cleared == Some(which) && is_interface(interface) {
-        return (value.as_str() == "0").then(|| value.clone());
-    }
-    (which == name && key != leader).then(|| value.clone())
 }
 
 /// The keys that set this one along when they are written.
 pub fn leaders_of(key: &Key) -> impl Iterator<Item = &Key> {
-    let nothing = Value::from(0);
-    LEADERS
-        .iter()
-        .filter(move |leader| set_along(leader, &nothing, key).is_some())
+    let lead = |(leader, family): &&(Key, Family)| family.way(leader, key).is_some();
+    LEADERS.iter().filter(lead).map(|(leader, _)| leader)
 }
 
 /// What the kernel sets a key to along with changes, if it does.
@@ -365,8 +383,8 @@ mod tests {
 
     #[test]
     fn leaders_that_are_one_variable_are_together_and_all_of_them_lead() {
-        let variables: Vec<_> = variables().collect();
-        assert_eq!(variables.iter().map(|names| names.len()).max(), Some(2));
+        let variables: Vec<Vec<&Key>> = variables().map(Iterator::collect).collect();
+        assert_eq!(variables.iter().map(Vec::len).max(), Some(2));
         assert_eq!(variables.len(), 1 + OF_ALL_IN_IPV6.len());
         assert!(variables.into_iter().flatten().all(leads));
         let insists = |key: &str| insists(&key.parse().unwrap());

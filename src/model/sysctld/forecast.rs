@@ -1,7 +1,9 @@
 //! What each key will be after the next boot, and who says so.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
+use super::super::along::leaders_of;
 use super::super::catalogue::Taken;
 use super::super::key::Key;
 use super::super::sorted;
@@ -20,8 +22,8 @@ pub struct Forecast {
     sequences: [Sequence; 3],
     /// What is there before any of them.
     kernel: Sequence,
-    /// What sets keys along under systemd-sysctl, and under `sysctl --system`.
-    leading: [Leading; 2],
+    /// What sets keys along under systemd-sysctl, and under `sysctl --system`, once somebody asks.
+    leading: OnceCell<[Leading; 2]>,
     /// The files that the loader which counts reads, first one first, and whether it is known what they say.
     files: Vec<(String, bool)>,
 }
@@ -162,17 +164,12 @@ impl Forecast {
             .collect();
         let read = tree.read_by(loader).into_iter();
         let files = read.map(|found| (found.path.clone(), !unknown.contains(&found.path.as_str())));
-        let sequences = sequences.map(|loader| Sequence::read(tree, loader));
-        let kernel = Sequence::of_kernel(tree);
-        let [systemd, procps, _] = &sequences;
-        let leading = [(systemd, Loader::Systemd), (procps, Loader::Procps)]
-            .map(|(sequence, loader)| Leading::of(&kernel, sequence, loader));
         Self {
             loader,
             files: files.collect(),
-            leading,
-            sequences,
-            kernel,
+            sequences: sequences.map(|loader| Sequence::read(tree, loader)),
+            kernel: Sequence::of_kernel(tree),
+            leading: OnceCell::new(),
         }
     }
 
@@ -226,19 +223,24 @@ impl Forecast {
     }
 
     fn along_under(&self, loader: Loader, key: &Key) -> Option<Along> {
-        let [systemd, procps] = &self.leading;
+        leaders_of(key).next()?;
+        let [systemd, procps] = self.leading.get_or_init(|| {
+            [Loader::Systemd, Loader::Procps]
+                .map(|loader| Leading::of(&self.kernel, self.sequence(loader), loader))
+        });
         let leading = match loader {
             Loader::Systemd => systemd,
             Loader::Procps => procps,
             // Nobody boots with it.
             Loader::SysctlP => return None,
         };
-        let own = self.written(loader, key);
-        let (when, said) = own.as_ref().map(|(when, win)| (*when, win)).unzip();
-        let along = leading.after(when, key)?;
+        let (when, along) = leading.last(key)?;
+        let Some((own, said)) = self.written(loader, key) else {
+            return Some(along);
+        };
         let becomes = along.win.taken.value();
-        let same = becomes.is_some() && said.and_then(|win| win.taken.value()) == becomes;
-        (!same).then_some(along)
+        let same = becomes.is_some() && said.taken.value() == becomes;
+        (own < when && !same).then_some(along)
     }
 
     /// The winner for a key, and when it is written.

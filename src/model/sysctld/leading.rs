@@ -60,8 +60,8 @@ impl Leading {
         Self { lines }
     }
 
-    /// The last line that sets a key along, if it is written after this.
-    pub(super) fn after(&self, own: Option<When>, key: &Key) -> Option<Along> {
+    /// The last line that sets a key along, and when that is written.
+    pub(super) fn last(&self, key: &Key) -> Option<(When, Along)> {
         let all = self.lines.iter().filter_map(|(when, leader, win)| {
             let taken = match win.taken.value() {
                 Some(value) => Taken::Value(set_along(leader, value, key)?),
@@ -72,10 +72,9 @@ impl Leading {
                 ..win.clone()
             };
             let leader = (*leader).clone();
-            Some((when, Along { leader, win }))
+            Some((*when, Along { leader, win }))
         });
-        let (when, along) = all.max_by_key(|(when, _)| **when)?;
-        own.is_none_or(|own| own < *when).then_some(along)
+        all.max_by_key(|(when, _)| *when)
     }
 }
 
