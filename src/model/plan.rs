@@ -512,6 +512,64 @@ mod tests {
         assert_eq!(*baseline, Some(Value::new("4096")));
     }
 
+    const ALL: &str = "net.ipv6.conf.all.forwarding";
+    const LO: &str = "net.ipv6.conf.lo.forwarding";
+
+    #[test]
+    fn a_follower_that_cannot_be_read_is_named_once_and_whether_it_is_declared_or_not() {
+        let mut kernel = holding(&[(ALL, "0")]);
+        let denied = Reading::Unreadable("denied".to_owned());
+        kernel.0.insert(key(LO), denied);
+        let set = (ALL, exactly("1"));
+        for wanted in [
+            wanting(std::slice::from_ref(&set)),
+            wanting(&[set.clone(), (LO, exactly("0"))]),
+        ] {
+            let refused = plan(&wanted, None, &Memory::default(), &kernel, HOST).unwrap_err();
+            assert_eq!(refused, [Refusal::Unreadable(key(LO), "denied".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn what_a_leader_set_along_is_recorded_when_that_is_set_and_then_no_more() {
+        let set = |all: &str, memory: &Memory, kernel: &Snapshot, more: &[(&str, Setting)]| {
+            let settings = [&[(ALL, exactly(all))], more].concat();
+            plan(&wanting(&settings), None, memory, kernel, HOST).unwrap()
+        };
+        let kernel = holding(&[(ALL, "0"), (LO, "7"), (A, "4096")]);
+        let first = set("1", &Memory::default(), &kernel, &[]);
+        let record = |plan: &Plan| {
+            let along = &plan.after.held.get(ALL).unwrap().along;
+            along.get(LO).map(Value::to_string)
+        };
+        assert_eq!(record(&first).as_deref(), Some("7"));
+        // Somebody else writes it.
+        let kernel = holding(&[(ALL, "1"), (LO, "3"), (A, "4096")]);
+        let other = set("1", &first.after, &kernel, &[(A, exactly("100"))]);
+        assert_eq!(record(&other).as_deref(), Some("7"));
+        let again = set("2", &first.after, &kernel, &[]);
+        assert_eq!(record(&again).as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn a_declared_follower_that_stays_has_that_from_us() {
+        let both = wanting(&[(ALL, exactly("1")), (LO, exactly("0"))]);
+        let kernel = holding(&[(ALL, "0"), (LO, "0")]);
+        let first = plan(&both, None, &Memory::default(), &kernel, HOST).unwrap();
+        let zero = Value::from(0);
+        let held = |plan: &Plan| plan.after.held.get(LO).cloned();
+        let ours = Held::new(Some(zero.clone()), zero.clone());
+        assert_eq!(held(&first), Some(ours));
+        // One that was ours before stays as it was.
+        let before = Held::new(Some(Value::from(5)), zero);
+        let memory = Memory {
+            active: ActiveSet::default(),
+            held: [(key(LO), before.clone())].into(),
+        };
+        let next = plan(&both, None, &memory, &kernel, HOST).unwrap();
+        assert_eq!(held(&next), Some(before));
+    }
+
     #[test]
     fn set_touches_nothing_but_the_named_keys() {
         let memory = plan(
