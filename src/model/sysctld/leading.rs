@@ -5,8 +5,8 @@ use super::super::catalogue::Taken;
 use super::super::key::Key;
 use super::super::value::Value;
 use super::Loader;
-use super::forecast::Win;
 use super::sequence::Sequence;
+use super::win::Win;
 
 /// When something is written at boot: whether by a file, as the kernel's parameters come first, and its place there.
 pub(super) type When = (bool, usize);

@@ -3,7 +3,8 @@
 //! Rules: sysctl.d(5) and src/sysctl/sysctl.c of systemd 252, sysctl.conf(5) and src/sysctl.c of procps 4.0.2. Random
 //! trees are compared with what both of them leave in the kernel (`tests/it/loaders.rs`).
 //!
-//! One thing is not modelled: keys that change other keys, as `net.ipv4.ip_forward` does.
+//! Lines that set other keys along, as those of `net.ipv4.ip_forward` do, are named and no more: what they do depends on the
+//! kernel and its interfaces ([`Along`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -17,14 +18,16 @@ mod order;
 mod pattern;
 mod sequence;
 mod statement;
+mod win;
 
-pub use forecast::{Forecast, NextBoot, Win};
+pub use forecast::{Forecast, NextBoot};
 pub use leading::Along;
 pub use lint::{Remark, remarks};
 pub use order::{Content, Found, NOT_PERMITTED, Tree};
 pub use pattern::{braces, matches};
 pub use sequence::{Outcome, Placed, Sequence, Winner};
 pub use statement::{Line, Statement, lines, shown};
+pub use win::Win;
 
 /// A program that reads sysctl configuration and writes it to the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
