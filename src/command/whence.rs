@@ -14,9 +14,7 @@ use crate::model::key::Key;
 use crate::model::problem::{Problem, Source};
 use crate::model::snapshot::{Reading, Snapshot};
 use crate::model::spelling;
-use crate::model::sysctld::{
-    Forecast, Loader, NextBoot, Remark, Sequence, Statement, Tree, remarks,
-};
+use crate::model::sysctld::{Forecast, Loader, Remark, Sequence, Statement, Tree, remarks};
 use crate::report::{Body, KeyWinner, Report, Winners};
 
 use super::{World, candidates, failed, judged, told};
@@ -81,9 +79,8 @@ pub fn run(world: &World, request: &Where) -> Report {
     };
     // Where no line speaks of a key, what sets it along takes nothing from anybody.
     let sticks = |row: &KeyWinner| {
-        let NextBoot { along, .. } = &row.next;
-        let mut loaders = along.iter().map(|(loader, _)| *loader);
-        loaders.all(|loader| row.next.under(loader).is_none())
+        let mut along = row.next.along.iter();
+        along.all(|(loader, _)| row.next.under(*loader).is_none())
     };
     let clean = remarks.iter().all(|remark| remark.code == "semicolon")
         && rows.iter().all(|row| row.agree && sticks(row));

@@ -51,7 +51,7 @@ impl Leading {
                 let rewrites = !(when.0 && loader == Loader::Systemd) && insists(leader);
                 holds = becomes;
                 if changes || rewrites {
-                    last.retain(|(_, other, old)| *other != leader || ends(old) != ends(&win));
+                    last.retain(|(_, other, old)| *other != leader || is_off(old) != is_off(&win));
                     last.push((when, leader, win));
                 }
             }
@@ -78,8 +78,8 @@ impl Leading {
     }
 }
 
-/// Whether a leader is 0 afterwards.
-fn ends(win: &Win) -> bool {
+/// Whether a line makes its leader 0.
+fn is_off(win: &Win) -> bool {
     win.taken.value().is_some_and(|value| value.as_str() == "0")
 }
 
