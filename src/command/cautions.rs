@@ -148,7 +148,7 @@ pub(super) fn would_be_refused(world: &World, plan: &Plan) -> Option<Warning> {
 /// Keys that the kernel sets along with those that are written.
 pub(super) fn along(plan: &Plan) -> impl Iterator<Item = Warning> {
     let warning = |(place, change): (usize, &Change)| {
-        let others = patterns(&change.key)?;
+        let others = patterns(&change.key, &change.to)?;
         // The one that sets this one along, too, is told of.
         let told = plan.live.iter().take(place);
         if told

@@ -148,26 +148,30 @@ fn is_interface(name: &str) -> bool {
     !["all", "default"].contains(&name)
 }
 
+fn is_zero(value: &Value) -> bool {
+    value.as_str() == "0"
+}
+
 /// Whether a key sets others along.
 pub fn leads(key: &Key) -> bool {
     Family::of(key).is_some()
 }
 
-/// The followers of a leader, as sysctl.d writes them; nothing where a key leads none.
-pub fn patterns(leader: &Key) -> Option<Vec<String>> {
+/// The followers that a leader sets when it becomes `value`, as sysctl.d writes them; nothing where a key leads none.
+pub fn patterns(leader: &Key, value: &Value) -> Option<Vec<String>> {
     let family = Family::of(leader)?;
-    let names = [Some(family.name), family.cleared].into_iter().flatten();
+    let cleared = family.cleared.filter(|_| is_zero(value));
+    let names = [Some(family.name), cleared].into_iter().flatten();
     let each = names.map(|name| format!("{}.*.{name}", family.directory));
     Some(each.chain(family.others()).collect())
 }
 
 /// What the kernel sets a key to when a leader becomes `value`; nothing where it leaves it as it is.
 pub fn set_along(leader: &Key, value: &Value, key: &Key) -> Option<Value> {
-    let is_zero = value.as_str() == "0";
     match Family::of(leader)?.way(leader, key)? {
         Way::Same => Some(value.clone()),
-        Way::Opposite => Some(Value::from(i128::from(is_zero))),
-        Way::Cleared => is_zero.then(|| value.clone()),
+        Way::Opposite => Some(Value::from(i128::from(is_zero(value)))),
+        Way::Cleared => is_zero(value).then(|| value.clone()),
     }
 }
 
@@ -333,7 +337,8 @@ mod tests {
 
     #[test]
     fn the_key_of_all_interfaces_sets_each_and_that_of_one_does_not() {
-        let along = |key: &str| patterns(&key.parse().unwrap()).unwrap_or_default();
+        let one = Value::new("1");
+        let along = |key: &str| patterns(&key.parse().unwrap(), &one).unwrap_or_default();
         assert_eq!(
             along("net.ipv6.conf.all.disable_ipv6"),
             ["net.ipv6.conf.*.disable_ipv6"]
@@ -346,6 +351,14 @@ mod tests {
         ] {
             assert!(along(alone).is_empty(), "{alone}");
         }
+    }
+
+    #[test]
+    fn what_forwarding_clears_is_told_of_where_it_becomes_0() {
+        let along = |value: &str| patterns(&ALL.parse().unwrap(), &Value::new(value)).unwrap();
+        let each = "net.ipv6.conf.*.forwarding";
+        assert_eq!(along("1"), [each]);
+        assert_eq!(along("0"), [each, "net.ipv6.conf.*.force_forwarding"]);
     }
 
     #[test]

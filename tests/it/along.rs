@@ -6,6 +6,7 @@ use crate::sandbox::{Sandbox, binary};
 const FORWARD: &str = "net.ipv4.ip_forward";
 const D0: &str = "net.ipv4.conf.d0.forwarding";
 const DEFAULT: &str = "net.ipv4.conf.default.forwarding";
+const DROP_IN: &str = "/etc/sysctl.d/99-tcptune.conf";
 
 /// Everything that may be set along, and what sets it.
 fn state(sandbox: &Sandbox) -> String {
@@ -309,6 +310,31 @@ fn a_later_line_that_sets_a_declared_key_along_makes_the_next_boot_unknown() {
     let status = sandbox.tcptune("status").exits(1);
     let by = "as /etc/sysctl.d/99-zz.conf:1 sets it along";
     assert!(status.out.contains(by), "{}", status.out);
+}
+
+#[test]
+fn status_names_what_makes_the_next_boot_unknown() {
+    let (sandbox, _) = router();
+    let lo = "net.ipv6.conf.lo.forwarding";
+    let words = format!("set {lo}=0 net.ipv6.conf.lo.accept_ra=1 --persist");
+    sandbox.tcptune(&words).exits(0);
+    let next = |told: &str| {
+        let status = sandbox
+            .tcptune("status")
+            .exits(i32::from(told.contains("DRIFT")));
+        let next = format!("\nnext boot: the same ({DROP_IN}){told}\n");
+        assert!(status.out.contains(&next), "{}", status.out);
+    };
+    next("");
+    let all = "net.ipv6.conf.all.forwarding=1";
+    sandbox.sh(&format!("echo {all} > /etc/sysctl.d/99-zz.conf"));
+    let unless = "unless /etc/sysctl.d/99-zz.conf:1 sets it along";
+    let unsure = format!("not surely: {lo} 0 ({DROP_IN}:9, {unless})");
+    next(&format!(", but {unsure}"));
+    let lost = "net.ipv6.conf.lo.accept_ra=0";
+    sandbox.sh(&format!("echo {lost} >> /etc/sysctl.d/99-zz.conf"));
+    let lost = "DRIFT: net.ipv6.conf.lo.accept_ra 0 (/etc/sysctl.d/99-zz.conf:2)";
+    next(&format!(", but {lost}; {unsure}"));
 }
 
 /// What 0 alone does, and not to all: an interface that forwards by itself does so no more.

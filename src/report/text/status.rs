@@ -145,24 +145,34 @@ impl Page {
         } else {
             printable(&boot.active.name())
         };
-        let wrong: Vec<&Expected> = boot.expected.iter().filter(|one| one.is_wrong()).collect();
-        match (misfit(boot.intact), wrong.as_slice()) {
-            (Some(misfit), _) => {
-                let misfit = self.styled(BAD, misfit);
-                self.line(format!("next boot: {misfit}"));
-            }
-            (None, []) => self.line(format!("next boot: {declared}{path}")),
-            (None, wrong) => {
-                let drift = self.styled(BAD, "DRIFT");
-                self.line(format!(
-                    "next boot: {declared}{path}, but {drift}: {}",
-                    next(wrong)
-                ));
-            }
+        if let Some(misfit) = misfit(boot.intact) {
+            let misfit = self.styled(BAD, misfit);
+            self.line(format!("next boot: {misfit}"));
+        } else {
+            let but = self.lost(&boot.expected);
+            self.line(format!("next boot: {declared}{path}{but}"));
         }
         if boot.outdated {
             let profiles = printable(&boot.active.profiles.join(" "));
             self.line(format!("outdated: the drop-in's profiles say something else by now; look with `tcptune diff {profiles} --scope boot`"));
+        }
+    }
+
+    /// What of it the next boot gives otherwise, and then what nobody knows.
+    fn lost(&self, expected: &[Expected]) -> String {
+        let lost = expected.iter().filter(|one| !one.is_right());
+        let (wrong, unsure): (Vec<&Expected>, Vec<_>) = lost.partition(|one| one.is_wrong());
+        let told = [("DRIFT", BAD, wrong), ("not surely", Style::new(), unsure)];
+        let told = told.into_iter().filter(|(.., lost)| !lost.is_empty());
+        let told = told.map(|(word, style, lost)| {
+            let word = self.styled(style, word);
+            format!("{word}: {}", next(&lost))
+        });
+        let told = told.collect::<Vec<_>>().join("; ");
+        if told.is_empty() {
+            told
+        } else {
+            format!(", but {told}")
         }
     }
 
