@@ -495,4 +495,45 @@ mod tests {
         assert_eq!(came_since("1"), new("1", "0"));
         assert_eq!(came_since("5"), new("5", "5"));
     }
+
+    #[test]
+    fn what_is_on_record_goes_back_as_its_leader_does_and_is_not_declared_by_that() {
+        let there = holding(&[(ALL, "0"), (LO, "0")]);
+        let record = [change(LO, "0", "7", Cause::Along)];
+        let back = |cause| {
+            let leader = [change(ALL, "0", "1", cause)];
+            led(&leader, &record, &there, |_| true).restored
+        };
+        let lo = |cause| vec![change(LO, "0", "7", cause)];
+        assert_eq!(back(Cause::Set), lo(Cause::Restored));
+        assert_eq!(back(Cause::Restored), lo(Cause::Restored));
+        assert_eq!(back(Cause::Released), lo(Cause::Released));
+    }
+
+    #[test]
+    fn what_only_the_way_back_would_clear_is_held_at_what_it_holds() {
+        let forced = "net.ipv6.conf.lo.force_forwarding";
+        let set = [change(ALL, "0", "1", Cause::Set)];
+        let along = |holds| led(&set, &[], &holding(&[(forced, holds)]), |_| true).along;
+        assert_eq!(along("1"), [change(forced, "1", "1", Cause::Along)]);
+        assert_eq!(along("0"), []);
+    }
+
+    #[test]
+    fn followers_are_at_stake_where_their_leader_changes_or_somebody_speaks_of_them() {
+        let [ecn, forced] = ["net.ipv4.tcp_ecn", "net.ipv6.conf.lo.force_forwarding"];
+        let there = holding(&[(ALL, "0"), (LO, "0"), (forced, "1"), (ecn, "2")]);
+        let stays = |changes: &[Change], spoken_of: &[&str]| -> Vec<String> {
+            let stays = at_stake(there.clone(), changes, |key| {
+                spoken_of.contains(&key.as_str())
+            });
+            stays.0.keys().map(Key::to_string).collect()
+        };
+        let lead = [change(ALL, "0", "1", Cause::Set)];
+        let other = [change(ecn, "2", "0", Cause::Set)];
+        assert_eq!(stays(&[], &[]), [ecn, ALL]);
+        assert_eq!(stays(&other, &[]), [ecn, ALL]);
+        assert_eq!(stays(&other, &[LO]), [ecn, ALL, LO]);
+        assert_eq!(stays(&lead, &[]), [ecn, ALL, forced, LO]);
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::sandbox::{Sandbox, binary};
+use crate::sandbox::{Run, Sandbox, binary};
 use crate::tally::{number, tally};
 
 /// The keys that take part, with the kernel's defaults.
@@ -251,6 +251,10 @@ impl Random {
     }
 }
 
+fn netns(web: bool) -> &'static str {
+    if web { " --netns web" } else { "" }
+}
+
 impl Verb {
     /// The same without the boot axis, which no namespace but the first has.
     fn live_only(self) -> Self {
@@ -268,6 +272,11 @@ impl Verb {
             Verb::Off { .. } | Verb::Persist => Verb::Off { persist: false },
             Verb::Confirm | Verb::Rollback => Verb::Rollback,
         }
+    }
+
+    /// The words for the network namespace `web`, or for the host.
+    fn words_in(&self, web: bool) -> String {
+        self.words() + netns(web)
     }
 
     fn words(&self) -> String {
@@ -617,23 +626,8 @@ impl Scene {
                 web,
                 kill: None,
             } => {
-                let mut words = verb.words();
-                if *web {
-                    words += " --netns web";
-                }
-                let before = self.model.clone();
-                let outcome = self.model.run(verb, *web);
-                let run = self.sandbox.tcptune(&words);
-                let code = match outcome {
-                    Outcome::Refused(code) => code,
-                    _ => 0,
-                };
-                assert_eq!(run.code, Some(code), "{words}: {outcome:?}\n{run:?}");
-                match outcome {
-                    Outcome::Refused(_) => self.model = before,
-                    Outcome::Done => self.model.entries += 1,
-                    Outcome::Nothing | Outcome::Ended => {}
-                }
+                let run = self.sandbox.tcptune(&verb.words_in(*web));
+                self.ended(verb, *web, &run);
             }
             Step::Run {
                 verb,
@@ -675,23 +669,40 @@ impl Scene {
         self.agrees();
     }
 
-    /// A verb that is killed has happened or not, once the next one has settled it. Neither is a third thing.
-    fn killed(&mut self, verb: &Verb, web: bool, call: &str, n: u32) {
-        let netns = if web { " --netns web" } else { "" };
-        let kill = format!("{call}:signal=KILL:when={n}");
-        let words = format!("{}{netns}", verb.words());
-        let run = self.sandbox.with_faults(&[&kill], &words);
-        assert!(!matches!(run.code, Some(1 | 2)), "{words}: {run:?}");
-        self.sandbox
-            .tcptune(&format!("rollback --to 4000000000{netns}"));
+    /// A verb that came to its end did what the model says.
+    fn ended(&mut self, verb: &Verb, web: bool, run: &Run) {
         let before = self.model.clone();
         let outcome = self.model.run(verb, web);
-        self.model.entries = self.entries();
+        let code = match outcome {
+            Outcome::Refused(code) => code,
+            _ => 0,
+        };
+        let words = verb.words_in(web);
+        assert_eq!(run.code, Some(code), "{words}: {outcome:?}\n{run:?}");
+        match outcome {
+            Outcome::Refused(_) => self.model = before,
+            Outcome::Done => self.model.entries += 1,
+            Outcome::Nothing | Outcome::Ended => {}
+        }
+    }
+
+    /// A verb that is killed has happened or not, once the next one has settled it. Neither is a third thing.
+    fn killed(&mut self, verb: &Verb, web: bool, call: &str, n: u32) {
+        let kill = format!("{call}:signal=KILL:when={n}");
+        let run = self.sandbox.with_faults(&[&kill], &verb.words_in(web));
+        if run.code.is_some() {
+            return self.ended(verb, web, &run);
+        }
+        let settling = format!("rollback --to 4000000000{}", netns(web));
+        self.sandbox.tcptune(&settling);
+        let before = self.model.clone();
+        let outcome = self.model.run(verb, web);
+        let entries = self.entries();
+        let more = entries - before.entries;
+        assert!(more <= 1, "{}: {more} entries more", verb.words_in(web));
+        self.model.entries = entries;
         if matches!(outcome, Outcome::Refused(_)) || self.differs().is_some() {
-            self.model = Model {
-                entries: self.model.entries,
-                ..before
-            };
+            self.model = Model { entries, ..before };
         }
     }
 
