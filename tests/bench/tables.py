@@ -2,7 +2,8 @@
 
 tables.py walls ROUNDS     each work beside its peers
 tables.py growth ROUNDS    each work with ten and a hundred times as much
-tables.py gate             instructions and system calls of the static binary; with UPDATE=1 they are recorded
+tables.py gate             instructions and system calls of the static binary, which with UPDATE=1 are recorded; and its
+                           memory, which has a limit
 """
 
 import json
@@ -16,6 +17,9 @@ RECORDED = HERE / 'counts.json'
 
 # By so much may a count differ from the one that was recorded.
 TOLERANCE = 0.05
+
+# Megabytes: what no work, as large as it is here, may take more of.
+MEMORY = 16
 
 # What is done, how much of it, and how many times as long as the faster peer it may take.
 WORKS = {
@@ -97,6 +101,12 @@ def gate():
             print(f'{name}: {count} {what}, recorded {was}')
             if abs(count - was) > was * TOLERANCE:
                 moved.append(f'{name}: {what} was {was} and is {count}')
+    large = {}
+    for name, (_, scales, _) in WORKS.items():
+        large[name] = measured(name, scales[-1], 'memory')
+        print(f'{name}: {large[name]:.1f} MB, at most {MEMORY}')
+    if any(memory > MEMORY for memory in large.values()):
+        sys.exit('too much memory')
     if moved:
         sys.exit('counts moved by more than 5 %; if that is meant, UPDATE=1 records them:\n' + '\n'.join(moved))
 

@@ -215,6 +215,8 @@ def main(name, scale, what, rounds=0):
     match what:
         case 'walls':
             told = {'walls': work.walls(int(rounds)), 'memory': work.memory()}
+        case 'memory':
+            told = work.memory()
         case 'counts':
             told = work.counts(work.ours['static'])
         case 'peer':

@@ -313,6 +313,26 @@ fn a_later_line_that_sets_a_declared_key_along_makes_the_next_boot_unknown() {
 }
 
 #[test]
+fn a_pattern_writes_what_it_matches_in_the_order_of_names() {
+    let (sandbox, _) = router();
+    let redirects = "net.ipv4.conf.all.accept_redirects";
+    let line = "net.ipv4.conf.all.[af]*[gs] = 1";
+    sandbox.sh(&format!("echo '{line}' > /etc/sysctl.d/50-names.conf"));
+    for loader in ["/lib/systemd/systemd-sysctl", "sysctl --system || true"] {
+        sandbox.stranger(FORWARD, "0");
+        sandbox.stranger(redirects, "1");
+        sandbox.sh(loader);
+        assert_eq!(
+            (sandbox.sysctl(FORWARD), sandbox.sysctl(redirects)),
+            ("1".into(), "0".into())
+        );
+    }
+    let which = sandbox.tcptune(&format!("where {redirects}")).exits(1);
+    let along = "set along         0 (written \"1\")  /etc/sysctl.d/50-names.conf:1, with net.ipv4.conf.all.forwarding";
+    assert!(which.out.contains(along), "{}", which.out);
+}
+
+#[test]
 fn status_names_what_makes_the_next_boot_unknown() {
     let (sandbox, _) = router();
     let lo = "net.ipv6.conf.lo.forwarding";

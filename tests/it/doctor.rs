@@ -833,3 +833,21 @@ fn long_work_says_how_far_it_is_on_a_terminal() {
         assert!(!sandbox.sh(&quiet).contains("looking"), "{quiet}");
     }
 }
+
+#[test]
+fn work_in_many_namespaces_says_how_far_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.sh("for n in 1 2 3 4; do ip netns add n$n; done");
+    let slow = "strace -o /dev/null -e inject=setns:delay_enter=600000";
+    let words = format!(
+        "{slow} {} diff kernel-defaults --netns all",
+        binary().display()
+    );
+    let seen = sandbox.sh(&format!("script -qec '{words}' /dev/null || true"));
+    assert!(seen.contains("\r\x1b[K3 of 5 namespaces"), "{seen:?}");
+    assert!(
+        !sandbox
+            .sh(&format!("{words} 2>&1 || true"))
+            .contains("of 5 namespaces")
+    );
+}

@@ -413,7 +413,7 @@ fn hold_failing() {
 }
 
 /// A journal of more entries than are kept: each stands on the one before it, and two values take turns.
-fn a_long_journal(sandbox: &Sandbox, entries: u64) {
+pub(crate) fn a_long_journal(sandbox: &Sandbox, entries: u64) {
     for value in [3, 2, 3] {
         sandbox
             .tcptune(&format!("set synack_retries={value}"))

@@ -55,9 +55,11 @@ fn thousands_of_applies_beside_other_writers() {
     let (late, late_peak) = applies(&sandbox, tenth);
     sandbox.sh("touch /run/end");
     writers.wait().unwrap();
-    sandbox.sh("test ! -e /run/failed");
+    sandbox.sh("test ! -e /run/failed; ! pgrep -x tcptune");
     let count = |path: &str| sandbox.sh(&format!("cat {path}")).parse::<usize>().unwrap();
     let (competitor, stranger) = (count("/run/competitor"), count("/run/stranger"));
+
+    assert!(competitor > 0 && stranger > 0, "{competitor}, {stranger}");
 
     chain::is_whole(&sandbox, std::collections::BTreeMap::new());
     let entries = chain::entries(&sandbox);

@@ -5,10 +5,11 @@
 
 use std::fmt::Write as _;
 
+use crate::faults::a_long_journal;
 use crate::sandbox::Sandbox;
 use crate::tally::{stride, tally};
 
-const CALLS: [&str; 4] = ["write", "fsync", "rename", "unlink"];
+const CALLS: [&str; 6] = ["write", "fsync", "rename", "unlink", "mkdir", "ftruncate"];
 
 struct Bench {
     sandbox: Sandbox,
@@ -24,6 +25,15 @@ const DEFAULTS: &str =
 
 impl Bench {
     fn new(preparation: &[&str], verb: &'static str) -> Self {
+        let prepare = |sandbox: &Sandbox| {
+            for words in preparation {
+                sandbox.tcptune(words).exits(0);
+            }
+        };
+        Self::after(prepare, verb)
+    }
+
+    fn after(prepare: impl FnOnce(&Sandbox), verb: &'static str) -> Self {
         let sandbox = Sandbox::new();
         sandbox.sh("
             mkdir -p /run/systemd/system /run/disk /var/lib/tcptune
@@ -38,9 +48,7 @@ impl Bench {
             boots: 0,
         };
         bench.plug("base");
-        for words in preparation {
-            bench.sandbox.tcptune(words).exits(0);
-        }
+        prepare(&bench.sandbox);
         bench.before = bench.fragments();
         bench.sandbox.sh("sysctl -n net.core.somaxconn net.ipv4.tcp_syn_retries net.ipv4.tcp_synack_retries > /run/values");
         bench.unplug();
@@ -99,6 +107,8 @@ impl Bench {
         assert!(now == self.before || now == self.after, "{what}: {now}");
         let status = self.sandbox.tcptune("status --json");
         assert_eq!(status.code, Some(0), "{what}: {}", status.out);
+        let history = self.sandbox.tcptune("history").exits(0);
+        assert_eq!(history.err, "", "{what}: no entry is damaged");
         if now != self.before && !self.verb.starts_with("rollback") {
             self.sandbox.tcptune("rollback").exits(0);
             assert_eq!(self.fragments(), self.before, "{what}: undone");
@@ -106,6 +116,12 @@ impl Bench {
     }
 
     fn everywhere(&mut self) {
+        let verb = self.verb.split(' ').next().unwrap_or_default();
+        self.everywhere_in(verb);
+    }
+
+    /// What goes on when the power goes is told by another name than the verb's.
+    fn everywhere_in(&mut self, what: &str) {
         let mut tries = 0;
         for call in CALLS {
             for n in (1..).step_by(stride()) {
@@ -122,8 +138,7 @@ impl Bench {
                 tries += 1;
             }
         }
-        let verb = self.verb.split(' ').next().unwrap_or_default();
-        tally("a power cut at a write", verb, tries);
+        tally("a power cut at a write", what, tries);
     }
 }
 
@@ -179,6 +194,12 @@ fn the_power_goes_in_a_set() {
         "set synack_retries=4 --persist",
     )
     .everywhere();
+}
+
+#[test]
+fn the_power_goes_while_the_journal_is_pruned() {
+    let prepare = |sandbox: &Sandbox| a_long_journal(sandbox, 1006);
+    Bench::after(prepare, "set syn_retries=4 --persist").everywhere_in("pruning");
 }
 
 /// Nothing of these lasts; only the state does, and what it says must make sense.

@@ -3,6 +3,7 @@
 use clap::CommandFactory;
 
 use crate::sandbox::{Sandbox, binary};
+use crate::tally::tally;
 
 const SOMAXCONN: &str = "net.core.somaxconn";
 const SYN: &str = "net.ipv4.tcp_syn_retries";
@@ -194,22 +195,33 @@ fn show_speaks_of_the_namespace_that_was_asked_for() {
 fn the_state_of_a_later_tcptune_is_not_written_over() {
     let sandbox = Sandbox::new();
     sandbox.tcptune("apply high-traffic").exits(0);
+    let sums = "cd /var/lib/tcptune; sha256sum journal/* state.json";
     for later in ["journal/2.json", "state.json"] {
         sandbox.sh(&format!("cd /var/lib/tcptune; cp {later} /run/kept 2>/dev/null || true; echo '{{\"schema\": 2}}' > {later}"));
-        let refused = sandbox.tcptune("set somaxconn=77").exits(3);
-        assert!(
-            refused
-                .err
-                .contains("a later tcptune has been at work here"),
-            "{later}: {}",
-            refused.err
+        let (kernel, state) = (sandbox.all(), sandbox.sh(sums));
+        for verb in ["set somaxconn=77", "rollback", "off", "apply fail-fast"] {
+            let refused = sandbox.tcptune(verb).exits(3);
+            let why = "a later tcptune has been at work here";
+            assert!(refused.err.contains(why), "{later}: {}", refused.err);
+        }
+        assert_eq!(
+            (sandbox.all(), sandbox.sh(sums)),
+            (kernel, state),
+            "{later}"
         );
         sandbox.tcptune("status").exits(0);
+        let history = sandbox.tcptune("history").exits(0);
+        assert!(history.out.contains("high-traffic"), "{}", history.out);
         sandbox.sh(&format!(
             "cd /var/lib/tcptune; rm {later}; mv /run/kept {later} 2>/dev/null || true"
         ));
     }
     sandbox.tcptune("off").exits(0);
+    tally(
+        "an entry or a state of a later tcptune",
+        "set, rollback, off, apply",
+        8,
+    );
 }
 
 #[test]

@@ -317,7 +317,9 @@ fn what_a_kernel_gives_by_default_is_its_own() {
 fn a_link_in_a_checkout_leads_nowhere_else() {
     let sandbox = Sandbox::new();
     sandbox.sh("mkdir -p /run/pr/profiles; printf 'password hunter2\\n' > /run/secret
-                ln -s /run/secret /run/pr/profiles/x.toml; ln -s /run /run/pr/out; ln -s a.toml /run/pr/profiles/b.toml
+                ln -s /run/secret /run/pr/profiles/x.toml; ln -s /run /run/pr/out;
+                ln -s /proc/self/root/run/secret /run/pr/profiles/root.toml; ln -s /proc/self/fd/0 /run/pr/profiles/fd.toml
+                ln -s /proc/self/root /run/pr/root; ln -s /proc/self/cwd /run/pr/cwd; ln -s a.toml /run/pr/profiles/b.toml
                 printf '[tcp]\\nsyn_retries = 2\\n' > /run/pr/profiles/a.toml");
     let binary = crate::sandbox::binary();
     let check = |words: &str| {
@@ -325,7 +327,10 @@ fn a_link_in_a_checkout_leads_nowhere_else() {
             "sh",
             &[
                 "-c",
-                &format!("cd /run/pr; {} check {words}", binary.display()),
+                &format!(
+                    "cd /run/pr; {} check {words} < /run/secret",
+                    binary.display()
+                ),
             ],
         )
     };
@@ -333,7 +338,10 @@ fn a_link_in_a_checkout_leads_nowhere_else() {
         "profiles/x.toml",
         "/run/pr/profiles/x.toml",
         "out/secret.toml",
-        "/proc/self/environ/x.toml",
+        "profiles/root.toml",
+        "profiles/fd.toml",
+        "root/run/secret",
+        "cwd/profiles/a.toml",
     ] {
         let run = check(words);
         assert!(

@@ -242,6 +242,29 @@ fn the_callers_umask_hides_nothing_in_an_image() {
     assert_eq!(modes.split('\n').collect::<Vec<_>>(), ["755", "644"]);
 }
 
+/// The kernel would let it write keys of the network; where the journal lies it would not, and without that nothing goes back.
+#[test]
+fn a_capability_without_root_writes_nothing() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.all();
+    let words =
+        "setpriv --reuid nobody --clear-groups --inh-caps +net_admin --ambient-caps +net_admin";
+    let capable = |program: &str| sandbox.sh(&format!("{words} {program} 2>&1 || echo exit $?"));
+    let key = "/proc/sys/net/ipv4/tcp_syn_retries";
+    assert_eq!(
+        capable(&format!("sh -c 'cat {key} > {key}'")),
+        "",
+        "the kernel lets it"
+    );
+    let binary = crate::sandbox::binary();
+    let said = capable(&format!("{} set syn_retries=4", binary.display()));
+    assert!(
+        said.ends_with("exit 3") && said.contains("hint: "),
+        "{said}"
+    );
+    assert_eq!(sandbox.all(), before);
+}
+
 #[test]
 fn root_of_a_user_namespace_may_look() {
     let sandbox = Sandbox::new();

@@ -180,7 +180,9 @@ impl Forecast {
         };
         let becomes = along.win.taken.value();
         let same = becomes.is_some() && said.taken.value() == becomes;
-        (own < when && !same).then_some(along)
+        // What one pattern matches is written in the order of names (glob(3)).
+        let is_later = (own, key) < (when, &along.leader);
+        (is_later && !same).then_some(along)
     }
 
     /// The winner for a key, and when it is written.

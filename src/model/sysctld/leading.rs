@@ -176,6 +176,16 @@ mod tests {
         assert_eq!(both("net.ipv6.conf.lo.force_forwarding", &forced), NOBODY);
     }
 
+    /// Measured with both loaders, as glob(3) sorts.
+    #[test]
+    fn a_pattern_writes_what_it_matches_in_the_order_of_names() {
+        let redirects = "net.ipv4.conf.all.accept_redirects";
+        let names = ("b", "net.ipv4.conf.all.[af]*[gs] = 1\n");
+        assert_eq!(both(redirects, &[names]), ["b 0"; 2]);
+        let each = ("b", "net.ipv4.conf.*.forwarding = 1\n");
+        assert_eq!(both(LO, &[each]), NOBODY);
+    }
+
     #[test]
     fn a_later_line_may_only_clear_a_key() {
         let key = "net.ipv6.conf.lo.force_forwarding";
