@@ -54,7 +54,7 @@ def million(count):
 
 
 def walls(rounds):
-    head('work', 'how many', 'peer', 'tcptune', 'times, at most', 'instructions, and the peer\'s', 'system calls', 'memory')
+    head('work', 'how many', 'peer', 'tcptune', 'times, at most', 'instructions, and the peer\'s', 'system calls', 'page faults', 'memory')
     for name, (title, scales, limit) in WORKS.items():
         told = measured(name, scales[-1], 'walls', rounds)
         took = told['walls']
@@ -66,8 +66,10 @@ def walls(rounds):
         peer = measured(name, scales[-1], 'peer') if name not in ('netns', 'status') else None
         instructions = [million(one['instructions']) if one else 'not counted' for one in (counts, peer)]
         calls = [str(one['calls']) if one else 'not counted' for one in (counts, peer)]
+        faults = [str(told['faults'][0]), str(told['faults'][1]) if peer else 'not counted']
         peers = '; '.join(f'`{peer}` {ms:.1f} ms' for peer, ms in took.items())
-        row(title, scales[-1], peers, ours, limit, ', '.join(instructions), ', '.join(calls), f'{told["memory"]:.1f} MB')
+        row(title, scales[-1], peers, ours, limit, ', '.join(instructions), ', '.join(calls),
+            ', '.join(faults), f'{told["memory"]:.1f} MB')
 
 
 def growth(rounds):

@@ -61,6 +61,9 @@ class Work:
         measure = ['/usr/bin/time', '--output={log}', '--format=%M']
         return max(self.measured(measure, command, r'(\d+)$') for command in self.ours.values()) / 1000
 
+    def faults(self, command):
+        return self.measured(['/usr/bin/time', '--output={log}', '--format=%R'], command, r'(\d+)$')
+
     def counts(self, command):
         callgrind = ['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null', '--log-file={log}']
         strace = ['strace', '--follow-forks', '--summary-only', '--output={log}']
@@ -214,7 +217,11 @@ def main(name, scale, what, rounds=0):
     work = globals()[name](int(scale))
     match what:
         case 'walls':
-            told = {'walls': work.walls(int(rounds)), 'memory': work.memory()}
+            told = {
+                'walls': work.walls(int(rounds)),
+                'memory': work.memory(),
+                'faults': [work.faults(command) for command in (work.ours['static'], next(iter(work.peers.values())))],
+            }
         case 'memory':
             told = work.memory()
         case 'counts':
