@@ -23,8 +23,8 @@ pub struct Along {
 /// What sets keys along while a loader reads.
 #[derive(Debug, Clone)]
 pub(super) struct Leading {
-    /// Of each key that does, the last line that makes it 0, and the last one that does not: what comes before makes no
-    /// difference to any follower.
+    /// Of each key that does, the last line that makes it 0, the last one that does not, and the last one of which nobody
+    /// knows: what comes before makes no difference to any follower.
     lines: Vec<(When, &'static Key, Win)>,
 }
 
@@ -78,9 +78,9 @@ impl Leading {
     }
 }
 
-/// Whether a line makes its leader 0.
-fn is_off(win: &Win) -> bool {
-    win.taken.value().is_some_and(|value| value.as_str() == "0")
+/// Whether a line makes its leader 0; nothing where nobody knows.
+fn is_off(win: &Win) -> Option<bool> {
+    win.taken.value().map(|value| value.as_str() == "0")
 }
 
 #[cfg(test)]
@@ -195,6 +195,10 @@ mod tests {
         assert_eq!(both(key, &[own, ("c", &all(0))]), ["nobody", "c 0"]);
         let files = [own, ("c", &all(0)), ("d", &all(1))];
         assert_eq!(both(key, &files), ["nobody", "c 0"]);
+        // What nobody knows may have cleared it.
+        let unshown = format!("net.ipv6.conf.all.forwarding = {HIDDEN}\n");
+        let files = [own, ("c", &unshown), ("d", &all(1))];
+        assert_eq!(both(key, &files), ["nobody", "c ?"]);
     }
 
     #[test]
