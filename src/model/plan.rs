@@ -571,6 +571,22 @@ mod tests {
     }
 
     #[test]
+    fn a_released_follower_goes_where_its_leader_sets_it() {
+        let released = |lo: &str| {
+            let plan = |settings: &[_], memory: &Memory, kernel: &[_]| {
+                plan(&wanting(settings), None, memory, &holding(kernel), HOST).unwrap()
+            };
+            let lead = (ALL, exactly("1"));
+            let both = [lead.clone(), (LO, exactly(lo))];
+            let declared = plan(&both, &Memory::default(), &[(ALL, "0"), (LO, "0")]);
+            changes(&plan(&[lead], &declared.after, &[(ALL, "1"), (LO, lo)]))
+        };
+        let goes = format!("{LO} 0 -> 1 Released");
+        assert_eq!(released("0"), [goes]);
+        assert!(released("1").is_empty());
+    }
+
+    #[test]
     fn set_touches_nothing_but_the_named_keys() {
         let memory = plan(
             &wanting(&[(A, exactly("100"))]),
