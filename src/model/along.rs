@@ -148,7 +148,8 @@ fn is_interface(name: &str) -> bool {
     !["all", "default"].contains(&name)
 }
 
-fn is_zero(value: &Value) -> bool {
+/// Whether a leader that becomes this turns something off.
+pub fn is_zero(value: &Value) -> bool {
     value.as_str() == "0"
 }
 

@@ -55,7 +55,7 @@ fn thousands_of_applies_beside_other_writers() {
     let (late, late_peak) = applies(&sandbox, tenth);
     sandbox.sh("touch /run/end");
     writers.wait().unwrap();
-    sandbox.sh("test ! -e /run/failed; ! pgrep -x tcptune");
+    sandbox.sh("test ! -e /run/failed && ! pgrep -x tcptune");
     let count = |path: &str| sandbox.sh(&format!("cat {path}")).parse::<usize>().unwrap();
     let (competitor, stranger) = (count("/run/competitor"), count("/run/stranger"));
 

@@ -338,6 +338,7 @@ fn a_link_in_a_checkout_leads_nowhere_else() {
         "profiles/x.toml",
         "/run/pr/profiles/x.toml",
         "out/secret.toml",
+        "/proc/self/environ/x.toml",
         "profiles/root.toml",
         "profiles/fd.toml",
         "root/run/secret",

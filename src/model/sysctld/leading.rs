@@ -1,6 +1,6 @@
 //! Lines that set other keys along with the one that they name.
 
-use super::super::along::{insists, set_along, variables};
+use super::super::along::{insists, is_zero, set_along, variables};
 use super::super::catalogue::Taken;
 use super::super::key::Key;
 use super::super::value::Value;
@@ -80,7 +80,7 @@ impl Leading {
 
 /// Whether a line makes its leader 0; nothing where nobody knows.
 fn is_off(win: &Win) -> Option<bool> {
-    win.taken.value().map(|value| value.as_str() == "0")
+    win.taken.value().map(is_zero)
 }
 
 #[cfg(test)]
