@@ -148,8 +148,10 @@ impl Locked {
     /// Puts a hold in force.
     ///
     /// # Errors
-    /// [`Error::File`]; the one before still is in force.
+    /// [`Error::File`], and [`Error::Later`] where one is in force that says more than this tcptune knows; the one before
+    /// still is in force.
     pub fn hold(&self, hold: &Hold) -> Result<(), Error> {
+        self.store.spare_later_hold()?;
         let path = self.store.hold_path();
         let bytes = serde_json::to_vec_pretty(hold).map_err(unwritable(&path))?;
         files::replace(&path, &bytes)?;
@@ -161,8 +163,9 @@ impl Locked {
     /// Takes the hold away, if there is one.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// As [`Locked::hold`].
     pub fn unhold(&self) -> Result<(), Error> {
+        self.store.spare_later_hold()?;
         let path = self.store.hold_path();
         let removed = files::remove(&path);
         drop(files::sync_directory(&self.store.directory));
@@ -187,9 +190,13 @@ impl Locked {
         files::sync_directory(&self.store.journal())
     }
 
-    /// Brings `state.json` up to date and drops entries that nothing needs.
+    /// Brings `state.json` up to date and drops entries that nothing needs. Where a later tcptune was at work, it knows
+    /// better: only a guard writes there, and readers add its entry by themselves.
     fn sum_up(&self) -> Result<(), Error> {
         let mut known = self.load()?;
+        if known.later {
+            return Ok(());
+        }
         // Nobody else has it now, so that it is not copied.
         self.known.take();
         let state = &mut Rc::make_mut(&mut known).state;

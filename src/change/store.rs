@@ -150,6 +150,14 @@ impl Store {
         Ok(Some(hold).filter(|hold| !hold.is_over(SystemTime::now())))
     }
 
+    /// [`Error::Later`] where a later tcptune wrote the hold.
+    pub(super) fn spare_later_hold(&self) -> Result<(), Error> {
+        match files::read_trusted(&self.hold_path(), LARGEST) {
+            Ok(bytes) if of_later(&bytes).is_some() => Err(Error::Later),
+            _ => Ok(()),
+        }
+    }
+
     /// Ids of all entries, oldest first.
     ///
     /// # Errors

@@ -43,8 +43,8 @@ pub(super) enum Verb {
     ///
     /// Compares what profiles want with the live kernel, and with --persist or --scope with what the next boot would
     /// give. Keys that `apply` would release, because they are no longer declared, are part of it. Nothing is touched, and
-    /// no rights are needed, but to look into other network namespaces. Against a snapshot of another host it says, byte for
-    /// byte, what that host would say.
+    /// no rights are needed, but to look into other network namespaces. Against a snapshot of another host it is the plan
+    /// that host would make; of its listeners a snapshot knows nothing.
     #[command(after_long_help = "Examples:\n  \
         tcptune diff high-traffic --persist\n      \
         both the running kernel and the next boot\n  \
@@ -248,8 +248,8 @@ pub(super) enum Verb {
 
     /// This host's facts as JSON, for `diff --against` anywhere
     ///
-    /// What the keys hold, what files say, what is declared, and who listens; no secret, and nothing that is not needed to
-    /// compute the diff elsewhere.
+    /// What the keys hold, what files say and what is declared; no secret, and nothing that is not needed to compute the
+    /// diff elsewhere.
     #[command(after_long_help = "Examples:\n  \
         tcptune snapshot high-traffic > web-17.json\n      \
         with the keys that the profile speaks of")]

@@ -30,7 +30,7 @@ pub struct Rollback {
     /// Back to how things stood right after this entry; 0 is before the first one
     #[arg(long, value_name = "ID", add = candidates::entries())]
     to: Option<u64>,
-    /// Go on although a key is not as tcptune left it
+    /// Go on although a key, or the drop-in, is not as tcptune left it
     #[arg(long)]
     force: bool,
     #[command(flatten)]

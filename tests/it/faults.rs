@@ -324,7 +324,7 @@ fn apply_aborted() {
     let mut bench = Bench::new(&["apply one"], "apply two --yes");
     bench.interrupted_everywhere(&["ABRT", "SEGV"]);
     bench.interrupted_everywhere(&["SEGV", "ABRT"]);
-    bench.report("SIGABRT, SIGSEGV at a system call");
+    bench.report("SIGABRT, SIGSEGV sent at a system call");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 
+use crate::confirm::{comes_true, is_back};
 use crate::sandbox::{Sandbox, binary};
 use crate::tally::tally;
 
@@ -222,6 +223,42 @@ fn the_state_of_a_later_tcptune_is_not_written_over() {
         "set, rollback, off, apply",
         8,
     );
+}
+
+/// It puts back what nobody confirmed, as somebody may be cut off, and the rest of what it does not understand stays.
+#[test]
+fn a_guard_leaves_the_state_of_a_later_tcptune_as_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .tcptune("apply high-traffic --confirm-within=2s")
+        .exits(0);
+    let later = "{\"schema\": 2}";
+    sandbox.file("/var/lib/tcptune/state.json", later);
+    comes_true("it goes back", || is_back(&sandbox));
+    // Its last deed is to let go of the lock.
+    sandbox.sh("flock /var/lib/tcptune/lock true");
+    assert_eq!(sandbox.sh("cat /var/lib/tcptune/state.json"), later);
+    let entry = sandbox.sh("cat /var/lib/tcptune/journal/1.json");
+    assert!(entry.contains("\"state\":\"reverted\""), "{entry}");
+}
+
+#[test]
+fn the_hold_of_a_later_tcptune_is_not_written_over() {
+    let sandbox = Sandbox::new();
+    sandbox.tcptune("hold").exits(0);
+    let hold = "/var/lib/tcptune/hold.json";
+    sandbox.sh(&format!("sed -i 's/\"schema\": 1/\"schema\": 2/' {hold}"));
+    let before = sandbox.sh(&format!("cat {hold}"));
+    assert!(before.contains("\"schema\": 2"), "{before}");
+    for verb in ["hold", "unhold"] {
+        let refused = sandbox.tcptune(verb).exits(3);
+        let why = "a later tcptune has been at work here";
+        assert!(refused.err.contains(why), "{verb}: {}", refused.err);
+    }
+    // It is in force all the same.
+    let refused = sandbox.tcptune("apply high-traffic").exits(3);
+    assert!(refused.err.contains("held by"), "{}", refused.err);
+    assert_eq!(sandbox.sh(&format!("cat {hold}")), before);
 }
 
 #[test]

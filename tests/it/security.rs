@@ -607,3 +607,49 @@ fn giant_and_deep_input_is_refused_with_its_limit() {
     }
     limited("status").exits(0);
 }
+
+#[test]
+fn what_acts_and_holds_no_value_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "/run/acts.toml",
+        "[tcp]\nsynack_retries = 3\n[sysctl]\nvm.stat_refresh = 1\n",
+    );
+    let before = sandbox.all();
+    for verb in ["apply /run/acts.toml", "set vm.stat_refresh=1"] {
+        let refused = sandbox.tcptune(verb).exits(2);
+        let why = "vm.stat_refresh is an action, not a setting";
+        assert!(refused.err.contains(why), "{verb}: {}", refused.err);
+    }
+    // One that the table does not know shows itself, as it cannot be read.
+    let unreadable = sandbox.tcptune("set net.ipv4.route.flush=1").exits(4);
+    assert!(
+        unreadable.err.contains("cannot be read back"),
+        "{}",
+        unreadable.err
+    );
+    assert_eq!(sandbox.all(), before);
+}
+
+/// To know what a released key gets, it looks into a fresh namespace; where it cannot come back from there, it is nowhere.
+#[test]
+fn a_process_that_is_lost_between_namespaces_does_nothing_more() {
+    let sandbox = Sandbox::with_systemd();
+    let state = "find /var/lib/tcptune /etc/sysctl.d -type f ! -name lock | xargs -r sha256sum";
+    let before = (sandbox.all(), sandbox.sh(state));
+    let tcptune = binary();
+    let inject = "inject=setns:error=EPERM:when=1";
+    let lost = ["-o", "/run/trace", "-e", inject, tcptune.to_str().unwrap()];
+    let verb = ["apply", "high-traffic", "--persist"];
+    let lost = sandbox.run("strace", &[&lost[..], &verb].concat());
+    let trace = sandbox.sh("sed -n '/^setns.*INJECTED/,$p' /run/trace");
+    assert!(!trace.is_empty(), "it went nowhere: {lost:?}");
+    assert!(
+        lost.err.contains("return to this network namespace"),
+        "{}",
+        lost.err
+    );
+    assert_eq!(lost.code, Some(3), "{}", lost.err);
+    assert!(!trace.contains("/proc/sys"), "{trace}");
+    assert_eq!((sandbox.all(), sandbox.sh(state)), before);
+}

@@ -31,7 +31,7 @@ options:
       - Without it, the entry in effect is undone, each time that the task runs.
     type: int
   force:
-    description: Go on although a key is not as C(tcptune) left it.
+    description: Go on although a key, or the drop-in, is not as C(tcptune) left it.
     type: bool
     default: false
   reason:
