@@ -2,6 +2,7 @@
 
 tables.py walls ROUNDS     each work beside its peers
 tables.py growth ROUNDS    each work with ten and a hundred times as much
+tables.py watch SECONDS    what the live screen takes of one core
 tables.py gate             instructions and system calls of the static binary, which with UPDATE=1 are recorded; and its
                            memory, which has a limit
 """
@@ -87,6 +88,12 @@ def growth(rounds):
             before = scale, counts
 
 
+def watch(seconds):
+    head('`watch` on a terminal, listeners', 'of one core')
+    for scale in (5, 50, 500, 5000):
+        row(scale, f'{measured("watch", scale, "share", seconds):.2f} %')
+
+
 def gate():
     now = {}
     for name, (_, scales, _) in WORKS.items():
@@ -114,4 +121,4 @@ def gate():
 
 
 if __name__ == '__main__':
-    {'walls': walls, 'growth': growth, 'gate': gate}[sys.argv[1]](*sys.argv[2:])
+    {'walls': walls, 'growth': growth, 'watch': watch, 'gate': gate}[sys.argv[1]](*sys.argv[2:])

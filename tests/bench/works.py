@@ -3,19 +3,25 @@
 works.py NAME SCALE walls ROUNDS     median milliseconds of each binary and each peer, in turn, and megabytes
 works.py NAME SCALE counts           instructions and system calls of the static binary
 works.py NAME SCALE peer             the same of the first peer
+works.py NAME SCALE share SECONDS    percent of one core, of what goes on until `q` is pressed
 
 BINARIES names the binaries as `name=path`, with blanks between them. Prints JSON.
 """
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import socket
 import statistics
+import struct
 import subprocess
 import sys
+import termios
+import threading
 import time
 
 WORK = pathlib.Path(os.environ.get('WORK', '/tmp'))
@@ -35,22 +41,21 @@ def answer(*command):
 
 
 class Work:
-    """Something to do: words for tcptune, and whole commands of its peers. `reset` is run before each, and is not measured."""
+    """Something to do: words for tcptune, and whole commands of its peers. `reset` is run before each, and is not measured;
+    it is told whether a peer is next."""
 
-    def __init__(self, ours, peers, reset=None):
+    def __init__(self, ours, peers, reset=lambda is_peer: None):
         self.ours = {name: [binary, *ours] for name, binary in BINARIES.items()}
-        # As they are timed.
-        self.timed = self.ours
         self.peers = peers
-        self.reset = reset or (lambda: None)
+        self.reset = reset
 
     def walls(self, rounds):
-        commands = self.timed | self.peers
+        commands = self.ours | self.peers
         times = {name: [] for name in commands}
         # The first round warms the caches.
         for turn in range(rounds + 1):
             for name, command in commands.items():
-                self.reset()
+                self.reset(name in self.peers)
                 start = time.perf_counter()
                 subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, close_fds=False)
                 if turn > 0:
@@ -72,8 +77,31 @@ class Work:
             'calls': self.measured(strace, command, r'^100[.,]00\s.*?\s(\d+)(?:\s+\d+)? total$'),
         }
 
+    def share(self, seconds):
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(self.ours['static'][0], self.ours['static'])
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('4H', 24, 80, 0, 0))
+        # Somebody has to look, or the terminal is full.
+        threading.Thread(target=self.look, args=(terminal,), daemon=True).start()
+        start = time.perf_counter()
+        time.sleep(seconds)
+        os.write(terminal, b'q')
+        _, code, used = os.wait4(child, 0)
+        assert code == 0, code
+        return (used.ru_utime + used.ru_stime) / (time.perf_counter() - start) * 100
+
+    @staticmethod
+    def look(terminal):
+        try:
+            while os.read(terminal, 4096):
+                pass
+        except OSError:
+            # The other side is closed.
+            pass
+
     def measured(self, measure, command, pattern):
-        self.reset()
+        self.reset(False)
         log = WORK / 'measured'
         run(*[part.format(log=log) for part in measure], *command, stderr=subprocess.DEVNULL)
         return int(re.search(pattern, log.read_text(), re.M)[1])
@@ -113,7 +141,7 @@ def many(count):
     after = {key: 1 - min(value, 1) for key, value in before.items()}
     file, back = conf(WORK / 'many.conf', after), conf(WORK / 'before.conf', before)
     peers = {'sysctl -q -p': ['sysctl', '-q', '-p', file], 'systemd-sysctl FILE': [SYSTEMD, file]}
-    return profile(WORK / 'many.toml', after), peers, lambda: run('sysctl', '-q', '-p', back)
+    return profile(WORK / 'many.toml', after), peers, lambda _: run('sysctl', '-q', '-p', back)
 
 
 def journal(count):
@@ -198,12 +226,14 @@ def status(count):
     shutil.rmtree(STATE)
     run('sysctl', '-q', '-w', 'net.ipv4.tcp_syn_retries=6')
     journal(count)
-    # The peer is ourselves, with a short journal; both get there in the same way.
-    def among(state, binary):
-        return ['unshare', '--mount', 'sh', '-c', f'mount --bind {state} {STATE} && exec {binary} status']
-    work = Work(['status'], {'tcptune status, 10 entries': among(few, STATIC)})
-    work.timed = {name: among(STATE, binary) for name, binary in BINARIES.items()}
-    return work
+
+    def short_or_long(is_peer):
+        subprocess.run(['umount', STATE], stderr=subprocess.DEVNULL, check=False)
+        if is_peer:
+            run('mount', '--bind', few, STATE)
+
+    # The peer is ourselves, with a short journal.
+    return Work(['status'], {'tcptune status, 10 entries': [STATIC, 'status']}, short_or_long)
 
 
 def doctor(count):
@@ -211,14 +241,19 @@ def doctor(count):
     return Work(['doctor', '--window', '0s'], {'ss -Htln': ['ss', '-Htln']})
 
 
-def main(name, scale, what, rounds=0):
+def watch(count):
+    listen(count)
+    return Work(['watch'], {})
+
+
+def main(name, scale, what, much=0):
     # The files of the machine are none of a benchmark's.
     run('mount', '-t', 'tmpfs', 'tmpfs', '/usr/lib/sysctl.d')
     work = globals()[name](int(scale))
     match what:
         case 'walls':
             told = {
-                'walls': work.walls(int(rounds)),
+                'walls': work.walls(int(much)),
                 'memory': work.memory(),
                 'faults': [work.faults(command) for command in (work.ours['static'], next(iter(work.peers.values())))],
             }
@@ -228,6 +263,8 @@ def main(name, scale, what, rounds=0):
             told = work.counts(work.ours['static'])
         case 'peer':
             told = work.counts(next(iter(work.peers.values())))
+        case 'share':
+            told = work.share(float(much))
     print(json.dumps(told))
 
 
